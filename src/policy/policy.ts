@@ -1,0 +1,148 @@
+/**
+ * The facts of a Certificate Policy as data: OIDs, names, sizes, periods, countries, texts.
+ * Another CA puts in its own file (POLICY_FILE); no code names a fact that stands there.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { dirname, isAbsolute, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { z } from 'zod'
+
+const words = z.strictObject({ en: z.string().min(1), ja: z.string().min(1) })
+const dotted = z.string().regex(/^[0-2](\.(0|[1-9]\d*))+$/, 'must be a dotted object identifier')
+const attribute = z.strictObject({
+  type: z.enum(['countryName', 'stateOrProvinceName', 'localityName', 'organizationName', 'organizationalUnitName', 'commonName', 'serialNumber']),
+  value: z.string().min(1).max(64),
+})
+const name = z.array(attribute).min(2)
+const count = z.int().positive()
+
+const policySchema = z
+  .strictObject({
+    id: z.string().regex(/^[a-z0-9.-]+$/),
+    title: words,
+    operator: z.strictObject({ name: words, problemReports: z.email() }),
+    policyOids: z.strictObject({ codeSigning: dotted, reservedCodeSigning: dotted, ocspResponder: dotted, subordinate: dotted }),
+    names: z.strictObject({ root: name, issuing: name, responder: name }),
+    keys: z.strictObject({
+      subscriber: z.strictObject({
+        rsaBits: z.array(z.int().min(2048).max(16384)).min(1),
+        exponentMinimum: z.string().regex(/^\d+$/),
+        exponentMaximumBits: count,
+        smallestFactorAllowed: count,
+        requestHashes: z.array(z.enum(['sha256', 'sha384', 'sha512'])).min(1),
+        /** Elliptic curves taken beside RSA. The shipped policy has none; tests of real maker samples do. */
+        curves: z.array(z.enum(['P-256', 'P-384', 'P-521', 'Ed25519'])).optional(),
+      }),
+      authority: z.strictObject({ rsaBits: z.int().min(3072), rootHash: z.enum(['sha256', 'sha384', 'sha512']), issuingHash: z.literal('sha256') }),
+      responder: z.strictObject({ rsaBits: z.int().min(2048) }),
+    }),
+    periods: z.strictObject({
+      subscriberDays: count.max(460, 'CSBR 6.3.2 allows at most 460 days'),
+      rootYears: count,
+      issuingYears: count,
+      responderMonths: count,
+      responderRenewDaysBefore: count,
+      statusYearsAfterExpiry: count.min(10, 'CSBR 7.2 asks for at least 10 years'),
+      crlIssueHours: count.max(168, 'CSBR 4.9.7 asks for a new list at least every seven days'),
+      crlValidHours: count.max(240, 'CSBR 4.9.7 allows at most ten days'),
+      rootCrlValidMonths: count.max(12, 'CSBR 4.9.7 allows at most twelve months'),
+      ocspValidHours: count.max(96, 'CSBR 4.9.10 asks for fresh answers at least every four days'),
+      validationReuseDays: count.max(825, 'CSBR 4.2.1 allows at most 825 days'),
+      sealCertificateMonths: count,
+    }),
+    subject: z.strictObject({ countries: z.array(z.string().regex(/^[A-Z]{2}$/)).min(1) }),
+    attestation: z.strictObject({
+      makers: z.array(z.string()),
+      schemes: z.array(z.strictObject({ scheme: z.string(), minimumLevel: count })).min(1),
+      /** What happens with certificates that their scheme moved to its historical list: accepted to a date, or not at all (no row). */
+      historicalCertificates: z.array(z.strictObject({ scheme: z.string(), acceptedUntil: z.iso.datetime(), why: z.string() })),
+      pinPolicyNever: z.enum(['refuse', 'accept']),
+    }),
+    documents: z
+      .array(
+        z.strictObject({
+          document: z.enum(['cp', 'cps', 'subscriber-agreement', 'key-protection-guide']),
+          version: z.string().min(1),
+          sample: z.boolean(),
+          title: words,
+          files: words,
+        }),
+      )
+      .refine((rows) => ['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'].every((kind) => rows.filter((row) => row.document === kind).length === 1), 'needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide'),
+  })
+  .superRefine((policy, context) => {
+    const { periods } = policy
+    if (periods.rootYears <= periods.issuingYears) context.addIssue({ code: 'custom', path: ['periods', 'rootYears'], message: 'the root must outlive the issuing CA (CAK-5)' })
+    if (periods.issuingYears * 365 <= periods.subscriberDays + periods.statusYearsAfterExpiry * 366)
+      context.addIssue({ code: 'custom', path: ['periods', 'issuingYears'], message: 'must exceed the subscriber period plus the status period (CAK-5)' })
+    if (periods.crlIssueHours >= periods.crlValidHours) context.addIssue({ code: 'custom', path: ['periods', 'crlIssueHours'], message: 'must be shorter than crlValidHours' })
+  })
+
+export type Policy = z.infer<typeof policySchema> & { readonly texts: readonly PolicyDocument[] }
+export type NameAttribute = z.infer<typeof attribute>
+export type DocumentKind = 'cp' | 'cps' | 'subscriber-agreement' | 'key-protection-guide'
+export type Language = 'en' | 'ja'
+
+/** One text that an applicant agrees to or receives, in one language. */
+export interface PolicyDocument {
+  document: DocumentKind
+  version: string
+  language: Language
+  title: string
+  sample: boolean
+  text: string
+  /** SHA-256 of the text's UTF-8 octets, lower-case hex. */
+  sha256: string
+}
+
+/** Everything wrong with a policy file, one line each. */
+export class PolicyRefused extends Error {
+  readonly #policyRefused = true
+  readonly reasons: readonly string[]
+  constructor(file: string, reasons: readonly string[]) {
+    super(`${file}:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`)
+    this.name = 'PolicyRefused'
+    this.reasons = reasons
+  }
+  static is(error: unknown): error is PolicyRefused {
+    return typeof error === 'object' && error !== null && #policyRefused in error
+  }
+}
+
+export const SHIPPED_POLICY = fileURLToPath(new URL('./secom-pfm20pub-6.02.json', import.meta.url))
+
+/** The schema's verdict on parsed policy data, without reading the texts. For tests that vary one fact. */
+export function checkPolicy(data: unknown): { policy: z.infer<typeof policySchema> } | { reasons: string[] } {
+  const parsed = policySchema.safeParse(data)
+  return parsed.success ? { policy: parsed.data } : { reasons: parsed.error.issues.map((issue) => `${issue.path.join('.') || '(file)'}: ${issue.message}`) }
+}
+
+/**
+ * Reads and checks a policy file and the texts it names (paths relative to the file).
+ * @throws PolicyRefused listing every wrong entry at once
+ */
+export function loadPolicy(file: string = SHIPPED_POLICY): Policy {
+  let data: unknown
+  try {
+    data = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new PolicyRefused(file, [`cannot be read as JSON: ${(error as Error).message}`])
+  }
+  const checked = checkPolicy(data)
+  if ('reasons' in checked) throw new PolicyRefused(file, checked.reasons)
+  const texts: PolicyDocument[] = []
+  const missing: string[] = []
+  for (const row of checked.policy.documents)
+    for (const language of ['en', 'ja'] as const) {
+      const path = isAbsolute(row.files[language]) ? row.files[language] : resolve(dirname(file), row.files[language])
+      try {
+        const text = readFileSync(path, 'utf8')
+        texts.push({ document: row.document, version: row.version, language, title: row.title[language], sample: row.sample, text, sha256: createHash('sha256').update(text, 'utf8').digest('hex') })
+      } catch {
+        missing.push(`documents.${row.document}.files.${language}: cannot be read (${row.files[language]})`)
+      }
+    }
+  if (missing.length > 0) throw new PolicyRefused(file, missing)
+  return Object.freeze({ ...checked.policy, texts })
+}
