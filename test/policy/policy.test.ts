@@ -109,8 +109,9 @@ describe('the shipped policy', () => {
     const { codeSigning, reservedCodeSigning, ocspResponder, subordinate } = policy.policyOids
     for (const language of LANGUAGES) {
       const text = textOf(policy, 'cp', language)
-      for (const fact of ['6.02', codeSigning, reservedCodeSigning, ocspResponder, subordinate, 'CSBR 3.10', policy.operator.problemReports, 'https://repo1.secomtrust.net/spcpp/pfm20pub/'])
-        expect(text).toContain(fact)
+      const identifiers = [codeSigning, reservedCodeSigning, ocspResponder, subordinate]
+      const addresses = [policy.operator.problemReports, 'https://repo1.secomtrust.net/spcpp/pfm20pub/']
+      for (const fact of ['6.02', 'CSBR 3.10', ...identifiers, ...addresses]) expect(text).toContain(fact)
       // One line for each correction (the rows CRT-3, CRT-7, CRT-12, CRT-13, REV-5, CRL-3, CAK-3), known by the clause of CSBR that it follows.
       const corrections = [...sections(text)].find(([heading]) => heading.includes('CSBR 3.10'))?.[1] ?? ''
       const clauses = corrections.split('\n').filter((line) => line.startsWith('- ')).map((line) => /CSBR ([\d.]*\d)[))]/.exec(line)?.[1])
@@ -148,7 +149,10 @@ describe('APP-7: the texts handed to the applicant', () => {
   const OBLIGATIONS: Readonly<Record<Language, readonly (readonly [heading: string, ...terms: string[]])[]>> = {
     en: [
       ['Accuracy of information', 'correct and complete'],
-      ['Protection of the private key', 'alone controls', 'FIPS 140-2 level 2', 'EAL 4+', 'Signing Service', 'guide', 'randomly generated', 'at least 16 characters', 'uppercase letters, lowercase letters, numbers and symbols'],
+      [
+        'Protection of the private key', 'alone controls', 'FIPS 140-2 level 2', 'EAL 4+', 'Signing Service', 'guide',
+        'randomly generated', 'at least 16 characters', 'uppercase letters, lowercase letters, numbers and symbols',
+      ],
       ['reuse', 'any other kind'],
       ['Use', 'lawful', 'never signs suspect code'],
       ['industry standards', 'may change this agreement', 'CSBR'],
@@ -201,33 +205,88 @@ describe('APP-7: the texts handed to the applicant', () => {
 
   it('APP-7: the guide covers modules, PIN, access, network, build servers, time-stamping and compromise in both languages', () => {
     const guide = (language: Language) => [...sections(textOf(policy, 'key-protection-guide', language)).keys()].join('\n')
-    for (const subject of ['hardware module', 'PIN', 'Who may sign', 'Network', 'Build servers', 'Time-stamping', 'gone wrong']) expect(guide('en')).toContain(subject)
-    for (const subject of ['ハードウェアモジュール', 'PIN', '署名できる者', 'ネットワーク', 'ビルドサーバー', 'タイムスタンプ', '問題が発生したとき']) expect(guide('ja')).toContain(subject)
+    for (const subject of ['hardware module', 'PIN', 'Who may sign', 'Network', 'Build servers', 'Time-stamping', 'gone wrong'])
+      expect(guide('en')).toContain(subject)
+    for (const subject of ['ハードウェアモジュール', 'PIN', '署名できる者', 'ネットワーク', 'ビルドサーバー', 'タイムスタンプ', '問題が発生したとき'])
+      expect(guide('ja')).toContain(subject)
   })
 })
 
 describe('checkPolicy refuses a fact beyond what CSBR allows', () => {
   const CASES: readonly (readonly [title: string, change: (data: Data) => void, reason: string])[] = [
-    ['CRT-10: refuses a subscriber period of 461 days', (data) => (data.periods.subscriberDays = 461), 'periods.subscriberDays: CSBR 6.3.2 allows at most 460 days'],
-    ['CAK-5: refuses a root that ends with the issuing CA', (data) => (data.periods.rootYears = data.periods.issuingYears), 'periods.rootYears: the root must outlive the issuing CA (CAK-5)'],
-    ['CAK-5: refuses an issuing CA of 11 years, which could not keep status for 460 days and 10 years', (data) => (data.periods.issuingYears = 11), 'periods.issuingYears: must exceed the subscriber period plus the status period (CAK-5)'],
-    ['CRL-1: refuses to issue a list less than weekly', (data) => Object.assign(data.periods, { crlIssueHours: 169, crlValidHours: 240 }), 'periods.crlIssueHours: CSBR 4.9.7 asks for a new list at least every seven days'],
-    ['CRL-1: refuses a list valid for more than ten days', (data) => (data.periods.crlValidHours = 241), 'periods.crlValidHours: CSBR 4.9.7 allows at most ten days'],
-    ['CRL-1: refuses a list that ends when the next one comes', (data) => (data.periods.crlIssueHours = data.periods.crlValidHours), 'periods.crlIssueHours: must be shorter than crlValidHours'],
-    ['CRL-5: refuses a root list valid for more than twelve months', (data) => (data.periods.rootCrlValidMonths = 13), 'periods.rootCrlValidMonths: CSBR 4.9.7 allows at most twelve months'],
-    ['CRL-3 OCS-5: refuses to keep status for nine years', (data) => (data.periods.statusYearsAfterExpiry = 9), 'periods.statusYearsAfterExpiry: CSBR 7.2 asks for at least 10 years'],
-    ['OCS-4: refuses OCSP answers valid for 97 hours', (data) => (data.periods.ocspValidHours = 97), 'periods.ocspValidHours: CSBR 4.9.10 asks for fresh answers at least every four days'],
-    ['VET-5: refuses to re-use validations for 826 days', (data) => (data.periods.validationReuseDays = 826), 'periods.validationReuseDays: CSBR 4.2.1 allows at most 825 days'],
-    ['refuses an object identifier with a leading zero', (data) => (data.policyOids.codeSigning = '1.2.0392'), 'policyOids.codeSigning: must be a dotted object identifier'],
-    ['APP-7: refuses a policy without a key protection guide', (data) => data.documents.pop(), 'documents: needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide'],
-    ['APP-1: refuses two texts for one document', (data) => data.documents.push({ ...data.documents[2] }), 'documents: needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide'],
+    [
+      'CRT-10: refuses a subscriber period of 461 days',
+      (data) => (data.periods.subscriberDays = 461),
+      'periods.subscriberDays: CSBR 6.3.2 allows at most 460 days',
+    ],
+    [
+      'CAK-5: refuses a root that ends with the issuing CA',
+      (data) => (data.periods.rootYears = data.periods.issuingYears),
+      'periods.rootYears: the root must outlive the issuing CA (CAK-5)',
+    ],
+    [
+      'CAK-5: refuses an issuing CA of 11 years, which could not keep status for 460 days and 10 years',
+      (data) => (data.periods.issuingYears = 11),
+      'periods.issuingYears: must exceed the subscriber period plus the status period (CAK-5)',
+    ],
+    [
+      'CRL-1: refuses to issue a list less than weekly',
+      (data) => Object.assign(data.periods, { crlIssueHours: 169, crlValidHours: 240 }),
+      'periods.crlIssueHours: CSBR 4.9.7 asks for a new list at least every seven days',
+    ],
+    [
+      'CRL-1: refuses a list valid for more than ten days',
+      (data) => (data.periods.crlValidHours = 241),
+      'periods.crlValidHours: CSBR 4.9.7 allows at most ten days',
+    ],
+    [
+      'CRL-1: refuses a list that ends when the next one comes',
+      (data) => (data.periods.crlIssueHours = data.periods.crlValidHours),
+      'periods.crlIssueHours: must be shorter than crlValidHours',
+    ],
+    [
+      'CRL-5: refuses a root list valid for more than twelve months',
+      (data) => (data.periods.rootCrlValidMonths = 13),
+      'periods.rootCrlValidMonths: CSBR 4.9.7 allows at most twelve months',
+    ],
+    [
+      'CRL-3 OCS-5: refuses to keep status for nine years',
+      (data) => (data.periods.statusYearsAfterExpiry = 9),
+      'periods.statusYearsAfterExpiry: CSBR 7.2 asks for at least 10 years',
+    ],
+    [
+      'OCS-4: refuses OCSP answers valid for 97 hours',
+      (data) => (data.periods.ocspValidHours = 97),
+      'periods.ocspValidHours: CSBR 4.9.10 asks for fresh answers at least every four days',
+    ],
+    [
+      'VET-5: refuses to re-use validations for 826 days',
+      (data) => (data.periods.validationReuseDays = 826),
+      'periods.validationReuseDays: CSBR 4.2.1 allows at most 825 days',
+    ],
+    [
+      'refuses an object identifier with a leading zero',
+      (data) => (data.policyOids.codeSigning = '1.2.0392'),
+      'policyOids.codeSigning: must be a dotted object identifier',
+    ],
+    [
+      'APP-7: refuses a policy without a key protection guide',
+      (data) => data.documents.pop(),
+      'documents: needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide',
+    ],
+    [
+      'APP-1: refuses two texts for one document',
+      (data) => data.documents.push({ ...data.documents[2] }),
+      'documents: needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide',
+    ],
   ]
   it.each(CASES)('%s', (_title, change, reason) => {
     expect(reasonsAfter(change)).toEqual([reason])
   })
 
   it('CRT-10 CAK-5 CRL-1: accepts each bound itself', () => {
-    expect(reasonsAfter((data) => Object.assign(data.periods, { subscriberDays: 460, issuingYears: 12, rootYears: 13, statusYearsAfterExpiry: 10, crlIssueHours: 168, crlValidHours: 240, ocspValidHours: 96 }))).toEqual([])
+    const bounds = { subscriberDays: 460, issuingYears: 12, rootYears: 13, statusYearsAfterExpiry: 10, crlIssueHours: 168, crlValidHours: 240, ocspValidHours: 96 }
+    expect(reasonsAfter((data) => Object.assign(data.periods, bounds))).toEqual([])
   })
 
   it('KEY-5: refuses SHA-1 among the hashes of certificate requests', () => {
@@ -255,7 +314,15 @@ describe('checkPolicy refuses a fact beyond what CSBR allows', () => {
       data.operator.problemReports = 'nowhere'
       data.documents.pop()
     })
-    expect(entriesOf(reasons)).toEqual(['documents', 'operator.problemReports', 'periods.crlIssueHours', 'periods.rootYears', 'periods.subscriberDays', 'policyOids.ocspResponder', 'subject.countries.0'])
+    expect(entriesOf(reasons)).toEqual([
+      'documents',
+      'operator.problemReports',
+      'periods.crlIssueHours',
+      'periods.rootYears',
+      'periods.subscriberDays',
+      'policyOids.ocspResponder',
+      'subject.countries.0',
+    ])
   })
 
   it('lists every missing, mistyped and unknown entry at once, beside wrong values', () => {
@@ -267,7 +334,14 @@ describe('checkPolicy refuses a fact beyond what CSBR allows', () => {
       data.attestation.surprise = true
       data.documents[2].files.ja = ''
     })
-    expect(entriesOf(reasons)).toEqual(['attestation', 'documents.2.files.ja', 'keys.authority.issuingHash', 'names.root', 'periods.issuingYears', 'periods.subscriberDays'])
+    expect(entriesOf(reasons)).toEqual([
+      'attestation',
+      'documents.2.files.ja',
+      'keys.authority.issuingHash',
+      'names.root',
+      'periods.issuingYears',
+      'periods.subscriberDays',
+    ])
   })
 })
 
