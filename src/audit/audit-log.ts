@@ -1,0 +1,76 @@
+/**
+ * LOG-1: the audit log, hash-chained. An entry commits in the same transaction as the change it tells of:
+ * no audit, no act.
+ */
+import { createHash } from 'node:crypto'
+import type { Knex } from 'knex'
+import { isPostgres, type Transaction } from '../database/database.ts'
+import type { AuditEventName } from './events.ts'
+
+export interface AuditEntry {
+  at: Date
+  /** An account's id, or `process:ca` and the like. */
+  actor: string
+  event: AuditEventName
+  /** Kind and id of what changed: `application:…`, `certificate:…`, `account:…`. */
+  subject: string
+  /** Facts of the change. Never a secret, never a private key, never a whole document: its SHA-256. */
+  details?: Readonly<Record<string, unknown>>
+}
+
+export interface AuditRow {
+  seq: number
+  at: string
+  actor: string
+  event: string
+  subject: string
+  details: string
+  previous_hash: string
+  hash: string
+}
+
+const GENESIS = '0'.repeat(64)
+
+/** SHA-256 over the entry's fields as one JSON array: nothing can move from one field into the next. */
+export function auditHash(row: Omit<AuditRow, 'hash'>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([row.seq, row.at, row.actor, row.event, row.subject, row.details, row.previous_hash]))
+    .digest('hex')
+}
+
+/** Appends one entry inside the transaction of the change. Throws when it can't: the change then rolls back. */
+export async function audit(trx: Transaction, entry: AuditEntry): Promise<void> {
+  // One writer at a time extends the chain; SQLite's immediate transaction already is one.
+  if (isPostgres(trx)) await trx.raw('SELECT pg_advisory_xact_lock(7230001)')
+  const last = await trx<AuditRow>('audit_events').orderBy('seq', 'desc').first('seq', 'hash')
+  const row = {
+    seq: last ? Number(last.seq) + 1 : 1,
+    at: entry.at.toISOString(),
+    actor: entry.actor,
+    event: entry.event,
+    subject: entry.subject,
+    details: JSON.stringify(entry.details ?? {}),
+    previous_hash: last?.hash ?? GENESIS,
+  }
+  await trx('audit_events').insert({ ...row, hash: auditHash(row) })
+}
+
+export type ChainVerdict = { intact: true; entries: number; head: string } | { intact: false; at: number; reason: 'gap' | 'link' | 'hash' }
+
+/** Walks the whole chain and names the first entry that does not fit. */
+export async function verifyAuditChain(database: Knex): Promise<ChainVerdict> {
+  let previous = GENESIS
+  let expected = 1
+  for (;;) {
+    const rows = await database<AuditRow>('audit_events').where('seq', '>=', expected).orderBy('seq').limit(500)
+    if (rows.length === 0) return { intact: true, entries: expected - 1, head: previous }
+    for (const raw of rows) {
+      const row = { ...raw, seq: Number(raw.seq) }
+      if (row.seq !== expected) return { intact: false, at: expected, reason: 'gap' }
+      if (row.previous_hash !== previous) return { intact: false, at: row.seq, reason: 'link' }
+      if (auditHash(row) !== row.hash) return { intact: false, at: row.seq, reason: 'hash' }
+      previous = row.hash
+      expected++
+    }
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The environment, checked once and frozen. Every wrong entry is listed at once.
+ * The table below is also what README.md prints.
+ */
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { join, resolve } from 'node:path'
+import { SHIPPED_POLICY } from './policy/policy.ts'
+
+export type ProcessName = 'portal' | 'ca' | 'status' | 'ceremony' | 'command'
+
+export interface Config {
+  readonly production: boolean
+  readonly dataDir: string
+  readonly policyFile: string
+  /** `sqlite:FILE` or `postgres://…` */
+  readonly databaseUrl: string
+  readonly portal: { readonly host: string; readonly port: number; readonly url: string; readonly trustProxy: boolean; readonly tls: { readonly certificate: string; readonly key: string } | null }
+  readonly status: { readonly host: string; readonly port: number; readonly url: string }
+  readonly mail: { readonly smtpUrl: string | null; readonly from: string }
+  readonly session: { readonly idleMinutes: number; readonly absoluteHours: number }
+  /** Null in processes that must not reach a key (`portal`). PINs are read from files, never from the environment. */
+  readonly hsm: { readonly module: string | null; readonly tokenLabel: string; readonly pinFile: string } | null
+}
+
+interface Entry {
+  readonly name: string
+  readonly usedBy: string
+  readonly fallback: string
+  readonly meaning: string
+}
+
+/** Every entry of the environment that the product reads. Printed in README.md. */
+export const ENTRIES: readonly Entry[] = [
+  { name: 'NODE_ENV', usedBy: 'all', fallback: 'development', meaning: '`production` refuses samples, demo evidence, unattended keys and plain HTTP' },
+  { name: 'DATA_DIR', usedBy: 'all', fallback: 'var', meaning: 'the one folder that holds state: database, tokens, PIN files, secrets' },
+  { name: 'DATABASE_URL', usedBy: 'all', fallback: 'sqlite:DATA_DIR/portal.sqlite', meaning: '`sqlite:FILE` or `postgres://user:password@host/name`' },
+  { name: 'POLICY_FILE', usedBy: 'all', fallback: 'the shipped policy', meaning: 'the facts of the Certificate Policy; another file makes another CA' },
+  { name: 'PORTAL_PORT', usedBy: 'portal', fallback: '8080', meaning: 'where the web pages are served' },
+  { name: 'PORTAL_HOST', usedBy: 'portal', fallback: '127.0.0.1', meaning: 'the address the portal listens on' },
+  { name: 'PORTAL_URL', usedBy: 'all', fallback: 'http://localhost:PORTAL_PORT', meaning: 'how people reach the portal; also the CPS address in certificates' },
+  { name: 'PORTAL_TLS_CERTIFICATE', usedBy: 'portal', fallback: 'none', meaning: 'PEM file; with PORTAL_TLS_KEY the portal serves HTTPS itself' },
+  { name: 'PORTAL_TLS_KEY', usedBy: 'portal', fallback: 'none', meaning: 'PEM file of the key for PORTAL_TLS_CERTIFICATE' },
+  { name: 'TRUST_PROXY', usedBy: 'portal', fallback: 'no', meaning: '`yes` when a proxy in front ends TLS and sets X-Forwarded-For and X-Forwarded-Proto' },
+  { name: 'STATUS_PORT', usedBy: 'status', fallback: '8081', meaning: 'where OCSP, CRLs and CA certificates are served' },
+  { name: 'STATUS_HOST', usedBy: 'status', fallback: '127.0.0.1', meaning: 'the address status listens on' },
+  { name: 'STATUS_URL', usedBy: 'all', fallback: 'http://localhost:STATUS_PORT', meaning: 'the base of the OCSP, CRL and CA addresses put into certificates (HTTP)' },
+  { name: 'SMTP_URL', usedBy: 'portal, ca', fallback: 'none', meaning: '`smtp://user:password@host:port`; without it (development only) mail is shown in the terminal and at /mail' },
+  { name: 'MAIL_FROM', usedBy: 'portal, ca', fallback: 'ca@localhost', meaning: 'the sender of mail' },
+  { name: 'SESSION_IDLE_MINUTES', usedBy: 'portal', fallback: '30', meaning: 'a session without a request ends after this' },
+  { name: 'SESSION_ABSOLUTE_HOURS', usedBy: 'portal', fallback: '12', meaning: 'a session ends after this whatever happens' },
+  { name: 'PKCS11_MODULE', usedBy: 'ca, status, ceremony', fallback: 'SoftHSM2, found', meaning: 'the PKCS#11 library of the HSM' },
+  { name: 'CA_TOKEN', usedBy: 'ca', fallback: 'issuing', meaning: 'label of the token that holds the issuing CA key' },
+  { name: 'CA_PIN_FILE', usedBy: 'ca', fallback: 'DATA_DIR/pins/issuing', meaning: 'file that holds the PIN of CA_TOKEN, readable by `ca` alone' },
+  { name: 'STATUS_TOKEN', usedBy: 'status', fallback: 'status', meaning: 'label of the token that holds the responder keys' },
+  { name: 'STATUS_PIN_FILE', usedBy: 'status', fallback: 'DATA_DIR/pins/status', meaning: 'file that holds the PIN of STATUS_TOKEN, readable by `status` alone' },
+  { name: 'ROOT_TOKEN', usedBy: 'ceremony', fallback: 'root', meaning: 'label of the token that holds the root key; only the ceremony opens it' },
+  { name: 'ROOT_PIN_FILE', usedBy: 'ceremony', fallback: 'DATA_DIR/pins/root', meaning: 'file that holds the PIN of ROOT_TOKEN; keep it off the machine between ceremonies' },
+]
+
+/** Every wrong entry of the environment, one line each. */
+export class ConfigRefused extends Error {
+  readonly #configRefused = true
+  readonly reasons: readonly string[]
+  constructor(reasons: readonly string[]) {
+    super(`The configuration can't be used:\n${reasons.map((reason) => `  ${reason}`).join('\n')}`)
+    this.name = 'ConfigRefused'
+    this.reasons = reasons
+  }
+  static is(error: unknown): error is ConfigRefused {
+    return typeof error === 'object' && error !== null && #configRefused in error
+  }
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * @throws ConfigRefused with every wrong entry
+ */
+export function readConfig(processName: ProcessName, env: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const reasons: string[] = []
+  const text = (name: string, fallback: string) => (env[name] === undefined || env[name] === '' ? fallback : env[name])
+  const whole = (name: string, fallback: number, least: number, most: number) => {
+    const given = text(name, String(fallback))
+    const value = /^\d+$/.test(given) ? Number(given) : NaN
+    if (!(value >= least && value <= most)) reasons.push(`${name}: must be a whole number from ${least} to ${most}, is "${given}"`)
+    return value
+  }
+  const address = (name: string, fallback: string, protocols: readonly string[]) => {
+    const given = text(name, fallback)
+    const parsed = URL.canParse(given) ? new URL(given) : null
+    if (!parsed || !protocols.includes(parsed.protocol) || parsed.search || parsed.hash) reasons.push(`${name}: must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}, is "${given}"`)
+    return given.replace(/\/+$/, '')
+  }
+  const file = (name: string) => {
+    const given = env[name]
+    if (given !== undefined && given !== '' && !existsSync(given)) reasons.push(`${name}: no such file: ${given}`)
+    return given === undefined || given === '' ? null : given
+  }
+
+  const mode = text('NODE_ENV', 'development')
+  if (!['development', 'production', 'test'].includes(mode)) reasons.push(`NODE_ENV: must be development, test or production, is "${mode}"`)
+  const production = mode === 'production'
+  const dataDir = resolve(text('DATA_DIR', join(ROOT, 'var')))
+  const databaseUrl = text('DATABASE_URL', `sqlite:${join(dataDir, 'portal.sqlite')}`)
+  if (!/^sqlite:.+|^postgres(ql)?:\/\/.+/.test(databaseUrl)) reasons.push('DATABASE_URL: must begin with sqlite: or postgres://')
+  const policyFile = resolve(text('POLICY_FILE', SHIPPED_POLICY))
+  if (!existsSync(policyFile)) reasons.push(`POLICY_FILE: no such file: ${policyFile}`)
+
+  const portalPort = whole('PORTAL_PORT', 8080, 1, 65535)
+  const statusPort = whole('STATUS_PORT', 8081, 1, 65535)
+  if (portalPort === statusPort) reasons.push('STATUS_PORT: must differ from PORTAL_PORT')
+  const portalUrl = address('PORTAL_URL', `http://localhost:${portalPort}`, ['http:', 'https:'])
+  const statusUrl = address('STATUS_URL', `http://localhost:${statusPort}`, ['http:'])
+  const certificate = file('PORTAL_TLS_CERTIFICATE')
+  const key = file('PORTAL_TLS_KEY')
+  if ((certificate === null) !== (key === null)) reasons.push('PORTAL_TLS_CERTIFICATE and PORTAL_TLS_KEY: give both or none')
+  const proxy = text('TRUST_PROXY', 'no')
+  if (proxy !== 'yes' && proxy !== 'no') reasons.push(`TRUST_PROXY: must be yes or no, is "${proxy}"`)
+  const smtpUrl = env['SMTP_URL'] ? address('SMTP_URL', '', ['smtp:', 'smtps:']) : null
+  if (production && (processName === 'portal' || processName === 'ca')) {
+    if (smtpUrl === null) reasons.push('SMTP_URL: production sends real mail; give a server')
+  }
+  if (production && processName === 'portal') {
+    // CP 6.1.3, REP-3: public keys arrive over TLS only.
+    if (certificate === null && proxy !== 'yes') reasons.push('PORTAL_TLS_CERTIFICATE: production serves the portal over TLS; give a certificate and key, or TRUST_PROXY=yes with a proxy that ends TLS')
+    if (!portalUrl.startsWith('https:')) reasons.push('PORTAL_URL: must begin with https:// in production')
+  }
+
+  const token: Partial<Record<ProcessName, readonly [label: string, pin: string, fallback: string]>> = { ca: ['CA_TOKEN', 'CA_PIN_FILE', 'issuing'], status: ['STATUS_TOKEN', 'STATUS_PIN_FILE', 'status'], ceremony: ['ROOT_TOKEN', 'ROOT_PIN_FILE', 'root'] }
+  const wanted = token[processName]
+  const module = wanted ? file('PKCS11_MODULE') : null
+
+  const idleMinutes = whole('SESSION_IDLE_MINUTES', 30, 1, 24 * 60)
+  const absoluteHours = whole('SESSION_ABSOLUTE_HOURS', 12, 1, 72)
+  if (reasons.length > 0) throw new ConfigRefused(reasons)
+  return Object.freeze({
+    production,
+    dataDir,
+    policyFile,
+    databaseUrl,
+    portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? { certificate, key } : null }),
+    status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl }),
+    mail: Object.freeze({ smtpUrl, from: text('MAIL_FROM', 'ca@localhost') }),
+    session: Object.freeze({ idleMinutes, absoluteHours }),
+    hsm: wanted ? Object.freeze({ module, tokenLabel: text(wanted[0], wanted[2]), pinFile: text(wanted[1], join(dataDir, 'pins', wanted[2])) }) : null,
+  })
+}

@@ -1,0 +1,41 @@
+/** The portal's own secret: signs session cookies, seals TOTP secrets at rest. One file, made at first start, mode 600. */
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface Secrets {
+  readonly cookieKey: string
+  /** AES-256-GCM; `purpose` binds the sealed text to its place: it opens nowhere else. */
+  seal(purpose: string, text: string): string
+  /** @throws when the text was changed, or sealed for another purpose */
+  open(purpose: string, sealed: string): string
+}
+
+export function openSecrets(dataDir: string): Secrets {
+  const folder = join(dataDir, 'secrets')
+  const file = join(folder, 'portal.key')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  try {
+    writeFileSync(file, randomBytes(32), { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+  const master = readFileSync(file)
+  if (master.length !== 32) throw new Error('secrets/portal.key must hold 32 octets')
+  const derive = (label: string) => Buffer.from(hkdfSync('sha256', master, Buffer.alloc(0), label, 32))
+  const sealing = derive('seal')
+  return {
+    cookieKey: derive('cookie').toString('base64url'),
+    seal(purpose, text) {
+      const nonce = randomBytes(12)
+      const cipher = createCipheriv('aes-256-gcm', sealing, nonce).setAAD(Buffer.from(purpose))
+      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()])
+      return Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url')
+    },
+    open(purpose, sealed) {
+      const bytes = Buffer.from(sealed, 'base64url')
+      const decipher = createDecipheriv('aes-256-gcm', sealing, bytes.subarray(0, 12)).setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(12, 28))
+      return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
+    },
+  }
+}

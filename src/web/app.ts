@@ -1,0 +1,219 @@
+/** The portal: every middleware in order, then the route table. */
+import { fileURLToPath } from 'node:url'
+import express, { type ErrorRequestHandler, type Express, type NextFunction, type Request, type Response } from 'express'
+import session from 'express-session'
+import passport from 'passport'
+import { audit } from '../audit/audit-log.ts'
+import { findSignedIn } from '../people/accounts.ts'
+import type { Services } from '../services.ts'
+import { chooseLanguage, type Language, type Message } from './locales.ts'
+import { renderPage } from './render.ts'
+import type { FieldError, PageRequest, Reply, Route, SessionData, SignedIn } from './reply.ts'
+import { routeTable } from './routes.ts'
+import { csrfMatches, csrfToken, securityHeaders } from './security.ts'
+import { DatabaseSessionStore } from './session-store.ts'
+import { readMultipart } from './uploads.ts'
+
+const ASSETS = fileURLToPath(new URL('./assets', import.meta.url))
+const SECOND_FACTOR_MINUTES = 10
+
+type SessionWithData = session.Session & { data?: SessionData }
+const sessionData = (request: Request): SessionData => ((request.session as SessionWithData).data ??= {})
+
+export function createApp(services: Services, log: (line: Record<string, unknown>) => void = () => {}): Express {
+  const { config } = services
+  const https = config.portal.url.startsWith('https:')
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('trust proxy', config.portal.trustProxy ? 1 : false)
+  app.use(securityHeaders(https))
+  app.use('/assets', express.static(ASSETS, { immutable: false, maxAge: '1h', index: false, dotfiles: 'deny' }))
+  app.use(chooseLanguageOnce(https))
+  app.use(express.urlencoded({ extended: false, limit: '200kb', parameterLimit: 200 }))
+  app.use(
+    session({
+      name: https ? '__Host-portal' : 'portal',
+      secret: services.secrets.cookieKey,
+      store: new DatabaseSessionStore(services.database, services.clock, config.session),
+      resave: false,
+      saveUninitialized: false,
+      cookie: { httpOnly: true, sameSite: 'lax', secure: https, path: '/' },
+    }),
+  )
+  const authenticator = new passport.Passport()
+  authenticator.serializeUser((user, done) => done(null, (user as SignedIn).id))
+  authenticator.deserializeUser((id: string, done) => void findSignedIn(services.database, id).then((account) => done(null, (account ?? false) as Express.User | false), done))
+  app.use(authenticator.initialize())
+  app.use(authenticator.session())
+  for (const route of routeTable(services)) {
+    if (route.developmentOnly && config.production) continue
+    app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
+  }
+  app.use(async (request: Request, response: Response) => send(services, request, response, { kind: 'not-found' }))
+  const onError: ErrorRequestHandler = (error, request, response, next) => void answerError(services, log, error, request, response, next)
+  app.use(onError)
+  return app
+}
+
+/** `?lang=ja` on any page sets the language's cookie and leads back to the page without it. */
+function chooseLanguageOnce(https: boolean) {
+  return (request: Request, response: Response, next: NextFunction) => {
+    const chosen = request.query['lang']
+    if (request.method === 'GET' && (chosen === 'en' || chosen === 'ja')) {
+      const rest = new URLSearchParams(request.originalUrl.split('?')[1] ?? '')
+      rest.delete('lang')
+      response.cookie('lang', chosen, { maxAge: 365 * 86_400_000, sameSite: 'lax', httpOnly: true, secure: https, path: '/' })
+      // A leading double slash would lead to another host.
+      return response.redirect(303, `/${request.path.replace(/^[/\\]+/, '')}${rest.size > 0 ? `?${rest}` : ''}`)
+    }
+    next()
+  }
+}
+
+function languageOf(request: Request): Language {
+  const cookie = /(?:^|;\s*)lang=(en|ja)(?:;|$)/.exec(request.headers.cookie ?? '')?.[1]
+  return chooseLanguage(cookie, request.headers['accept-language'])
+}
+
+const single = (source: unknown): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries((source ?? {}) as Record<string, unknown>).flatMap(([name, value]) => {
+      const last: unknown = Array.isArray(value) ? value.at(-1) : value
+      return typeof last === 'string' ? [[name, last]] : []
+    }),
+  )
+
+async function answer(services: Services, route: Route, request: Request, response: Response): Promise<void> {
+  const data = sessionData(request)
+  const account = (request.user as SignedIn | undefined) ?? null
+  const now = services.clock()
+
+  const refusal = await guard(services, route, account, data, request, now)
+  if (refusal) {
+    if (request.is('multipart/form-data')) request.resume()
+    return send(services, request, response, refusal)
+  }
+
+  let fields: ReadonlyArray<readonly [string, string]> = Object.entries((request.body ?? {}) as Record<string, unknown>).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).filter((each): each is string => typeof each === 'string').map((each) => [name, each] as const),
+  )
+  let files: PageRequest['files'] = []
+  let uploadProblem: Message | null = null
+  if (route.method === 'POST' && request.is('multipart/form-data')) {
+    const multipart = await readMultipart(request, route.upload ?? { maxBytes: 0, maxFiles: 0 })
+    fields = multipart.fields
+    files = multipart.problem ? [] : multipart.files
+    uploadProblem = multipart.problem
+  }
+  const form = Object.fromEntries(fields)
+  if (route.method === 'POST' && (request.headers['sec-fetch-site'] === 'cross-site' || !csrfMatches(data, form['_csrf'])))
+    return send(services, request, response, { kind: 'page', view: 'errors/stale-form', title: { key: 'errors.stale-form.title' }, model: {}, status: 403 })
+  const lists: Record<string, string[]> = {}
+  for (const [name, value] of fields) (lists[name] ??= []).push(value)
+
+  const reply = await route.handle({
+    services,
+    now,
+    language: languageOf(request),
+    account,
+    params: single(request.params),
+    query: single(request.query),
+    form,
+    lists,
+    files,
+    uploadProblem,
+    get session() {
+      return sessionData(request)
+    },
+    address: request.ip ?? '',
+    async signIn(accountId) {
+      const person = await findSignedIn(services.database, accountId)
+      if (!person) throw new Error('an account that is not active can not sign in')
+      await new Promise<void>((done, failed) => request.logIn(person as unknown as Express.User, (error) => (error ? failed(error) : done())))
+    },
+    async signOut() {
+      await new Promise<void>((done, failed) => request.session.destroy((error) => (error ? failed(error) : done())))
+    },
+  })
+  return send(services, request, response, reply)
+}
+
+/** Deny by default: null only when the route's `who` is met. */
+async function guard(services: Services, route: Route, account: SignedIn | null, data: SessionData, request: Request, now: Date): Promise<Reply | null> {
+  if (route.who === 'anyone') return null
+  if (route.who === 'second-factor') {
+    const since = data.pendingSince ? Date.parse(data.pendingSince) : Number.NEGATIVE_INFINITY
+    return data.pendingAccountId && now.getTime() - since < SECOND_FACTOR_MINUTES * 60_000 ? null : { kind: 'redirect', to: '/sign-in' }
+  }
+  if (!account) {
+    if (route.method === 'GET') data.returnTo = request.originalUrl
+    return { kind: 'redirect', to: '/sign-in', notice: { key: 'errors.sign-in-first' } }
+  }
+  if (route.who.some((role) => account.roles.has(role))) return null
+  await services.database.transaction((trx) => audit(trx, { at: now, actor: account.id, event: 'access.refused', subject: `route:${route.method} ${route.path}`.slice(0, 120) }))
+  return { kind: 'refused', reason: { key: 'errors.refused.role' } }
+}
+
+async function send(services: Services, request: Request, response: Response, reply: Reply): Promise<void> {
+  if (response.headersSent) return
+  switch (reply.kind) {
+    case 'redirect':
+      if (reply.notice && request.session) sessionData(request).notice = reply.notice
+      return response.redirect(303, reply.to)
+    case 'file':
+      response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(reply.name)}`)
+      response.setHeader('Cache-Control', 'no-store')
+      response.type(reply.type).send(reply.bytes)
+      return
+    case 'page':
+      return sendPage(services, request, response, reply.view, reply.title, reply.model, reply.status ?? (reply.errors?.length ? 422 : 200), reply.errors)
+    case 'not-found':
+      return sendPage(services, request, response, 'errors/not-found', { key: 'errors.not-found.title' }, {}, 404)
+    case 'refused':
+      return sendPage(services, request, response, 'errors/refused', { key: 'errors.refused.title' }, { reason: reply.reason }, 403)
+    case 'too-many':
+      response.setHeader('Retry-After', String(reply.retryAfterSeconds))
+      return sendPage(services, request, response, 'errors/too-many', { key: 'errors.too-many.title' }, { minutes: String(Math.max(1, Math.ceil(reply.retryAfterSeconds / 60))) }, 429)
+  }
+}
+
+async function sendPage(services: Services, request: Request, response: Response, view: string, title: Message, model: Readonly<Record<string, unknown>>, status: number, errors: readonly FieldError[] = []): Promise<void> {
+  const data: SessionData = request.session ? sessionData(request) : {}
+  const notice = data.notice ?? null
+  delete data.notice
+  const language = languageOf(request)
+  const html = await renderPage(
+    view,
+    title,
+    model,
+    {
+      language,
+      account: (request.user as SignedIn | undefined) ?? null,
+      path: request.path,
+      csrf: csrfToken(data),
+      notice,
+      demo: await services.demoHierarchy(),
+      production: services.config.production,
+      operator: services.policy.operator.name[language],
+    },
+    errors,
+  )
+  response.status(status).setHeader('Cache-Control', 'no-store')
+  response.type('html').send(html)
+}
+
+/** What went wrong below the handlers: the sender's fault gets a sentence, ours gets a number to quote and a line in the log. */
+async function answerError(services: Services, log: (line: Record<string, unknown>) => void, error: unknown, request: Request, response: Response, next: NextFunction): Promise<void> {
+  if (response.headersSent) return next(error)
+  const status = (error as { status?: unknown }).status
+  try {
+    if (status === 413) return await sendPage(services, request, response, 'errors/too-large', { key: 'errors.too-large.title' }, {}, 413)
+    if (typeof status === 'number' && status >= 400 && status < 500) return await sendPage(services, request, response, 'errors/bad-request', { key: 'errors.bad-request.title' }, {}, 400)
+    const reference = services.random(6).toString('hex')
+    log({ level: 'error', reference, method: request.method, path: request.path, error: error instanceof Error ? error.stack : String(error) })
+    await sendPage(services, request, response, 'errors/fault', { key: 'errors.fault.title' }, { reference }, 500)
+  } catch (fault) {
+    log({ level: 'error', path: request.path, error: fault instanceof Error ? fault.stack : String(fault) })
+    response.status(500).type('text').send('500')
+  }
+}

@@ -1,0 +1,10 @@
+/** Every URL of the portal: who may ask for it and which audit events it writes. The tests walk this table. */
+import type { Services } from '../services.ts'
+import { homeRoutes } from './pages/home.ts'
+import { mailRoutes } from './pages/mail.ts'
+import type { Route } from './reply.ts'
+
+/** A page's routes never depend on a request; `services` is given for limits that policy or configuration set. */
+export function routeTable(services: Services): readonly Route[] {
+  return [...homeRoutes(services), ...mailRoutes(services)]
+}
