@@ -2,12 +2,12 @@ import type { Knex } from 'knex'
 
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('organisations', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('legal_name', 200).notNullable()
     table.string('created_at', 24).notNullable()
   })
   await knex.schema.createTable('accounts', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('email', 254).notNullable().unique()
     table.string('name', 100).notNullable()
     table.string('organisation_id', 36).references('organisations.id')
@@ -36,7 +36,7 @@ export async function up(knex: Knex): Promise<void> {
   })
   // Links sent by mail: confirm an address, reset a password, accept an invitation, make the first administrator.
   await knex.schema.createTable('link_tokens', (table) => {
-    table.string('token_hash', 64).primary()
+    table.string('token_hash', 64).notNullable().primary()
     table.string('kind', 24).notNullable().checkIn(['confirm-email', 'reset-password', 'invitation', 'first-administrator'], 'link_tokens_kind')
     table.string('account_id', 36).references('accounts.id')
     table.string('email', 254)
@@ -47,7 +47,7 @@ export async function up(knex: Knex): Promise<void> {
     table.string('used_at', 24)
   })
   await knex.schema.createTable('sessions', (table) => {
-    table.string('id_hash', 64).primary()
+    table.string('id_hash', 64).notNullable().primary()
     table.string('account_id', 36).references('accounts.id')
     table.text('data').notNullable()
     table.string('created_at', 24).notNullable()
@@ -62,7 +62,7 @@ export async function up(knex: Knex): Promise<void> {
     table.index(['bucket', 'at'])
   })
   await knex.schema.createTable('mail_outbox', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('recipient', 254).notNullable()
     table.string('subject', 300).notNullable()
     table.text('body').notNullable()

@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('ceremonies', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('kind', 32).notNullable()
     table.integer('demo').notNullable().checkIn(['0', '1'], 'ceremonies_demo')
     table.text('persons').notNullable()
@@ -10,7 +10,7 @@ export async function up(knex: Knex): Promise<void> {
     table.string('held_at', 24).notNullable()
   })
   await knex.schema.createTable('authorities', (table) => {
-    table.string('id', 64).primary()
+    table.string('id', 64).notNullable().primary()
     table.string('kind', 16).notNullable().checkIn(['root', 'issuing'], 'authorities_kind')
     table.string('parent_id', 64).references('authorities.id')
     table.string('ceremony_id', 36).notNullable().references('ceremonies.id')
@@ -27,7 +27,7 @@ export async function up(knex: Knex): Promise<void> {
   })
   // The only keys that `ca` certifies as OCSP responders: enrolled when the hierarchy was made (issue: never because a row names one).
   await knex.schema.createTable('responder_keys', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('authority_id', 64).notNullable().references('authorities.id')
     table.string('token_label', 32).notNullable()
     table.string('key_label', 64).notNullable()
@@ -39,7 +39,7 @@ export async function up(knex: Knex): Promise<void> {
     table.binary('enrolment_signature').notNullable()
   })
   await knex.schema.createTable('responder_certificates', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('responder_key_id', 36).notNullable().references('responder_keys.id')
     table.string('authority_id', 64).notNullable().references('authorities.id')
     table.string('serial', 40).notNullable()
@@ -61,7 +61,7 @@ export async function up(knex: Knex): Promise<void> {
     table.primary(['authority_id', 'number'])
   })
   await knex.schema.createTable('demo_anchors', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.text('anchor').notNullable()
     table.string('created_at', 24).notNullable()
   })

@@ -4,7 +4,7 @@ const STATES = ['draft', 'submitted', 'vetting', 'vetted', 'approved', 'issuing'
 
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('document_texts', (table) => {
-    table.string('sha256', 64).primary()
+    table.string('sha256', 64).notNullable().primary()
     table.string('document', 32).notNullable()
     table.string('version', 32).notNullable()
     table.string('language', 2).notNullable()
@@ -14,7 +14,7 @@ export async function up(knex: Knex): Promise<void> {
     table.string('first_published_at', 24).notNullable()
   })
   await knex.schema.createTable('applications', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('reference', 16).notNullable().unique()
     table.string('applicant_id', 36).notNullable().references('accounts.id')
     table.string('organisation_id', 36).references('organisations.id')
@@ -68,7 +68,7 @@ export async function up(knex: Knex): Promise<void> {
     table.primary(['application_id', 'document'])
   })
   await knex.schema.createTable('evidence_files', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('application_id', 36).notNullable().references('applications.id').index()
     table.string('name', 200).notNullable()
     table.binary('bytes').notNullable()
@@ -107,7 +107,7 @@ export async function up(knex: Knex): Promise<void> {
     table.primary(['application_id', 'account_id'])
   })
   await knex.schema.createTable('approvals', (table) => {
-    table.string('id', 36).primary()
+    table.string('id', 36).notNullable().primary()
     table.string('application_id', 36).notNullable().references('applications.id').index()
     table.string('approver_id', 36).notNullable().references('accounts.id')
     table.string('digest', 64).notNullable()

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 // LOG-1: append-only, hash-chained. The database itself refuses UPDATE, DELETE, REPLACE, TRUNCATE and an entry out of line.
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('audit_events', (table) => {
-    table.bigInteger('seq').primary()
+    table.bigInteger('seq').notNullable().primary()
     table.string('at', 24).notNullable()
     table.string('actor', 64).notNullable()
     table.string('event', 64).notNullable().index()
@@ -29,10 +29,11 @@ export async function up(knex: Knex): Promise<void> {
     return
   }
   for (const operation of ['UPDATE', 'DELETE']) await knex.raw(`CREATE TRIGGER audit_events_no_${operation.toLowerCase()} BEFORE ${operation} ON audit_events BEGIN SELECT RAISE(ABORT, 'audit events are append-only'); END`)
-  // Also what stops REPLACE on a connection that never set recursive_triggers.
+  // Also what stops REPLACE on a connection that never set recursive_triggers: by sequence number, and by the hash of an older entry.
   await knex.raw(`CREATE TRIGGER audit_events_in_line BEFORE INSERT ON audit_events
     WHEN NEW.seq <> COALESCE((SELECT MAX(seq) FROM audit_events), 0) + 1
       OR NEW.previous_hash <> COALESCE((SELECT hash FROM audit_events ORDER BY seq DESC LIMIT 1), '${'0'.repeat(64)}')
+      OR EXISTS (SELECT 1 FROM audit_events WHERE hash = NEW.hash)
     BEGIN SELECT RAISE(ABORT, 'audit event out of line'); END`)
 }
 
