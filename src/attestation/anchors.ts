@@ -1,0 +1,66 @@
+/**
+ * Makers' keys that this software holds: names, public keys, where each fact was seen, and since when it is held.
+ * Facts, not certificates: a chain is verified against these names and keys and never against what an upload brings along.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+const base64 = z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/)
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/)
+
+const anchorSchema = z.strictObject({
+  /** anchor: a root; issuer: an intermediate authority held by name and key; refuse: known, and never to be accepted. */
+  role: z.enum(['anchor', 'issuer', 'refuse']),
+  subject: z.string().min(1),
+  subjectDer: base64,
+  spki: base64,
+  spkiSha256: sha256,
+  certificateSha256: sha256.nullable(),
+  notBefore: z.iso.date(),
+  notAfter: z.iso.date(),
+  /** True for the keys that may sign device certificates; every other key above them is held for reference. */
+  signsDevices: z.boolean(),
+  /** The root that this key was seen to lead to when it was taken in. */
+  under: z.string().nullable(),
+  /** First firmware whose device certificate must say that it is a CA; before it the maker left basicConstraints out. */
+  basicConstraintsFrom: z.string().regex(/^\d+\.\d+\.\d+$/).nullable(),
+  use: z.string(),
+  independentSources: z.int().min(0),
+})
+
+const anchorsSchema = z.strictObject({
+  maker: z.string(),
+  asOf: z.iso.date(),
+  sources: z.array(z.string()).min(1),
+  rows: z.array(anchorSchema).min(1),
+})
+
+export interface Anchor extends Omit<z.infer<typeof anchorSchema>, 'subjectDer' | 'spki'> {
+  /** The Name and the SubjectPublicKeyInfo, DER. */
+  readonly subjectDer: Buffer
+  readonly spki: Buffer
+}
+
+export interface Anchors {
+  readonly asOf: string
+  readonly sources: readonly string[]
+  readonly rows: readonly Anchor[]
+}
+
+/** @throws Error when a row is not as the schema says, or a fingerprint is not that of its key */
+export function readAnchors(data: unknown): Anchors {
+  const { asOf, sources, rows } = anchorsSchema.parse(data)
+  return {
+    asOf,
+    sources,
+    rows: rows.map((row) => {
+      const spki = Buffer.from(row.spki, 'base64')
+      if (createHash('sha256').update(spki).digest('hex') !== row.spkiSha256) throw new Error(`${row.subject}: spkiSha256 is not the fingerprint of spki`)
+      return { ...row, spki, subjectDer: Buffer.from(row.subjectDer, 'base64') }
+    }),
+  }
+}
+
+/** Reads a maker's `anchors.json`. */
+export const loadAnchors = (file: URL): Anchors => readAnchors(JSON.parse(readFileSync(file, 'utf8')))

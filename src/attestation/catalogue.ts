@@ -1,0 +1,101 @@
+/**
+ * Which device, with which firmware and which kind of key, is certified by whom, at which level, from when to when (ATT-8).
+ * CSBR 6.2.7.4.1 asks for FIPS 140-2 Level 2, Common Criteria EAL 4+, or better; which schemes count is the policy's word.
+ */
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import type { Policy } from '../policy/policy.ts'
+import { say, type Check, type Message } from './verifier.ts'
+
+const certificateSchema = z.strictObject({
+  scheme: z.string().min(1),
+  number: z.string().min(1),
+  level: z.int().positive(),
+  /** First day; null where it is not known, which counts as long past. */
+  validFrom: z.iso.date().nullable(),
+  /** Last day of the active status; historical after it. */
+  validUntil: z.iso.date().nullable(),
+  /** First day on the scheme's historical list. */
+  historicalSince: z.iso.date().nullable(),
+  revokedSince: z.iso.date().nullable(),
+  source: z.string().min(1),
+  /** True when a person compared the row with the scheme's own register. */
+  confirmed: z.boolean(),
+})
+
+const deviceSchema = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  model: z.string().min(1),
+  firmware: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)).min(1),
+  /** Kinds of key that the certified module makes in its approved mode. */
+  keyTypes: z.array(z.string().regex(/^(RSA-\d+|P-\d+|Ed25519)$/)).min(1),
+  certificates: z.array(certificateSchema).min(1),
+})
+
+const catalogueSchema = z.strictObject({ asOf: z.iso.date(), devices: z.array(deviceSchema) })
+
+export type ModuleCertificate = z.infer<typeof certificateSchema>
+export type DeviceRow = z.infer<typeof deviceSchema>
+export type DeviceCatalogue = z.infer<typeof catalogueSchema>
+
+export const readCatalogue = (data: unknown): DeviceCatalogue => catalogueSchema.parse(data)
+/** Reads a maker's `devices.json`. */
+export const loadCatalogue = (file: URL): DeviceCatalogue => readCatalogue(JSON.parse(readFileSync(file, 'utf8')))
+
+const DAY = 86_400_000
+const startOf = (date: string): number => Date.parse(`${date}T00:00:00Z`)
+
+/** Best first. Only the first two are accepted. */
+const STANDINGS = ['active', 'historical-accepted', 'historical', 'not-yet', 'revoked', 'level', 'scheme'] as const
+export type Standing = (typeof STANDINGS)[number]
+
+/**
+ * How one certificate stands at a moment under a policy.
+ * A certificate on its scheme's historical list is accepted only by a row of the policy for that scheme, and only until that row's date.
+ */
+export function standing(certificate: ModuleCertificate, at: Date, policy: Policy['attestation']): Standing {
+  const scheme = policy.schemes.find((row) => row.scheme === certificate.scheme)
+  if (!scheme) return 'scheme'
+  if (certificate.level < scheme.minimumLevel) return 'level'
+  const now = at.getTime()
+  if (certificate.revokedSince !== null && now >= startOf(certificate.revokedSince)) return 'revoked'
+  if (certificate.validFrom !== null && now < startOf(certificate.validFrom)) return 'not-yet'
+  const historical =
+    (certificate.historicalSince !== null && now >= startOf(certificate.historicalSince)) || (certificate.validUntil !== null && now >= startOf(certificate.validUntil) + DAY)
+  if (!historical) return 'active'
+  return policy.historicalCertificates.some((row) => row.scheme === certificate.scheme && now <= Date.parse(row.acceptedUntil)) ? 'historical-accepted' : 'historical'
+}
+
+const CLAUSE = 'CSBR 6.2.7.4.1'
+
+/** The check that the best of a device's certificates passes or fails, and what staff should know about it. */
+export function certificateCheck(device: DeviceRow, at: Date, policy: Policy['attestation']): { check: Check; cautions: Message[] } {
+  const judged = device.certificates
+    .map((certificate) => ({ certificate, standing: standing(certificate, at, policy) }))
+    .sort((one, other) => STANDINGS.indexOf(one.standing) - STANDINGS.indexOf(other.standing))
+  const best = judged[0]!
+  const { certificate } = best
+  const accepted = best.standing === 'active' || best.standing === 'historical-accepted'
+  const required = policy.schemes.map((row) => `${row.scheme} ≥ ${row.minimumLevel}`).join(', ')
+  const observed = say(`attestation.certificate.${best.standing}`, {
+    scheme: certificate.scheme,
+    number: certificate.number,
+    level: String(certificate.level),
+    from: certificate.validFrom ?? '–',
+    until: certificate.validUntil ?? '–',
+    since: (best.standing === 'revoked' ? certificate.revokedSince : (certificate.historicalSince ?? certificate.validUntil)) ?? '–',
+  })
+  const cautions: Message[] = []
+  if (accepted && !certificate.confirmed) cautions.push(say('attestation.certificate.unconfirmed', { scheme: certificate.scheme, number: certificate.number }))
+  return {
+    check: {
+      outcome: accepted ? 'pass' : 'fail',
+      observed,
+      expected: say('attestation.certificate.expected', { required }),
+      source: certificate.source,
+      clause: CLAUSE,
+      ...(accepted ? {} : { remedy: say(best.standing === 'historical' ? 'attestation.certificate.remedy-historical' : 'attestation.certificate.remedy') }),
+    },
+    cautions,
+  }
+}

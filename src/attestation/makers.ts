@@ -1,0 +1,50 @@
+/** The makers that are built in. A new one is a folder under `attestations/` and a line here. */
+import type { Policy } from '../policy/policy.ts'
+import { catalogue as demoCatalogue, demoAnchorSet, demoVerifier, type DemoAnchor } from '../../attestations/demo/index.ts'
+import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
+import type { Anchors } from './anchors.ts'
+import type { DeviceCatalogue } from './catalogue.ts'
+import type { Evidence } from './evidence.ts'
+import type { AcceptedFile, AttestationVerifier, Device, ExamineContext, Findings, Message } from './verifier.ts'
+
+export type { DemoAnchor }
+
+/** A verifier with the keys and devices it judges by; what its statements are made of stays its own affair. */
+export interface Maker {
+  readonly id: string
+  readonly title: Message
+  readonly accepts: readonly AcceptedFile[]
+  readonly demo: boolean
+  recognises(evidence: Evidence): boolean
+  /** @throws MalformedStatement */
+  examine(evidence: Evidence, context: Omit<ExamineContext, 'anchors' | 'catalogue'>): { findings: Findings; device: Device; attestedKey: Buffer }
+}
+
+function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {
+  return {
+    id: verifier.id,
+    title: verifier.title,
+    accepts: verifier.accepts,
+    demo,
+    recognises: (evidence) => verifier.recognises(evidence, anchors),
+    examine(evidence, context) {
+      const statement = verifier.parse(evidence)
+      return { findings: verifier.examine(statement, { ...context, anchors, catalogue }), device: verifier.describe(statement), attestedKey: verifier.attestedKey(statement) }
+    },
+  }
+}
+
+/**
+ * The makers that may be asked, first the demo one, which knows its own statements by their issuer.
+ * A maker that the policy does not list is not asked (absence never permits); the demo maker needs a demo hierarchy, whatever the policy lists.
+ * `anchorsOf` puts other keys in a maker's place. It is for tests: no value of a request, row or environment reaches it.
+ */
+export function makersFor(
+  policy: Pick<Policy, 'attestation'>,
+  demo: { demoHierarchy: boolean; demoAnchors?: readonly DemoAnchor[] },
+  anchorsOf: { readonly [maker: string]: Anchors } = {},
+): Maker[] {
+  const makers = [maker(yubikeyPiv, anchorsOf['yubikey-piv'] ?? yubikeyAnchors, yubikeyCatalogue)].filter(({ id }) => policy.attestation.makers.includes(id))
+  if (demo.demoHierarchy) makers.unshift(maker(demoVerifier(yubikeyPiv), demoAnchorSet(demo.demoAnchors ?? []), demoCatalogue, true))
+  return makers
+}
