@@ -50,7 +50,7 @@ export type RequestRefusal =
 
 export type RequestIntake =
   | { readonly request: CertificateRequest }
-  | { readonly refused: { readonly code: RequestRefusal; readonly values?: Readonly<Record<string, string | number>> } }
+  | { readonly refused: { readonly code: RequestRefusal; readonly values?: Readonly<Record<string, string>> } }
 
 /** Octets that an upload may have. */
 export const REQUEST_MAX_BYTES = 32 * 1024
@@ -58,9 +58,9 @@ const REQUEST_LABELS = ['CERTIFICATE REQUEST', 'NEW CERTIFICATE REQUEST']
 
 /** Reads one certificate request from an upload or a paste. Never throws for what is in it, and keeps nothing of a private key sent by mistake. */
 export function readCertificateRequest(bytes: Buffer): RequestIntake {
-  if (bytes.length > REQUEST_MAX_BYTES) return refuse('too-large', { limitKilobytes: REQUEST_MAX_BYTES / 1024 })
+  if (bytes.length > REQUEST_MAX_BYTES) return refuse('too-large', { limitKilobytes: String(REQUEST_MAX_BYTES / 1024) })
   const upload = readUpload(bytes)
-  if ('refused' in upload) return refuse(upload.refused, upload.count === undefined ? undefined : { count: upload.count })
+  if ('refused' in upload) return refuse(upload.refused, upload.count === undefined ? undefined : { count: String(upload.count) })
   const { der, label } = upload
   if (label !== null && !REQUEST_LABELS.includes(label)) {
     if (/CERTIFICATE$/.test(label)) return refuse('certificate')
@@ -73,12 +73,12 @@ export function readCertificateRequest(bytes: Buffer): RequestIntake {
     const other = otherObject(root)
     return other ? refuse(other) : parse(root)
   } catch (error) {
-    if (MalformedDer.is(error)) return refuse('malformed', { octet: error.offset })
+    if (MalformedDer.is(error)) return refuse('malformed', { octet: String(error.offset) })
     throw error
   }
 }
 
-const refuse = (code: RequestRefusal, values?: Record<string, string | number>): RequestIntake => ({ refused: values ? { code, values } : { code } })
+const refuse = (code: RequestRefusal, values?: Record<string, string>): RequestIntake => ({ refused: values ? { code, values } : { code } })
 
 /** Tells a cut or lengthened request from bytes that are no DER at all. */
 function outerLength(der: Buffer): RequestIntake | null {
@@ -89,7 +89,7 @@ function outerLength(der: Buffer): RequestIntake | null {
   if (der.length < 2 + octets) return refuse('cut-short')
   const total = 2 + octets + (octets === 0 ? first : der.readUIntBE(2, octets))
   if (der.length < total) return refuse('cut-short')
-  return der.length > total ? refuse('trailing-bytes', { count: der.length - total }) : null
+  return der.length > total ? refuse('trailing-bytes', { count: String(der.length - total) }) : null
 }
 
 /** Recognises what is uploaded by mistake, from the shape of its first fields. */
