@@ -1,0 +1,104 @@
+/** Issued certificates and their revocations in the database: rows in, domain types out. */
+import type { CertificateRecord, CertificateRecords, Contact } from '../application/certificate-record.ts'
+import { isUniqueViolation, type Database, type Transaction } from './database.ts'
+
+// biome-ignore lint: rows of the driver are unknown until read here
+type Row = Record<string, any>
+
+/** A row of `certificates` left-joined with its revocation (see `certificatesWithRevocation`). */
+export function readCertificateRecord(row: Row): CertificateRecord {
+  return {
+    id: row['id'],
+    authorityId: row['authority_id'],
+    applicationId: row['application_id'],
+    serial: row['serial'],
+    spkiSha256: row['spki_sha256'],
+    der: row['der'],
+    certificateSha256: row['certificate_sha256'],
+    notBefore: row['not_before'],
+    notAfter: row['not_after'],
+    issuedAt: row['issued_at'],
+    acceptedAt: row['accepted_at'],
+    revocation:
+      row['revoked_at'] === null || row['revoked_at'] === undefined
+        ? null
+        : {
+            reasonCode: Number(row['reason_code']),
+            ground: row['ground'],
+            explanation: row['explanation'],
+            revokedAt: row['revoked_at'],
+            recordedAt: row['revocation_recorded_at'],
+            requestedBy: row['requested_by'],
+          },
+  }
+}
+
+const issuedCertificates = (db: Database | Transaction) =>
+  db('certificates')
+    .leftJoin('revocations', 'revocations.certificate_id', 'certificates.id')
+    .where('certificates.state', 'issued')
+    .select('certificates.*', 'revocations.reason_code', 'revocations.ground', 'revocations.explanation', 'revocations.revoked_at', 'revocations.requested_by', 'revocations.recorded_at as revocation_recorded_at')
+
+export function certificateStore(db: Database | Transaction, now: Date): CertificateRecords {
+  const stamp = now.toISOString()
+  const one = async (where: Row): Promise<CertificateRecord | null> => {
+    const row = await issuedCertificates(db).where(where).orderBy('certificates.issued_at', 'desc').first()
+    return row ? readCertificateRecord(row) : null
+  }
+  return {
+    find: (id) => one({ 'certificates.id': id }),
+    findByApplication: (applicationId) => one({ 'certificates.application_id': applicationId }),
+    findBySerial: (authorityId, serial) => one({ 'certificates.authority_id': authorityId, 'certificates.serial': serial }),
+    async findByKey(spkiSha256) {
+      return (await issuedCertificates(db).where('certificates.spki_sha256', spkiSha256).orderBy('certificates.issued_at')).map(readCertificateRecord)
+    },
+    async list(limit = 500) {
+      return (await issuedCertificates(db).orderBy('certificates.issued_at', 'desc').limit(limit)).map(readCertificateRecord)
+    },
+    async chain(authorityId) {
+      const certificates: Buffer[] = []
+      const seen = new Set<string>()
+      for (let id: string | null = authorityId; id !== null && !seen.has(id); ) {
+        seen.add(id)
+        const row: Row | undefined = await db('authorities').where({ id }).first('certificate_der', 'parent_id')
+        if (!row) break
+        certificates.push(row['certificate_der'])
+        id = row['parent_id']
+      }
+      return certificates
+    },
+    async setAccepted(id) {
+      await db('certificates').where({ id, state: 'issued', accepted_at: null }).update({ accepted_at: stamp })
+    },
+    async insertRevocation(certificate, revocation) {
+      // Looked at first: on PostgreSQL a violated key ends the caller's whole transaction.
+      if (await db('revocations').where({ certificate_id: certificate.id }).first('certificate_id')) return false
+      await db('revocations').insert({
+        certificate_id: certificate.id,
+        authority_id: certificate.authorityId,
+        serial: certificate.serial,
+        reason_code: revocation.reasonCode,
+        ground: revocation.ground,
+        explanation: revocation.explanation,
+        revoked_at: revocation.revokedAt,
+        recorded_at: revocation.recordedAt,
+        requested_by: revocation.requestedBy,
+      })
+      return true
+    },
+    async markCompromised(spkiSha256, source) {
+      if (await db('compromised_keys').where({ spki_sha256: spkiSha256 }).first('spki_sha256')) return false
+      try {
+        await db('compromised_keys').insert({ spki_sha256: spkiSha256, source, recorded_at: stamp })
+        return true
+      } catch (error) {
+        if (isUniqueViolation(error)) return false
+        throw error
+      }
+    },
+    async contact(accountId) {
+      const row: Row | undefined = await db('accounts').where({ id: accountId }).first('email', 'name', 'locale')
+      return row ? ({ email: row['email'], name: row['name'], language: row['locale'] === 'ja' ? 'ja' : 'en' } satisfies Contact) : null
+    },
+  }
+}
