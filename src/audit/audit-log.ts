@@ -57,16 +57,17 @@ export async function audit(trx: Transaction, entry: AuditEntry): Promise<void> 
 
 export type ChainVerdict = { intact: true; entries: number; head: string } | { intact: false; at: number; reason: 'gap' | 'link' | 'hash' }
 
-/** Walks the whole chain and names the first entry that does not fit. */
+/** Walks the whole chain and names the first entry that does not fit. What was cut off its end only a head noted elsewhere can tell. */
 export async function verifyAuditChain(database: Knex): Promise<ChainVerdict> {
   let previous = GENESIS
   let expected = 1
   for (;;) {
-    const rows = await database<AuditRow>('audit_events').where('seq', '>=', expected).orderBy('seq').limit(500)
+    // From the very first row, whatever its number: an entry put before the first one is found too.
+    const rows = await database<AuditRow>('audit_events').where((query) => (expected === 1 ? query : query.where('seq', '>=', expected))).orderBy('seq').limit(500)
     if (rows.length === 0) return { intact: true, entries: expected - 1, head: previous }
     for (const raw of rows) {
       const row = { ...raw, seq: Number(raw.seq) }
-      if (row.seq !== expected) return { intact: false, at: expected, reason: 'gap' }
+      if (row.seq !== expected) return { intact: false, at: Math.min(row.seq, expected), reason: 'gap' }
       if (row.previous_hash !== previous) return { intact: false, at: row.seq, reason: 'link' }
       if (auditHash(row) !== row.hash) return { intact: false, at: row.seq, reason: 'hash' }
       previous = row.hash
