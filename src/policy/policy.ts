@@ -17,8 +17,7 @@ const attribute = z.strictObject({
 const name = z.array(attribute).min(2)
 const count = z.int().positive()
 
-const policySchema = z
-  .strictObject({
+const policySchema = z.strictObject({
     id: z.string().regex(/^[a-z0-9.-]+$/),
     title: words,
     operator: z.strictObject({ name: words, problemReports: z.email() }),
@@ -34,7 +33,7 @@ const policySchema = z
         /** Elliptic curves taken beside RSA. The shipped policy has none; tests of real maker samples do. */
         curves: z.array(z.enum(['P-256', 'P-384', 'P-521', 'Ed25519'])).optional(),
       }),
-      authority: z.strictObject({ rsaBits: z.int().min(3072), rootHash: z.enum(['sha256', 'sha384', 'sha512']), issuingHash: z.literal('sha256') }),
+      authority: z.strictObject({ rsaBits: z.int().min(3072), rootHash: z.enum(['sha256', 'sha384']), issuingHash: z.literal('sha256') }),
       responder: z.strictObject({ rsaBits: z.int().min(2048) }),
     }),
     periods: z.strictObject({
@@ -50,6 +49,11 @@ const policySchema = z
       ocspValidHours: count.max(96, 'CSBR 4.9.10 asks for fresh answers at least every four days'),
       validationReuseDays: count.max(825, 'CSBR 4.2.1 allows at most 825 days'),
       sealCertificateMonths: count,
+    }).superRefine((periods, context) => {
+      if (periods.rootYears <= periods.issuingYears) context.addIssue({ code: 'custom', path: ['rootYears'], message: 'the root must outlive the issuing CA (CAK-5)' })
+      if (periods.issuingYears * 365 <= periods.subscriberDays + periods.statusYearsAfterExpiry * 366)
+        context.addIssue({ code: 'custom', path: ['issuingYears'], message: 'must exceed the subscriber period plus the status period (CAK-5)' })
+      if (periods.crlIssueHours >= periods.crlValidHours) context.addIssue({ code: 'custom', path: ['crlIssueHours'], message: 'must be shorter than crlValidHours' })
     }),
     subject: z.strictObject({ countries: z.array(z.string().regex(/^[A-Z]{2}$/)).min(1) }),
     attestation: z.strictObject({
@@ -70,13 +74,6 @@ const policySchema = z
         }),
       )
       .refine((rows) => ['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'].every((kind) => rows.filter((row) => row.document === kind).length === 1), 'needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide'),
-  })
-  .superRefine((policy, context) => {
-    const { periods } = policy
-    if (periods.rootYears <= periods.issuingYears) context.addIssue({ code: 'custom', path: ['periods', 'rootYears'], message: 'the root must outlive the issuing CA (CAK-5)' })
-    if (periods.issuingYears * 365 <= periods.subscriberDays + periods.statusYearsAfterExpiry * 366)
-      context.addIssue({ code: 'custom', path: ['periods', 'issuingYears'], message: 'must exceed the subscriber period plus the status period (CAK-5)' })
-    if (periods.crlIssueHours >= periods.crlValidHours) context.addIssue({ code: 'custom', path: ['periods', 'crlIssueHours'], message: 'must be shorter than crlValidHours' })
   })
 
 export type Policy = z.infer<typeof policySchema> & { readonly texts: readonly PolicyDocument[] }

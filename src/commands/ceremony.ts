@@ -1,0 +1,74 @@
+/**
+ * `npm run ceremony`: makes the first hierarchy with two persons present. Each types their name, reads what will be made,
+ * and types the code that stands under it: a digest of exactly that plan.
+ */
+import { createHash } from 'node:crypto'
+import { createInterface } from 'node:readline/promises'
+import { readConfig } from '../config.ts'
+import { migrate } from '../database/database.ts'
+import { listAuthorities } from '../database/authority-store.ts'
+import { displayName, decodeName, encodeName } from '../pki/name.ts'
+import { explain, refuseSamples, say } from '../process.ts'
+import { openServices } from '../services.ts'
+import { CeremonyRefused, planCeremony, type CeremonyPlan } from '../signer/ceremony.ts'
+import { makeHierarchy } from './hierarchy.ts'
+
+function describe(plan: CeremonyPlan, services: ReturnType<typeof openServices>): string {
+  const { policy, config } = services
+  const name = (attributes: CeremonyPlan['rootName']) => displayName(decodeName(encodeName(attributes)))
+  return [
+    `Policy            ${policy.id}`,
+    `Root              ${name(plan.rootName)}`,
+    `                  RSA ${policy.keys.authority.rsaBits}, ${policy.periods.rootYears} years`,
+    `Issuing CA        ${name(plan.issuingName)}`,
+    `                  RSA ${policy.keys.authority.rsaBits}, ${policy.periods.issuingYears} years`,
+    `Responder keys    RSA ${policy.keys.responder.rsaBits}`,
+    `Addresses         ${config.status.url} (status), ${config.portal.url}/repository`,
+    `Present           ${plan.persons.join(' and ')}`,
+  ].join('\n')
+}
+
+const config = readConfigOrExit()
+const services = openServices(config)
+const reader = createInterface({ input: process.stdin, output: process.stdout, terminal: process.stdin.isTTY === true })
+const lines = reader[Symbol.asyncIterator]()
+const ask = async (question: string): Promise<string> => {
+  process.stdout.write(question)
+  const { value, done } = await lines.next()
+  if (done) throw new CeremonyRefused('The ceremony was broken off: nothing was made')
+  return String(value).trim()
+}
+
+try {
+  refuseSamples(services)
+  await migrate(services.database)
+  if ((await listAuthorities(services.database)).length > 0) throw new CeremonyRefused('A hierarchy stands already: a ceremony makes the first one only')
+  say('This makes a certification authority: a root, an issuing CA and the keys of its OCSP responder.')
+  const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
+  const plan = planCeremony(services, { demo: false, persons })
+  const text = describe(plan, services)
+  const code = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  say(`\n${text}\n\nCode of this plan  ${code}\n`)
+  for (const person of persons) {
+    const given = await ask(`${person}, type the code to confirm: `)
+    if (given !== code) throw new CeremonyRefused(`${person} did not confirm: nothing was made`)
+  }
+  const made = await makeHierarchy(services, { demo: false, persons }, (step) => say(`  ${step}`))
+  say('\nMade. Key generation report: table ceremonies; audit event ceremony.held.')
+  for (const authority of made) say(`${authority.id.padEnd(12)} SHA-256 ${createHash('sha256').update(authority.certificateDer).digest('hex')}`)
+  await services.close()
+  process.exit(0)
+} catch (error) {
+  process.stderr.write(`ceremony: ${explain(error)}\n`)
+  await services.close()
+  process.exit(1)
+}
+
+function readConfigOrExit() {
+  try {
+    return readConfig('ceremony')
+  } catch (error) {
+    process.stderr.write(`ceremony: ${explain(error)}\n`)
+    return process.exit(1)
+  }
+}

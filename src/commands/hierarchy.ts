@@ -1,0 +1,46 @@
+/** Opens the three tokens of a ceremony, making them where SoftHSM is embedded, and holds it. */
+import { join } from 'node:path'
+import type { Config } from '../config.ts'
+import { readConfig } from '../config.ts'
+import type { Authority } from '../database/authority-store.ts'
+import type { Services } from '../services.ts'
+import { holdCeremony, planCeremony, type CeremonyPlan } from '../signer/ceremony.ts'
+import { hsmModule, makePin, readPin } from '../signer/open-token.ts'
+import { openSigner } from '../signer/pkcs11.ts'
+import type { Signer } from '../signer/signer.ts'
+import { initialiseToken } from '../signer/token.ts'
+
+const HOLDERS = { root: 'ceremony', issuing: 'ca', status: 'status' } as const
+
+/** Each process's token as its own configuration names it. */
+function tokenConfigs(env: Readonly<Record<string, string | undefined>>): Record<keyof typeof HOLDERS, Config> {
+  // Only label and PIN file are read from these: what `ca` and `portal` ask of production is theirs to check when they start.
+  const quiet = { SMTP_URL: 'smtp://unused', ...env }
+  return { root: readConfig('ceremony', quiet), issuing: readConfig('ca', quiet), status: readConfig('status', quiet) }
+}
+
+export async function makeHierarchy(services: Services, wanted: { demo: boolean; persons: readonly string[] }, progress: (step: string) => void, confirm: (plan: CeremonyPlan) => Promise<void> = async () => undefined): Promise<readonly Authority[]> {
+  const plan = planCeremony(services, wanted)
+  await confirm(plan)
+  const configs = tokenConfigs(process.env)
+  const { path: module, embedded } = hsmModule(configs.root)
+  const open = async (name: keyof typeof HOLDERS): Promise<Signer> => {
+    const { tokenLabel, pinFile } = configs[name].hsm!
+    // A hardware module's tokens are made with its maker's own tools; SoftHSM's are made here.
+    const pin = embedded ? makePin(pinFile) : readPin(pinFile)
+    if (embedded) {
+      const soPin = makePin(`${pinFile}.so`)
+      await initialiseToken({ module, label: tokenLabel, soPin, userPin: pin, lockFile: join(services.config.dataDir, 'softhsm', 'bootstrap.lock') })
+    }
+    return openSigner({ module, tokenLabel, pin })
+  }
+  progress('Tokens')
+  const opened: Signer[] = []
+  try {
+    const [root, issuing, status] = [await open('root'), await open('issuing'), await open('status')] as const
+    opened.push(root, issuing, status)
+    return await holdCeremony(services, plan, { root, issuing, status }, progress)
+  } finally {
+    for (const signer of opened) await signer.close()
+  }
+}

@@ -1,0 +1,88 @@
+/** The hierarchy in the database: authorities and the responder keys enrolled with them. */
+import type { KeyReference } from '../signer/signer.ts'
+import type { Database, Transaction } from './database.ts'
+
+export interface Authority {
+  readonly id: string
+  readonly kind: 'root' | 'issuing'
+  readonly parentId: string | null
+  readonly demo: boolean
+  readonly key: KeyReference
+  readonly subjectDer: Buffer
+  readonly certificateDer: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+
+export interface ResponderKey {
+  readonly id: string
+  readonly authorityId: string
+  readonly key: KeyReference
+  readonly spkiDer: Buffer
+  readonly enrolmentSignature: Buffer
+}
+
+// biome-ignore lint: rows of the driver are unknown until read here
+type Row = Record<string, any>
+
+const readKey = (row: Row): KeyReference => ({ tokenLabel: row['token_label'], label: row['key_label'], id: row['key_id'], spkiSha256: row['spki_sha256'] })
+
+const readAuthority = (row: Row): Authority => ({
+  id: row['id'],
+  kind: row['kind'],
+  parentId: row['parent_id'],
+  demo: Number(row['demo']) === 1,
+  key: readKey(row),
+  subjectDer: row['subject_der'],
+  certificateDer: row['certificate_der'],
+  notBefore: new Date(row['not_before']),
+  notAfter: new Date(row['not_after']),
+})
+
+export async function listAuthorities(db: Database | Transaction): Promise<readonly Authority[]> {
+  return (await db('authorities').orderBy('created_at').orderBy('kind', 'desc')).map(readAuthority)
+}
+
+/** The authority that issues now: the newest issuing one. */
+export async function findIssuingAuthority(db: Database | Transaction): Promise<Authority | null> {
+  const row = await db('authorities').where({ kind: 'issuing' }).orderBy('created_at', 'desc').first()
+  return row ? readAuthority(row) : null
+}
+
+export async function insertAuthority(trx: Transaction, authority: Authority, ceremonyId: string, now: Date): Promise<void> {
+  await trx('authorities').insert({
+    id: authority.id,
+    kind: authority.kind,
+    parent_id: authority.parentId,
+    ceremony_id: ceremonyId,
+    demo: authority.demo ? 1 : 0,
+    token_label: authority.key.tokenLabel,
+    key_label: authority.key.label,
+    key_id: authority.key.id,
+    spki_sha256: authority.key.spkiSha256,
+    subject_der: authority.subjectDer,
+    certificate_der: authority.certificateDer,
+    not_before: authority.notBefore.toISOString(),
+    not_after: authority.notAfter.toISOString(),
+    created_at: now.toISOString(),
+  })
+}
+
+export async function listResponderKeys(db: Database | Transaction, authorityId: string): Promise<readonly ResponderKey[]> {
+  const rows: Row[] = await db('responder_keys').where({ authority_id: authorityId }).orderBy('enrolled_at').orderBy('id')
+  return rows.map((row) => ({ id: row['id'], authorityId: row['authority_id'], key: readKey(row), spkiDer: row['spki_der'], enrolmentSignature: row['enrolment_signature'] }))
+}
+
+export async function insertResponderKey(trx: Transaction, responder: ResponderKey, now: Date): Promise<void> {
+  await trx('responder_keys').insert({
+    id: responder.id,
+    authority_id: responder.authorityId,
+    token_label: responder.key.tokenLabel,
+    key_label: responder.key.label,
+    key_id: responder.key.id,
+    spki_der: responder.spkiDer,
+    spki_sha256: responder.key.spkiSha256,
+    enrolled_at: now.toISOString(),
+    enrolment_signature: responder.enrolmentSignature,
+  })
+}

@@ -1,0 +1,29 @@
+/** `portal`: web pages. Holds no signing key and no PIN. */
+import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { readFileSync } from 'node:fs'
+import { sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
+import { every, listen, log, runProcess, say, stopServer } from './process.ts'
+import { createApp } from './web/app.ts'
+import { removeEndedSessions } from './web/session-store.ts'
+
+await runProcess('portal', async (services, config) => {
+  const app = createApp(services, log)
+  const { tls } = config.portal
+  const server = tls ? createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, app) : createServer(app)
+  server.requestTimeout = 60_000
+  server.headersTimeout = 20_000
+  await listen(server, config.portal.port, config.portal.host, 'portal')
+  const transport = config.mail.smtpUrl ? smtpTransport(config.mail.smtpUrl, config.mail.from) : terminalTransport(say)
+  const jobs = [
+    every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock)),
+    every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
+  ]
+  return {
+    ready: `Portal   ${config.portal.url}`,
+    async stop() {
+      await stopServer(server)
+      await Promise.all(jobs.map((job) => job.stop()))
+    },
+  }
+})

@@ -1,0 +1,131 @@
+/** How each process starts, says what is wrong in one line, and ends. */
+import type { Server } from 'node:http'
+import { audit } from './audit/audit-log.ts'
+import { ConfigRefused, readConfig, type Config, type ProcessName } from './config.ts'
+import { migrate } from './database/database.ts'
+import { PolicyRefused } from './policy/policy.ts'
+import { openServices, type Services } from './services.ts'
+import { CeremonyRefused } from './signer/ceremony.ts'
+import { SignerUnavailable } from './signer/signer.ts'
+
+/** Ends the process with one line and exit code 1: what is wrong, and what to do. */
+export class StartRefused extends Error {
+  readonly #startRefused = true
+  static is(error: unknown): error is StartRefused {
+    return typeof error === 'object' && error !== null && #startRefused in error
+  }
+}
+
+export const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+/** One JSON line on standard error; never a body, a cookie, a PIN. */
+export const log = (line: Record<string, unknown>): void => void process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`)
+
+export function explain(error: unknown): string {
+  if (ConfigRefused.is(error) || PolicyRefused.is(error) || StartRefused.is(error) || CeremonyRefused.is(error) || error instanceof SignerUnavailable) return error.message
+  const { code } = error as NodeJS.ErrnoException
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') return `The database can't be reached: ${(error as Error).message}`
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/**
+ * Starts one process: configuration, services, tables; then `start`, which returns how to stop.
+ * SIGINT and SIGTERM stop it cleanly, once; a second signal ends it at once.
+ */
+export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'), start: (services: Services, config: Config) => Promise<{ ready: string; stop(): Promise<void> }>): Promise<void> {
+  let services: Services | null = null
+  try {
+    const config = readConfig(name)
+    services = openServices(config)
+    refuseSamples(services)
+    await migrate(services.database)
+    const running = await start(services, config)
+    const opened = services
+    await note(opened, name, 'process.started')
+    let stopping = false
+    const stop = (signal: string) => {
+      if (stopping) process.exit(130)
+      stopping = true
+      void running
+        .stop()
+        .then(() => note(opened, name, 'process.stopped'))
+        .then(() => opened.close())
+        .then(
+          () => process.exit(0),
+          (error) => {
+            log({ level: 'error', process: name, signal, error: explain(error) })
+            process.exit(1)
+          },
+        )
+    }
+    process.on('SIGINT', () => stop('SIGINT'))
+    process.on('SIGTERM', () => stop('SIGTERM'))
+    // The parent of `npm start` went away: nobody would stop this process any more.
+    if (process.send) process.on('disconnect', () => stop('disconnect'))
+    if (process.send) process.send({ ready: running.ready })
+    else say(running.ready)
+  } catch (error) {
+    process.stderr.write(`${name}: ${explain(error)}\n`)
+    await services?.close().catch(() => undefined)
+    process.exit(1)
+  }
+}
+
+async function note(services: Services, name: string, event: 'process.started' | 'process.stopped'): Promise<void> {
+  await services.database.transaction((trx) => audit(trx, { at: services.clock(), actor: `process:${name}`, event, subject: `process:${name}`, details: { policy: services.policy.id } }))
+}
+
+/** Samples are for trying out: nobody is bound by them (CSBR 9.6.3). */
+export function refuseSamples(services: Services): void {
+  if (!services.config.production) return
+  const samples = [...new Set(services.policy.texts.filter((text) => text.sample).map((text) => text.document))]
+  if (samples.length > 0) throw new StartRefused(`Production needs the CA's own texts; these are samples: ${samples.join(', ')}. Name them in the policy file (POLICY_FILE).`)
+}
+
+/** Listens, or says in one line why not. Express's own callback form hides a taken port. */
+export function listen(server: Server, port: number, host: string, what: string): Promise<void> {
+  return new Promise((done, failed) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      failed(
+        new StartRefused(
+          error.code === 'EADDRINUSE'
+            ? `Port ${port} is in use: stop what uses it, or set ${what.toUpperCase()}_PORT`
+            : error.code === 'EACCES'
+              ? `Port ${port} may not be opened by this user: choose one above 1023 with ${what.toUpperCase()}_PORT`
+              : `Can't listen on ${host}:${port}: ${error.message}`,
+        ),
+      ),
+    )
+    server.listen(port, host, () => done())
+  })
+}
+
+export function stopServer(server: Server): Promise<void> {
+  return new Promise((done) => {
+    server.close(() => done())
+    server.closeIdleConnections()
+    setTimeout(() => server.closeAllConnections(), 2000).unref()
+  })
+}
+
+/** Repeats a job, never two at once; a failure is logged and tried again at the next turn. */
+export function every(milliseconds: number, name: string, job: () => Promise<unknown>): { stop(): Promise<void> } {
+  let stopped = false
+  let timer: NodeJS.Timeout
+  let running: Promise<unknown> = Promise.resolve()
+  const turn = () => {
+    running = job()
+      .catch((error: unknown) => log({ level: 'error', job: name, error: explain(error) }))
+      .finally(() => {
+        if (!stopped) timer = setTimeout(turn, milliseconds)
+      })
+  }
+  turn()
+  return {
+    async stop() {
+      stopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}
