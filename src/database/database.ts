@@ -61,6 +61,6 @@ export async function migrate(database: Database): Promise<void> {
 
 /** True for a violation of a unique or primary key, on both engines. */
 export function isUniqueViolation(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string }
+  const { code, message } = (error ?? {}) as { code?: string; message?: string }
   return code === '23505' || (code === 'SQLITE_CONSTRAINT' && /UNIQUE|PRIMARY KEY/.test(message ?? ''))
 }

@@ -52,7 +52,10 @@ export async function openFresh(engine: Engine): Promise<Database> {
 /** A fresh database without tables. */
 export const openEmpty = async (engine: Engine): Promise<Database> => open(await freshUrl(engine, null))
 
-/** Another pool of connections to the same database, as another process would have. */
+/**
+ * Another pool of connections to the same database, as another process would have. At most two beside the first on SQLite:
+ * who waits for its lock waits in one of the four threads that Node has for this, and the holder needs one to go on.
+ */
 export const connectAgain = (database: Database): Database => open(urlOf(database))
 
 /** What DATABASE_URL would be for this database. */
