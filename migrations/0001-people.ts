@@ -16,9 +16,9 @@ export async function up(knex: Knex): Promise<void> {
     table.string('password_hash', 200)
     table.string('totp_secret_sealed', 300)
     table.string('totp_confirmed_at', 24)
+    // ACC-1: the last time step whose code was taken; a code is good once.
     table.bigInteger('totp_last_step')
-    table.integer('failed_attempts').notNullable().defaultTo(0)
-    table.string('locked_until', 24)
+    table.string('password_changed_at', 24)
     table.string('created_at', 24).notNullable()
   })
   await knex.schema.createTable('account_roles', (table) => {
@@ -34,14 +34,27 @@ export async function up(knex: Knex): Promise<void> {
     table.string('used_at', 24)
     table.primary(['account_id', 'code_hash'])
   })
+  // ACC-2: a staff account is made by two people; by one only while there is but one administrator, and the row says so.
+  await knex.schema.createTable('invitations', (table) => {
+    table.string('id', 36).notNullable().primary()
+    table.string('email', 254).notNullable()
+    table.string('roles', 200).notNullable()
+    table.string('locale', 2).notNullable()
+    table.string('state', 16).notNullable().checkIn(['waiting', 'sent', 'accepted', 'withdrawn'], 'invitations_state')
+    table.string('created_by', 36).notNullable().references('accounts.id')
+    table.string('created_at', 24).notNullable()
+    table.integer('alone').notNullable()
+    table.string('confirmed_by', 36).references('accounts.id')
+    table.string('confirmed_at', 24)
+    table.check('confirmed_by IS NULL OR confirmed_by <> created_by', [], 'invitations_two_people')
+    table.check("state NOT IN ('sent', 'accepted') OR alone = 1 OR confirmed_by IS NOT NULL", [], 'invitations_confirmed')
+  })
   // Links sent by mail: confirm an address, reset a password, accept an invitation, make the first administrator.
   await knex.schema.createTable('link_tokens', (table) => {
     table.string('token_hash', 64).notNullable().primary()
     table.string('kind', 24).notNullable().checkIn(['confirm-email', 'reset-password', 'invitation', 'first-administrator'], 'link_tokens_kind')
     table.string('account_id', 36).references('accounts.id')
-    table.string('email', 254)
-    table.text('roles').notNullable()
-    table.string('created_by', 64).notNullable()
+    table.string('invitation_id', 36).references('invitations.id')
     table.string('created_at', 24).notNullable()
     table.string('expires_at', 24).notNullable()
     table.string('used_at', 24)
@@ -74,5 +87,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
-  for (const table of ['mail_outbox', 'attempts', 'sessions', 'link_tokens', 'recovery_codes', 'account_roles', 'accounts', 'organisations']) await knex.schema.dropTable(table)
+  for (const table of ['mail_outbox', 'attempts', 'sessions', 'link_tokens', 'invitations', 'recovery_codes', 'account_roles', 'accounts', 'organisations']) await knex.schema.dropTable(table)
 }
