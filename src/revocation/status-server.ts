@@ -1,0 +1,119 @@
+/** The status port: OCSP, CRLs and CA certificates over plain HTTP. No session, no cookie, no view. */
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { OCSP_PATH } from '../certificate/addresses.ts'
+import { decodeGetPath, MAX_REQUEST_BYTES } from './ocsp-request.ts'
+import { errorResponse } from './ocsp-response.ts'
+import type { OcspAnswer } from './responder.ts'
+
+export interface StatusParts {
+  readonly now: () => Date
+  respond(request: Buffer, now: Date): Promise<OcspAnswer>
+  findCrl(authorityId: string): Promise<{ readonly der: Buffer; readonly thisUpdate: Date; readonly nextUpdate: Date } | null>
+  findCertificate(authorityId: string): Promise<Buffer | null>
+  fault(error: unknown): void
+}
+
+/** How long a cache may hold an answer without asking again: short, so that a revocation shows soon behind one too (REV-4). */
+const CACHE_SECONDS = 30
+
+export function createStatusServer(parts: StatusParts): Server {
+  const server = createServer((request, response) => {
+    answer(parts, request, response).catch((error: unknown) => {
+      parts.fault(error)
+      if (!response.headersSent) plain(response, 500, 'The status could not be read. Try again later.')
+      else response.destroy()
+    })
+  })
+  server.headersTimeout = 10_000
+  server.requestTimeout = 20_000
+  server.maxHeadersCount = 50
+  return server
+}
+
+async function answer(parts: StatusParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const raw = request.url ?? '/'
+  const path = raw.split('?')[0]!
+  const reading = request.method === 'GET' || request.method === 'HEAD'
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+
+  if (path === OCSP_PATH || path === `${OCSP_PATH}/` || path.startsWith(`${OCSP_PATH}/`)) {
+    if (request.method === 'POST') return answerPost(parts, request, response)
+    if (!reading) return refuseMethod(response, 'GET, HEAD, POST')
+    const decoded = decodeGetPath(raw.slice(OCSP_PATH.length))
+    return sendOcsp(parts, request, response, decoded === null ? { der: errorResponse('malformedRequest'), cache: null } : await parts.respond(decoded, parts.now()))
+  }
+  if (!reading) return refuseMethod(response, 'GET, HEAD')
+
+  const crl = /^\/crl\/([a-z0-9-]{1,64})\.crl$/.exec(path)
+  if (crl) {
+    const found = await parts.findCrl(crl[1]!)
+    if (!found) return plain(response, 404, 'No such list.')
+    return sendBytes(parts, request, response, found.der, 'application/pkix-crl', { thisUpdate: found.thisUpdate, nextUpdate: found.nextUpdate })
+  }
+  const certificate = /^\/ca\/([a-z0-9-]{1,64})\.cer$/.exec(path)
+  if (certificate) {
+    const found = await parts.findCertificate(certificate[1]!)
+    if (!found) return plain(response, 404, 'No such certificate.')
+    return sendBytes(parts, request, response, found, 'application/pkix-cert', null)
+  }
+  return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/.' : 'Not found.')
+}
+
+async function answerPost(parts: StatusParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  // RFC 6960 A.1
+  if ((request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() !== 'application/ocsp-request') {
+    request.resume()
+    return plain(response, 415, 'Send an OCSP request as application/ocsp-request.')
+  }
+  if (Number(request.headers['content-length'] ?? 0) > MAX_REQUEST_BYTES) return tooLarge(request, response)
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_REQUEST_BYTES) return tooLarge(request, response)
+    chunks.push(chunk)
+  }
+  return sendOcsp(parts, request, response, await parts.respond(Buffer.concat(chunks), parts.now()))
+}
+
+function tooLarge(request: IncomingMessage, response: ServerResponse): void {
+  response.setHeader('Connection', 'close')
+  plain(response, 413, `An OCSP request has at most ${MAX_REQUEST_BYTES} octets.`)
+  response.once('finish', () => request.destroy())
+}
+
+function sendOcsp(parts: StatusParts, request: IncomingMessage, response: ServerResponse, answered: OcspAnswer): void {
+  sendBytes(parts, request, response, answered.der, 'application/ocsp-response', request.method === 'POST' ? null : answered.cache)
+}
+
+function sendBytes(parts: StatusParts, request: IncomingMessage, response: ServerResponse, bytes: Buffer, type: string, times: { readonly thisUpdate: Date; readonly nextUpdate: Date } | null): void {
+  response.setHeader('Content-Type', type)
+  if (times) {
+    const etag = `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`
+    const left = Math.floor((times.nextUpdate.getTime() - parts.now().getTime()) / 1000)
+    response.setHeader('ETag', etag)
+    response.setHeader('Last-Modified', times.thisUpdate.toUTCString())
+    response.setHeader('Expires', times.nextUpdate.toUTCString())
+    response.setHeader('Cache-Control', `max-age=${Math.max(0, Math.min(CACHE_SECONDS, left))}, public, no-transform, must-revalidate`)
+    if (request.headers['if-none-match'] === etag) {
+      response.statusCode = 304
+      response.end()
+      return
+    }
+  } else response.setHeader('Cache-Control', type === 'application/pkix-cert' ? 'max-age=3600, public' : 'no-store')
+  response.setHeader('Content-Length', bytes.length)
+  response.end(request.method === 'HEAD' ? undefined : bytes)
+}
+
+function plain(response: ServerResponse, status: number, text: string): void {
+  response.statusCode = status
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.setHeader('Cache-Control', 'no-store')
+  response.end(`${text}\n`)
+}
+
+function refuseMethod(response: ServerResponse, allowed: string): void {
+  response.setHeader('Allow', allowed)
+  plain(response, 405, `Allowed here: ${allowed}.`)
+}
