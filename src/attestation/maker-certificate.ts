@@ -122,11 +122,17 @@ function readName(name: Der): { text: string; commonName: string | null } {
   return { text: parts.map((part) => `${part.type}=${part.value}`).join(', '), commonName: parts.length === 1 && parts[0]!.type === 'CN' ? parts[0]!.value : null }
 }
 
-/** AlgorithmIdentifiers that makers sign with, by their whole encoding, and the digest of each. SHA-1 and MD5 are not among them. */
+/**
+ * AlgorithmIdentifiers that makers sign with, by their whole encoding, and the digest of each. SHA-1 and MD5 are not among them.
+ * RSA comes with NULL parameters or, on f9 certificates of some YubiKeys 5.7.4, with none: both must be taken (RFC 4055 5).
+ */
 const SIGNATURES: Record<string, { digest: string; key: 'rsa' | 'ec' }> = {
   '300d06092a864886f70d01010b0500': { digest: 'sha256', key: 'rsa' },
+  '300b06092a864886f70d01010b': { digest: 'sha256', key: 'rsa' },
   '300d06092a864886f70d01010c0500': { digest: 'sha384', key: 'rsa' },
+  '300b06092a864886f70d01010c': { digest: 'sha384', key: 'rsa' },
   '300d06092a864886f70d01010d0500': { digest: 'sha512', key: 'rsa' },
+  '300b06092a864886f70d01010d': { digest: 'sha512', key: 'rsa' },
   '300a06082a8648ce3d040302': { digest: 'sha256', key: 'ec' },
   '300a06082a8648ce3d040303': { digest: 'sha384', key: 'ec' },
 }

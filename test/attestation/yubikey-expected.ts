@@ -33,6 +33,7 @@ export interface SampleCase {
 
 const historical: Expected = { refused: { 'certified-module': 'certificate.historical' } }
 const notFips: Expected = { refused: { 'certified-module': 'yubikey-piv.fips.neither' } }
+const uncertifiedKey: Expected = { refused: { 'certified-module': 'yubikey-piv.key-type.uncertified' } }
 const verified: Expected = { verified: true }
 const brokenChain: Expected = {
   refused: { 'genuine-device': 'yubikey-piv.leaf-signature.bad', 'generated-inside': 'claim.untrusted', 'not-exportable': 'claim.untrusted', 'certified-module': 'claim.untrusted' },
@@ -122,31 +123,40 @@ export const SAMPLES: SampleCase[] = [
     because: 'which one is meant is not ours to guess',
   },
   {
-    title: 'CIRIS A1: Ed25519 on a FIPS 5.7.4, without its f9 certificate',
+    title: 'CIRIS A1: Ed25519 on a FIPS 5.7.4, one file with leaf, f9 and both authorities above it',
     files: ['ciris/A1-9c.pem'],
     requestKeyOf: 'ciris/A1-9c.pem',
-    facts: null,
-    expected: noIntermediate('ciris/A1-9c.pem'),
-    expectedBefore: noIntermediate('ciris/A1-9c.pem'),
-    because: 'the sample has the leaf alone',
+    facts: { firmware: '5.7.4', serial: '38165850', keyType: 'Ed25519', formFactor: 'usb-c-keychain', slot: '9c', pinPolicy: 'once', touchPolicy: 'always', spkiSha256: 'dba81b75e38953d122afced32596110add74f15a1d4f3f2bf729ce1aadc2edf7' },
+    expected: uncertifiedKey,
+    expectedBefore: uncertifiedKey,
+    because: '.9 = 83, f9 has .10 = 8: certified since 2026-05-22 (#5291), but for RSA-3072, RSA-4096, P-256 and P-384; f9 is signed without NULL in the algorithm',
   },
   {
-    title: 'CIRIS B1: Ed25519 on another FIPS 5.7.4, without its f9 certificate',
+    title: 'CIRIS B1: Ed25519 on a FIPS 5.7.4, one file with leaf, f9 and both authorities above it',
     files: ['ciris/B1-9c.pem'],
     requestKeyOf: 'ciris/B1-9c.pem',
-    facts: null,
-    expected: noIntermediate('ciris/B1-9c.pem'),
-    expectedBefore: noIntermediate('ciris/B1-9c.pem'),
-    because: 'the sample has the leaf alone',
+    facts: { firmware: '5.7.4', serial: '38165563', keyType: 'Ed25519', formFactor: 'usb-c-keychain', slot: '9c', pinPolicy: 'once', touchPolicy: 'always', spkiSha256: '020925628fa9ccfe413c1da6c26090e3ba28216413755b1a00c98e2dd61537ab' },
+    expected: uncertifiedKey,
+    expectedBefore: uncertifiedKey,
+    because: '.9 = 83, f9 has .10 = 8: certified since 2026-05-22 (#5291), but for RSA-3072, RSA-4096, P-256 and P-384; f9 is signed without NULL in the algorithm',
   },
   {
-    title: 'CIRIS A1 with the f9 certificate of a device of the older hierarchy',
+    title: 'CIRIS A1 with the f9 certificate of a device of the older hierarchy as well',
     files: ['ciris/A1-9c.pem', 'ipxe/attestation-intermediate.crt'],
     requestKeyOf: 'ciris/A1-9c.pem',
-    facts: { firmware: '5.7.4', serial: '38165850', keyType: 'Ed25519', formFactor: 'usb-c-keychain', slot: '9c', pinPolicy: 'once', touchPolicy: 'always', spkiSha256: 'dba81b75e38953d122afced32596110add74f15a1d4f3f2bf729ce1aadc2edf7' },
-    expected: brokenChain,
-    expectedBefore: brokenChain,
-    because: 'both are named "Yubico PIV Attestation", and openssl says the signature fails',
+    facts: null,
+    expected: { malformed: { file: 'ipxe/attestation-intermediate.crt', reason: 'yubikey-piv.malformed.several-intermediates' } },
+    expectedBefore: { malformed: { file: 'ipxe/attestation-intermediate.crt', reason: 'yubikey-piv.malformed.several-intermediates' } },
+    because: 'two f9 certificates, both named "Yubico PIV Attestation"',
+  },
+  {
+    title: 'docker-tuf: a statement without its f9 certificate',
+    files: ['docker-tuf/25515003-Slot9CAttestation.pem'],
+    requestKeyOf: 'docker-tuf/25515003-Slot9CAttestation.pem',
+    facts: null,
+    expected: noIntermediate('docker-tuf/25515003-Slot9CAttestation.pem'),
+    expectedBefore: noIntermediate('docker-tuf/25515003-Slot9CAttestation.pem'),
+    because: 'incomplete',
   },
   {
     title: 'powershellYK: RSA-2048 on a CSPN 5.4.2',
