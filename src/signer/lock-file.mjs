@@ -81,6 +81,7 @@ export async function withLockFile(path, work, { onWait = () => {}, patienceMs =
     const held = read(path)
     if (held && abandoned(held)) {
       clear(path, held)
+      await sleep(10)
       continue
     }
     if (Date.now() > until) throw new Error(`${path} is still held by process ${held?.content.split(' ')[0] || 'unknown'}; if no such process runs, delete that file`)

@@ -71,17 +71,31 @@ test('CAK-1: finishes a token that a crash left without its user PIN', async () 
   expect(labels().filter((label) => label === 'half')).toHaveLength(1)
 })
 
-test('CAK-1: two processes that make the same token at once make one', async () => {
+function makeElsewhere(label: string): Promise<string> {
   const child = fileURLToPath(new URL('../support/make-token.ts', import.meta.url))
-  const runs = Array.from({ length: 3 }, () => new Promise<string>((resolve, reject) => {
-    const started = spawn(process.execPath, ['--import', 'tsx', child, JSON.stringify(wanted('raced'))], { stdio: ['ignore', 'pipe', 'inherit'] })
+  return new Promise((resolve, reject) => {
+    const started = spawn(process.execPath, ['--import', 'tsx', child, JSON.stringify(wanted(label))], { stdio: ['ignore', 'pipe', 'inherit'] })
     let said = ''
     started.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
     started.on('error', reject)
     started.on('close', (code) => (code === 0 ? resolve(said.trim()) : reject(new Error(`exit code ${code}`))))
-  }))
-  expect((await Promise.all(runs)).sort()).toEqual(['made', 'present', 'present'])
+  })
+}
+
+test('CAK-1: two processes that make the same token at once make one', async () => {
+  expect((await Promise.all(Array.from({ length: 3 }, () => makeElsewhere('raced')))).sort()).toEqual(['made', 'present', 'present'])
   expect(labels().filter((label) => label === 'raced')).toHaveLength(1)
+})
+
+test('CAK-1: sees a token that another process made since this one started the module', async () => {
+  const running = await openSigner({ module: hsm.module, tokenLabel: 'once', pin: PINS.userPin })
+  expect(await makeElsewhere('elsewhere')).toBe('made')
+  expect(await initialiseToken(wanted('elsewhere'))).toBe('present')
+  expect(await makeElsewhere('elsewhere too')).toBe('made')
+  const found = await openSigner({ module: hsm.module, tokenLabel: 'elsewhere too', pin: PINS.userPin })
+  expect(await running.publicKey('k')).toBeInstanceOf(Buffer)
+  await found.close()
+  await running.close()
 })
 
 test('ISS-6: two tokens with one label are refused by the signer and by the next set-up', async () => {

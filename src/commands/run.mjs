@@ -1,0 +1,12 @@
+// `npm run portal`, `ca`, `status`, `ceremony` …: one program of src/, with its packages in place. Nothing is installed on the machine itself.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { become, command, ROOT, SetUpRefused, setUp } from './setup.mjs'
+
+await command(async () => {
+  const [name, ...args] = process.argv.slice(2)
+  const file = join(ROOT, 'src', `${name}.ts`)
+  if (!name || !existsSync(file)) throw new SetUpRefused(`usage: node src/commands/run.mjs NAME [arguments], where src/NAME.ts exists${name ? `; ${file} doesn't` : ''}`, 2)
+  await setUp({ system: false })
+  await become(file, args)
+})
