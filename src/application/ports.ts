@@ -4,6 +4,7 @@
  */
 import type { AuditEventName } from '../audit/events.ts'
 import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, KeyStatement, OrganisationStatement, RequestStatement, SubjectStatement, VettingCheck } from './application.ts'
+import type { PolicyDocument } from '../policy/policy.ts'
 import type { ApplicationState } from './lifecycle.ts'
 
 export type Clock = () => Date
@@ -58,6 +59,8 @@ export interface ApplicationStore {
   change(application: Application, change: ApplicationChange): Promise<boolean>
   /** Compare-and-set on state and version, for a move of the lifecycle. */
   move(application: Application, to: ApplicationState, change?: ApplicationChange): Promise<boolean>
+  /** Keeps a text that somebody agreed to, once for each SHA-256 (APP-1). */
+  keepText(text: PolicyDocument): Promise<void>
   putAgreement(id: string, agreement: Agreement): Promise<void>
   addEvidence(id: string, file: EvidenceFile): Promise<void>
   removeEvidence(id: string, fileId: string): Promise<boolean>

@@ -133,6 +133,13 @@ export function applicationStore(db: Database | Transaction, now: Date): Applica
         .update({ ...columns(change), state: to, version: application.version + 1, updated_at: stamp })
       return rows === 1
     },
+    async keepText(text) {
+      if (await db('document_texts').where({ sha256: text.sha256 }).first('sha256')) return
+      await db('document_texts')
+        .insert({ sha256: text.sha256, document: text.document, version: text.version, language: text.language, title: text.title, text: text.text, sample: text.sample ? 1 : 0, first_published_at: stamp })
+        .onConflict('sha256')
+        .ignore()
+    },
     async putAgreement(id, agreement) {
       await db('application_agreements')
         .insert({ application_id: id, document: agreement.document, version: agreement.version, language: agreement.language, sha256: agreement.sha256, accepted_by: agreement.acceptedBy, accepted_at: agreement.acceptedAt })

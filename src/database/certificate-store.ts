@@ -1,6 +1,6 @@
 /** Issued certificates and their revocations in the database: rows in, domain types out. */
 import type { CertificateRecord, CertificateRecords, Contact } from '../application/certificate-record.ts'
-import { isUniqueViolation, type Database, type Transaction } from './database.ts'
+import type { Database, Transaction } from './database.ts'
 
 // biome-ignore lint: rows of the driver are unknown until read here
 type Row = Record<string, any>
@@ -88,13 +88,8 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
     },
     async markCompromised(spkiSha256, source) {
       if (await db('compromised_keys').where({ spki_sha256: spkiSha256 }).first('spki_sha256')) return false
-      try {
-        await db('compromised_keys').insert({ spki_sha256: spkiSha256, source, recorded_at: stamp })
-        return true
-      } catch (error) {
-        if (isUniqueViolation(error)) return false
-        throw error
-      }
+      await db('compromised_keys').insert({ spki_sha256: spkiSha256, source, recorded_at: stamp }).onConflict('spki_sha256').ignore()
+      return true
     },
     async contact(accountId) {
       const row: Row | undefined = await db('accounts').where({ id: accountId }).first('email', 'name', 'locale')
