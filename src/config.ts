@@ -50,6 +50,7 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'SESSION_IDLE_MINUTES', usedBy: 'portal', fallback: '30', meaning: 'a session without a request ends after this' },
   { name: 'SESSION_ABSOLUTE_HOURS', usedBy: 'portal', fallback: '12', meaning: 'a session ends after this whatever happens' },
   { name: 'PKCS11_MODULE', usedBy: 'ca, status, ceremony', fallback: 'SoftHSM2, found', meaning: 'the PKCS#11 library of the HSM' },
+  { name: 'SOFTHSM2_MODULE', usedBy: 'ca, status, ceremony', fallback: 'looked for', meaning: 'where the SoftHSM2 library lies, when it is not where the system puts it' },
   { name: 'CA_TOKEN', usedBy: 'ca', fallback: 'issuing', meaning: 'label of the token that holds the issuing CA key' },
   { name: 'CA_PIN_FILE', usedBy: 'ca', fallback: 'DATA_DIR/pins/issuing', meaning: 'file that holds the PIN of CA_TOKEN, readable by `ca` alone' },
   { name: 'STATUS_TOKEN', usedBy: 'status', fallback: 'status', meaning: 'label of the token that holds the responder keys' },
@@ -83,13 +84,16 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
   const whole = (name: string, fallback: number, least: number, most: number) => {
     const given = text(name, String(fallback))
     const value = /^\d+$/.test(given) ? Number(given) : NaN
-    if (!(value >= least && value <= most)) reasons.push(`${name}: must be a whole number from ${least} to ${most}, is "${given}"`)
-    return value
+    if (value >= least && value <= most) return value
+    reasons.push(`${name}: must be a whole number from ${least} to ${most}, is "${given}"`)
+    // The configuration is refused already; what is derived from this entry shall not be blamed too.
+    return fallback
   }
   const address = (name: string, fallback: string, protocols: readonly string[]) => {
     const given = text(name, fallback)
     const parsed = URL.canParse(given) ? new URL(given) : null
-    if (!parsed || !protocols.includes(parsed.protocol) || parsed.search || parsed.hash) reasons.push(`${name}: must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}, is "${given}"`)
+    // ASCII: these addresses go into certificates as IA5String. Never shown with a password in it.
+    if (!parsed || !protocols.includes(parsed.protocol) || parsed.search || parsed.hash || !/^[\x21-\x7e]+$/.test(given)) reasons.push(`${name}: must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}${given.includes('@') ? '' : `, is "${given}"`}`)
     return given.replace(/\/+$/, '')
   }
   const file = (name: string) => {
@@ -139,7 +143,7 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
     dataDir,
     policyFile,
     databaseUrl,
-    portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? { certificate, key } : null }),
+    portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? Object.freeze({ certificate, key }) : null }),
     status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl }),
     mail: Object.freeze({ smtpUrl, from: text('MAIL_FROM', 'ca@localhost') }),
     session: Object.freeze({ idleMinutes, absoluteHours }),

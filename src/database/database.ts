@@ -12,6 +12,9 @@ export type Database = Knex
 /** A change and its audit entry commit together: functions that write take this, never the pool. */
 export type Transaction = Knex.Transaction
 
+// Every fault reaches the caller as an error; knex would also print it on standard output, with its stack.
+const log = { warn() {}, error() {} }
+
 /** @param url `sqlite:FILE` or `postgres://…` */
 export function openDatabase(url: string): Database {
   if (url.startsWith('sqlite:')) {
@@ -33,9 +36,10 @@ export function openDatabase(url: string): Database {
         },
       },
       migrations: { migrationSource: migrations },
+      log,
     })
   }
-  return knex({ client: 'pg', connection: url, pool: { min: 0, max: 10 }, migrations: { migrationSource: migrations } })
+  return knex({ client: 'pg', connection: url, pool: { min: 0, max: 10 }, migrations: { migrationSource: migrations }, log })
 }
 
 function chmodIfThere(path: string): void {
