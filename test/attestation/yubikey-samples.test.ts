@@ -8,6 +8,7 @@ import { isVerifiedKey, verifyAttestation, type AttestationReport } from '../../
 import type { Policy } from '../../src/policy/policy.ts'
 import { shippedPolicy, withAttestation, withSampleKeys } from '../support/attestation-policy.ts'
 import { attestationFact, haveSamples, NO_SAMPLES, sample, samplePath } from '../support/attestation-samples.ts'
+import { unworded } from '../support/attestation-words.ts'
 import { requestFor } from '../support/fake-yubikey.ts'
 import { SAMPLES, type SampleCase } from './yubikey-expected.ts'
 
@@ -19,7 +20,9 @@ const keyOf = (path: string): Buffer => new X509Certificate(sample(`yubico-piv/$
 
 function judge(row: SampleCase, at: Date, policy: Policy, files = row.files.map((name) => ({ name, bytes: sample(`yubico-piv/${name}`) }))): AttestationReport {
   const certificateRequestDer = row.request ? pemToDer(sample(`yubico-piv/${row.request}`)) : requestFor(keyOf(row.requestKeyOf!))
-  return verifyAttestation({ files, certificateRequestDer, publicKeySpki: requestKey(certificateRequestDer), at, policy, demoHierarchy: false })
+  const report = verifyAttestation({ files, certificateRequestDer, publicKeySpki: requestKey(certificateRequestDer), at, policy, demoHierarchy: false })
+  expect(unworded(report)).toEqual([])
+  return report
 }
 
 function outcome({ verdict, findings }: AttestationReport): SampleCase['expected'] {

@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import type { Message } from '../../src/attestation/verifier.ts'
+import { reportToJson, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
+
+const tree = JSON.parse(readFileSync(new URL('../../src/web/locales/en/attestation.json', import.meta.url), 'utf8')) as object
+
+function text(key: string): string | undefined {
+  let place: unknown = { attestation: tree }
+  for (const part of key.split('.')) place = typeof place === 'object' && place !== null ? (place as Record<string, unknown>)[part] : undefined
+  return typeof place === 'string' ? place : undefined
+}
+
+const isMessage = (value: object): value is Message => 'key' in value && typeof value.key === 'string'
+
+/** What is wrong with a report's messages: keys without words, placeholders without values. */
+export function unworded(report: AttestationReport): string[] {
+  const wrong: string[] = []
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    if (isMessage(value)) {
+      const words = text(value.key)
+      if (words === undefined) wrong.push(value.key)
+      else for (const [, name] of words.matchAll(/\{([A-Za-z0-9]+)\}/g)) if (value.values?.[name!] === undefined) wrong.push(`${value.key} {${name}}`)
+    } else for (const member of Object.values(value)) walk(member)
+  }
+  walk(reportToJson(report))
+  return wrong
+}
