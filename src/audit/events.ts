@@ -4,6 +4,8 @@ export const AUDIT_EVENTS = [
   'account.registered',
   'account.email-confirmed',
   'account.invited',
+  'account.invitation-confirmed',
+  'account.invitation-withdrawn',
   'account.invitation-accepted',
   'account.first-administrator',
   'account.password-changed',

@@ -83,10 +83,11 @@ export async function createAccount(trx: Transaction, account: NewAccount, now: 
   return id
 }
 
-/** How many people can act as administrators now: active accounts, whether or not they have enrolled their second factor yet. */
-export async function countAdministrators(database: Database | Transaction): Promise<number> {
-  const row = await database('accounts').join('account_roles', 'account_roles.account_id', 'accounts.id').where({ role: 'administrator', state: 'active' }).count({ n: '*' }).first()
-  return Number(row?.['n'] ?? 0)
+/** Active administrators; `enrolled` counts only those who can act: with their second factor. */
+export async function countAdministrators(database: Database | Transaction, which: 'all' | 'enrolled'): Promise<number> {
+  const query = database('accounts').join('account_roles', 'account_roles.account_id', 'accounts.id').where({ role: 'administrator', state: 'active' })
+  if (which === 'enrolled') query.whereNotNull('totp_confirmed_at')
+  return Number((await query.count({ n: '*' }).first())?.['n'] ?? 0)
 }
 
 export interface StaffMember {

@@ -11,7 +11,7 @@ import type { AccountRow } from './accounts.ts'
 
 const TOLERANCE_SECONDS = 30
 const RECOVERY_CODES = 10
-/** No letter or digit that looks like another (RFC 4648 base32 without its padding has none but these). */
+/** 32 characters, none that is easily read as another: no l, o, 0, 1. */
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789'
 
 const purpose = (accountId: string) => `totp:${accountId}`

@@ -70,11 +70,6 @@ export class DatabaseSessionStore extends session.Store {
   }
 }
 
-/** Ends every session of an account (sign-out everywhere, password change, closing). */
-export async function endSessions(database: Database | import('../database/database.ts').Transaction, accountId: string): Promise<number> {
-  return database('sessions').where({ account_id: accountId }).delete()
-}
-
 /** Removes what has ended; the portal calls it now and then. */
 export async function removeEndedSessions(database: Database, now: Date, idleMinutes: number): Promise<void> {
   const idle = new Date(now.getTime() - idleMinutes * 60_000).toISOString()
