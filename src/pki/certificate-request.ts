@@ -1,10 +1,11 @@
 /** PKCS #10 certificate requests (RFC 2986): intake of what an applicant pasted or uploaded. Strict; judges nothing but its form. */
-import { createHash, createPublicKey, verify } from 'node:crypto'
-import { type AlgorithmIdentifier, type HashName, readAlgorithm, SIGNATURE_ALGORITHMS } from './algorithm.ts'
+import { createHash } from 'node:crypto'
+import { type AlgorithmIdentifier, readAlgorithm } from './algorithm.ts'
 import { type Der, MalformedDer, readDer, TAG } from './der.ts'
 import { decodeName, type RelativeDistinguishedName } from './name.ts'
 import { OID } from './oids.ts'
 import { type PublicKey, readPublicKey } from './public-key.ts'
+import { checkSignature, type HashName, readSignatureScheme } from './signature-algorithm.ts'
 import { readUpload } from './upload.ts'
 import { type Extension, readExtensions } from './x509-certificate.ts'
 
@@ -135,7 +136,7 @@ function parse(root: Der): RequestIntake {
       requestInfo: info.raw,
       subject,
       publicKey,
-      signature: { algorithm, hash: SIGNATURE_ALGORITHMS.get(algorithm.oid)?.hash ?? null, octets, check: checkSignature(info.raw, publicKey, algorithm, octets) },
+      signature: { algorithm, hash: readSignatureScheme(algorithm)?.hash ?? null, octets, check: checkSignature(info.raw, publicKey, algorithm, octets) },
       otherAttributes: attributes.filter(({ type }) => type !== OID.extensionRequest).map(({ type }) => type),
       extensionRequest: extensions?.raw ?? null,
       requestedExtensions,
@@ -157,21 +158,4 @@ function onlyValue({ values }: Attribute): Der {
   const [value, ...rest] = values.children()
   if (!value || rest.length > 0) throw new MalformedDer('extension request must have exactly one value', values.offset)
   return value.expect(TAG.sequence, 'extension request')
-}
-
-function checkSignature(signed: Buffer, { spki, facts }: PublicKey, algorithm: AlgorithmIdentifier, signature: Buffer): 'valid' | 'invalid' | 'unsupported' {
-  const known = SIGNATURE_ALGORITHMS.get(algorithm.oid)
-  if (!known) return 'unsupported'
-  if (known.key !== facts.type) return 'invalid'
-  // RFC 4055 5 takes NULL or no parameters for RSA; RFC 5758 3.2 and RFC 8410 3 take none. Anything else is not the algorithm named.
-  if (algorithm.parameters !== null && (known.key !== 'rsa' || algorithm.parameters.toString('hex') !== '0500')) return 'invalid'
-  // OpenSSL computes with neither larger moduli nor, above 3072 bits, exponents longer than 64 bits.
-  if (facts.type === 'rsa' && (facts.bits > 16384 || (facts.bits > 3072 && facts.exponent >= 1n << 64n))) return 'unsupported'
-  try {
-    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
-    return verify(known.key === 'ed25519' ? null : known.hash, signed, key, signature) ? 'valid' : 'invalid'
-  } catch {
-    // A key that OpenSSL cannot load (a point off its curve, a modulus of no use) has made no signature.
-    return 'invalid'
-  }
 }

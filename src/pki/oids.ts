@@ -2,6 +2,7 @@
 export const OID = {
   // RFC 8017, RFC 4055
   rsaEncryption: '1.2.840.113549.1.1.1',
+  mgf1: '1.2.840.113549.1.1.8',
   md5WithRsa: '1.2.840.113549.1.1.4',
   sha1WithRsa: '1.2.840.113549.1.1.5',
   rsassaPss: '1.2.840.113549.1.1.10',
@@ -18,6 +19,11 @@ export const OID = {
   p384: '1.3.132.0.34',
   p521: '1.3.132.0.35',
   ed25519: '1.3.101.112',
+  // FIPS 180-4 digests, RFC 4055 2.1
+  sha1: '1.3.14.3.2.26',
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
   // X.520, RFC 4519
   commonName: '2.5.4.3',
   surname: '2.5.4.4',
@@ -60,8 +66,7 @@ export const OID = {
   codeSigning: '1.3.6.1.5.5.7.3.3',
   timeStamping: '1.3.6.1.5.5.7.3.8',
   ocspSigning: '1.3.6.1.5.5.7.3.9',
-  // RFC 5652, PKCS #5, PKCS #12: known to tell other objects from certificate requests
+  // RFC 5652
   pkcs7Data: '1.2.840.113549.1.7.1',
   pkcs7SignedData: '1.2.840.113549.1.7.2',
-  pbes2: '1.2.840.113549.1.5.13',
 } as const

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type CertificateRequest, readCertificateRequest, REQUEST_MAX_BYTES } from '../../src/pki/certificate-request.ts'
-import { bitString, integer, nullValue, octetString, oid, sequence, setOf, tlv, utf8String } from '../../src/pki/der.ts'
+import { bitString, context, integer, nullValue, octetString, oid, sequence, setOf, tlv, utf8String } from '../../src/pki/der.ts'
 import { displayName } from '../../src/pki/name.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { ecKeyPair, ed25519KeyPair, extensionRequest, makeRequest, mutate, plainExtension, rsaKeyPair, seededNumbers } from './keys.ts'
@@ -26,6 +26,12 @@ const refusal = (bytes: Buffer | string) => {
   return 'refused' in intake ? intake.refused : null
 }
 const utf16be = (text: string): Buffer => Buffer.from(text, 'utf16le').swap16()
+
+const DIGESTS: Record<string, string> = { sha1: '1.3.14.3.2.26', sha256: '2.16.840.1.101.3.4.2.1', sha512: '2.16.840.1.101.3.4.2.3' }
+const pss = (hash: string, mask: string, salt: number): Buffer => {
+  const digest = (name: string) => sequence(oid(DIGESTS[name]!), nullValue())
+  return sequence(oid('1.2.840.113549.1.1.10'), sequence(context(0, digest(hash)), context(1, sequence(oid('1.2.840.113549.1.1.8'), digest(mask))), context(2, integer(salt))))
+}
 
 describe('intake of a certificate request', () => {
   it.each<[string, Buffer | string]>([
@@ -138,13 +144,20 @@ describe('what a certificate request says', () => {
     expect(accept(makeRequest(ec, { hash: 'sha384' })).signature).toMatchObject({ hash: 'sha384', check: 'valid' })
     expect(accept(makeRequest(ed25519KeyPair())).signature).toMatchObject({ hash: 'sha512', check: 'valid' })
   })
+  it.each([32, 64])('APP-3: verifies RSASSA-PSS signatures with a salt of %i octets, as some module tools make them', (salt) => {
+    const hash = salt === 32 ? 'sha256' : 'sha512'
+    expect(accept(makeRequest(keys, { hash, signatureAlgorithm: pss(hash, hash, salt), pssSalt: salt })).signature).toMatchObject({ hash, check: 'valid' })
+    expect(accept(makeRequest(keys, { hash, signatureAlgorithm: pss(hash, hash, salt - 1), pssSalt: salt })).signature.check).toBe('invalid')
+  })
   it.each<[string, Buffer, string]>([
     ['made by another key', makeRequest(others, { spki: keys.spki }), 'invalid'],
     ['over other octets', makeRequest(keys, { signature: others.spki.subarray(0, 256) }), 'invalid'],
     ['named as of another kind of key', makeRequest(keys, { signatureAlgorithm: sequence(oid('1.2.840.10045.4.3.2')) }), 'invalid'],
-    ['with parameters that are not NULL', makeRequest(keys, { signatureAlgorithm: sequence(oid('1.2.840.113549.1.1.11'), integer(1)) }), 'invalid'],
+    ['with parameters that are not NULL', makeRequest(keys, { signatureAlgorithm: sequence(oid('1.2.840.113549.1.1.11'), integer(1)) }), 'unsupported'],
     ['of an unknown algorithm', makeRequest(keys, { signatureAlgorithm: sequence(oid('1.2.3')) }), 'unsupported'],
-    ['of RSASSA-PSS', makeRequest(keys, { signatureAlgorithm: sequence(oid('1.2.840.113549.1.1.10')) }), 'unsupported'],
+    ['of RSASSA-PSS without parameters', makeRequest(keys, { signatureAlgorithm: sequence(oid('1.2.840.113549.1.1.10')) }), 'unsupported'],
+    ['of RSASSA-PSS with another mask digest', makeRequest(keys, { signatureAlgorithm: pss('sha256', 'sha1', 32) }), 'unsupported'],
+    ['of RSASSA-PSS that was made without PSS', makeRequest(keys, { signatureAlgorithm: pss('sha256', 'sha256', 32) }), 'invalid'],
     ['of an EC key off its curve', makeRequest(ecKeyPair('prime256v1'), { spki: sequence(sequence(oid('1.2.840.10045.2.1'), oid('1.2.840.10045.3.1.7')), bitString(Buffer.concat([Buffer.from([4]), Buffer.alloc(64, 1)]))) }), 'invalid'],
   ])('APP-3: says so of a signature %s', (_, bytes, check) => {
     expect(accept(bytes).signature.check).toBe(check)

@@ -1,5 +1,5 @@
 /** Keys and requests for tests, written apart from the code under test: the DER writer is all they share. */
-import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { bitString, context, integer, nullValue, octetString, oid, sequence, setOf, utf8String } from '../../src/pki/der.ts'
 
 export interface KeyPair {
@@ -51,6 +51,8 @@ export interface RequestOptions {
   readonly attributes?: readonly Buffer[] | false
   readonly signatureAlgorithm?: Buffer
   readonly signature?: Buffer
+  /** Signs with RSASSA-PSS and a salt of so many octets. */
+  readonly pssSalt?: number
 }
 
 /** A signed certificate request, DER. */
@@ -61,7 +63,8 @@ export function makeRequest(keys: KeyPair, options: RequestOptions = {}): Buffer
   const attributes = options.attributes ?? []
   const info = sequence(integer(options.version ?? 0), subject, options.spki ?? keys.spki, ...(attributes === false ? [] : [context(0, ...attributes)]))
   const algorithm = options.signatureAlgorithm ?? (type === 'rsa' ? sequence(oid(SIGNATURE_OIDS.rsa![hash]!), nullValue()) : sequence(oid(type === 'ec' ? SIGNATURE_OIDS.ec![hash]! : '1.3.101.112')))
-  return sequence(info, algorithm, bitString(options.signature ?? sign(type === 'ed25519' ? null : hash, info, keys.privateKey)))
+  const signer = options.pssSalt === undefined ? keys.privateKey : { key: keys.privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: options.pssSalt }
+  return sequence(info, algorithm, bitString(options.signature ?? sign(type === 'ed25519' ? null : hash, info, signer)))
 }
 
 /** The PKCS #9 extensionRequest attribute around Extension values. */
