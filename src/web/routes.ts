@@ -2,10 +2,12 @@
 import type { Services } from '../services.ts'
 import { homeRoutes } from './pages/home.ts'
 import { mailRoutes } from './pages/mail.ts'
+import { certificateRoutes } from './pages/certificates.ts'
 import { repositoryRoutes } from './pages/repository.ts'
+import { reviewRoutes } from './pages/review.ts'
 import type { Route } from './reply.ts'
 
 /** A page's routes never depend on a request; `services` is given for limits that policy or configuration set. */
 export function routeTable(services: Services): readonly Route[] {
-  return [...homeRoutes(services), ...mailRoutes(services), ...repositoryRoutes(services)]
+  return [...homeRoutes(services), ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...certificateRoutes(services)]
 }

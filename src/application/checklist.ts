@@ -1,0 +1,105 @@
+/**
+ * What an officer confirms before an application may be decided: the items, the sources each may rest on, and what makes
+ * a confirmation complete (VET-1, VET-2, VET-3, VET-5, VET-9, VET-10).
+ */
+import type { Application, VettingCheck } from './application.ts'
+
+/** Words stand in the locale files: `review.item.<id>.…` and `review.source.<id>`. */
+export interface ChecklistItem {
+  readonly id: string
+  readonly clause: string
+  readonly sources: readonly string[]
+}
+
+const OFFICIAL = ['government-agency', 'reliable-data-source', 'site-visit', 'attestation-letter', 'seal-certificate']
+const ADDRESS = [...OFFICIAL, 'utility-bill', 'bank-statement', 'tax-document']
+
+const LEGAL_IDENTITY: ChecklistItem = { id: 'legal-identity', clause: 'CP 3.2.2; CSBR 3.2.2.1.1', sources: OFFICIAL }
+const PLACE: ChecklistItem = { id: 'address', clause: 'CSBR 3.2.2.1 (2), 3.2.2.1.1', sources: ADDRESS }
+const REGISTRATION: ChecklistItem = { id: 'registration-number', clause: 'CSBR 3.2.2.1 (1)', sources: ['government-agency', 'reliable-data-source'] }
+const AUTHORITY: ChecklistItem = { id: 'requester-authority', clause: 'CP 3.2.5; CSBR 3.2.5', sources: ['telephone', 'postal-letter', 'site-visit', 'attestation-letter'] }
+const REQUESTER: ChecklistItem = { id: 'requester-identity', clause: 'CSBR 3.2.2.1 (4), 3.2.3.1', sources: ['photo-identity', 'notary'] }
+const UNIT: ChecklistItem = { id: 'organizational-unit', clause: 'CSBR 7.1.4.2.2 b', sources: OFFICIAL }
+const TRADE_NAME: ChecklistItem = { id: 'trade-name', clause: 'CSBR 3.2.2.1.2', sources: ['government-agency', 'reliable-data-source', 'attestation-letter', 'utility-bill', 'bank-statement', 'tax-document'] }
+
+export const CHECKLIST: readonly ChecklistItem[] = [LEGAL_IDENTITY, PLACE, REGISTRATION, AUTHORITY, REQUESTER, UNIT, TRADE_NAME]
+
+const YOUNG_YEARS = 3
+
+/** The items that this application needs. */
+export function requiredItems(application: Application): readonly ChecklistItem[] {
+  const { organisation, subject, submittedAt } = application
+  if (!organisation || !subject) return CHECKLIST
+  const items = [LEGAL_IDENTITY, PLACE, REGISTRATION, AUTHORITY]
+  // CSBR 3.2.2.1 (4): formed less than three years before the request, or at a date that nobody can tell.
+  const founded = Date.parse(organisation.foundedOn)
+  const asked = new Date(submittedAt ?? application.createdAt)
+  const limit = Date.UTC(asked.getUTCFullYear() - YOUNG_YEARS, asked.getUTCMonth(), asked.getUTCDate())
+  if (!(founded <= limit)) items.push(REQUESTER)
+  if (subject.organizationalUnit !== '') items.push(UNIT)
+  // The organisation's name in the certificate is the legal name or a verified trade name.
+  if (subject.organization !== organisation.legalName || subject.commonName !== organisation.legalName) items.push(TRADE_NAME)
+  return items
+}
+
+export interface CheckEntry {
+  readonly outcome: 'confirmed' | 'not-confirmed'
+  readonly source: string
+  readonly document: string
+  readonly documentDate: string
+  readonly obtainedOn: string
+  readonly inspected: boolean
+  readonly note: string
+}
+
+export interface CheckPeriods {
+  readonly validationReuseDays: number
+  readonly sealCertificateMonths: number
+}
+
+/** What stands against an entry, as field and message key; empty when it may be recorded. */
+export function judgeEntry(item: ChecklistItem, entry: CheckEntry, today: Date, periods: CheckPeriods): readonly { field: keyof CheckEntry; message: { key: string; values?: Record<string, string> } }[] {
+  const wrong: { field: keyof CheckEntry; message: { key: string; values?: Record<string, string> } }[] = []
+  const documentDate = day(entry.documentDate)
+  const obtainedOn = day(entry.obtainedOn)
+  // The officer's calendar may be a day ahead of UTC.
+  const latest = today.getTime() + 86_400_000
+  if (!item.sources.includes(entry.source)) wrong.push({ field: 'source', message: { key: 'forms.choose' } })
+  if (documentDate === null) wrong.push({ field: 'documentDate', message: { key: 'forms.date' } })
+  else if (documentDate > latest) wrong.push({ field: 'documentDate', message: { key: 'review.errors.in-future' } })
+  if (obtainedOn === null) wrong.push({ field: 'obtainedOn', message: { key: 'forms.date' } })
+  else if (obtainedOn > latest) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.in-future' } })
+  else if (documentDate !== null && obtainedOn < documentDate) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.before-document' } })
+  else if (today.getTime() - obtainedOn > periods.validationReuseDays * 86_400_000) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.too-old', values: { days: String(periods.validationReuseDays) } } })
+  // CP 3.2.2: a seal certificate proves for three months.
+  if (entry.source === 'seal-certificate' && documentDate !== null && obtainedOn !== null && monthsBefore(obtainedOn, periods.sealCertificateMonths) > documentDate)
+    wrong.push({ field: 'documentDate', message: { key: 'review.errors.seal-too-old', values: { months: String(periods.sealCertificateMonths) } } })
+  // VET-10: a confirmation rests on a document that somebody looked at for alteration.
+  if (entry.outcome === 'confirmed' && !entry.inspected) wrong.push({ field: 'inspected', message: { key: 'review.errors.inspect' } })
+  if (entry.outcome === 'not-confirmed' && entry.note.trim() === '') wrong.push({ field: 'note', message: { key: 'review.errors.say-why' } })
+  return wrong
+}
+
+/** Items without a confirmation that holds at `now`; the application can't be decided for issuing while there is one. */
+export function openItems(application: Application, checks: readonly VettingCheck[], now: Date, periods: CheckPeriods): readonly { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] {
+  return requiredItems(application).flatMap((item): { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] => {
+    const check = checks.find((each) => each.item === item.id)
+    if (!check) return [{ item, why: 'missing' }]
+    if (check.outcome !== 'confirmed' || !check.inspected) return [{ item, why: 'not-confirmed' }]
+    return lapsesAt(check, periods).getTime() < now.getTime() ? [{ item, why: 'lapsed' }] : []
+  })
+}
+
+/** VET-5: the moment from which a check no longer counts, from the day its data was obtained. */
+export const lapsesAt = (check: Pick<VettingCheck, 'obtainedOn'>, periods: Pick<CheckPeriods, 'validationReuseDays'>): Date => new Date(Date.parse(check.obtainedOn) + periods.validationReuseDays * 86_400_000)
+
+function day(text: string): number | null {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return null
+  const date = new Date(`${text}T00:00:00Z`)
+  return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text ? null : date.getTime()
+}
+
+function monthsBefore(moment: number, months: number): number {
+  const date = new Date(moment)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - months, date.getUTCDate())
+}

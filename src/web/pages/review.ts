@@ -1,0 +1,274 @@
+/** The officers' pages: the queue, an application on one page, the checklist, and the decision. */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { approvalDigest } from '../../application/approve-digest.ts'
+import type { Application, Dossier } from '../../application/application.ts'
+import { CHECKLIST, judgeEntry, openItems, requiredItems } from '../../application/checklist.ts'
+import { findMove, nextActor, STATES, type ApplicationState } from '../../application/lifecycle.ts'
+import { missingForApproval, refuseDuty } from '../../application/review.ts'
+import type { Services } from '../../services.ts'
+import { readForm } from '../form.ts'
+import { translate } from '../locales.ts'
+import { page, redirect, type PageRequest, type Reply, type Route } from '../reply.ts'
+import { dossierModel } from './review-dossier.ts'
+
+const READERS = ['vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator'] as const
+
+/** What the queue shows, most urgent first. */
+const TABS: Readonly<Record<string, readonly ApplicationState[]>> = {
+  vet: ['submitted', 'vetting'],
+  decide: ['vetted', 'held'],
+  issuing: ['approved', 'issuing'],
+  done: ['issued', 'accepted', 'revoked', 'rejected', 'withdrawn'],
+}
+
+const checkSchema = z.object({
+  outcome: z.enum(['confirmed', 'not-confirmed'], 'forms.choose'),
+  source: z.string('forms.choose').min(1, 'forms.choose').max(40, 'forms.choose'),
+  document: z.string('forms.required').min(3, 'forms.required').max(300, 'forms.too-long|max=300'),
+  documentDate: z.string('forms.date').regex(/^\d{4}-\d{2}-\d{2}$/, 'forms.date'),
+  obtainedOn: z.string('forms.date').regex(/^\d{4}-\d{2}-\d{2}$/, 'forms.date'),
+  inspected: z.literal('yes').optional(),
+  note: z.string().max(2000, 'forms.too-long|max=2000').optional(),
+})
+const reasonSchema = z.object({ reason: z.string('forms.required').min(10, 'review.errors.reason-short').max(2000, 'forms.too-long|max=2000') })
+const confirmSchema = z.object({ correlated: z.literal('yes', 'forms.tick') })
+
+export function reviewRoutes(_services: Services): readonly Route[] {
+  return [
+    { method: 'GET', path: '/review', who: READERS, events: [], handle: queue },
+    { method: 'GET', path: '/review/:reference', who: READERS, events: [], handle: (request) => withDossier(request, (dossier) => show(request, dossier)) },
+    { method: 'GET', path: '/review/:reference/evidence/:file', who: READERS, events: [], handle: evidence },
+    { method: 'POST', path: '/review/:reference/start-vetting', who: ['vetting-officer'], events: ['application.vetting-started'], handle: startVetting },
+    { method: 'GET', path: '/review/:reference/checks/:item', who: ['vetting-officer'], events: [], handle: (request) => withDossier(request, (dossier) => checkPage(request, dossier)) },
+    { method: 'POST', path: '/review/:reference/checks/:item', who: ['vetting-officer'], events: ['application.check-recorded'], handle: recordCheck },
+    { method: 'POST', path: '/review/:reference/finish-vetting', who: ['vetting-officer'], events: ['application.vetted'], handle: finishVetting },
+    { method: 'POST', path: '/review/:reference/return', who: ['vetting-officer', 'approving-officer'], events: ['application.returned-to-vetting'], handle: returnToVetting },
+    { method: 'POST', path: '/review/:reference/approve', who: ['approving-officer'], events: ['application.approved'], handle: approve },
+    { method: 'POST', path: '/review/:reference/reject', who: ['approving-officer'], events: ['application.rejected'], handle: reject },
+  ]
+}
+
+async function queue(request: PageRequest): Promise<Reply> {
+  const { services, account, language, query } = request
+  const fallback = account!.roles.has('vetting-officer') ? 'vet' : account!.roles.has('approving-officer') ? 'decide' : 'done'
+  const tab = query['show'] !== undefined && query['show'] in TABS ? query['show'] : fallback
+  const counts: Record<string, number> = {}
+  for (const [name, states] of Object.entries(TABS)) counts[name] = Number((await services.database('applications').whereIn('state', [...states]).count({ total: '*' }).first())?.['total'] ?? 0)
+  const found = await services.applications.list({ states: TABS[tab]! })
+  const open = tab === 'done' ? found : [...found].reverse()
+  return page('review/queue', 'review.queue.title', {
+    tab,
+    tabs: Object.keys(TABS).map((name) => ({ name, text: translate(language, `review.queue.tab.${name}`), count: counts[name]! })),
+    rows: open.map((application) => ({
+      reference: application.reference,
+      organisation: application.organisation?.legalName ?? '–',
+      state: translate(language, `lifecycle.state.${application.state}`),
+      waitsFor: translate(language, `lifecycle.mover.${nextActor(application.state) ?? 'subscriber'}`),
+      waiting: nextActor(application.state) !== null,
+      since: application.updatedAt,
+    })),
+  })
+}
+
+/** Drafts are the applicant's alone: an officer sees an application from its submission on. */
+async function withDossier(request: PageRequest, then: (dossier: Dossier) => Promise<Reply>): Promise<Reply> {
+  const found = await request.services.applications.findByReference(request.params['reference'] ?? '')
+  if (!found || found.submittedAt === null) return { kind: 'not-found' }
+  const dossier = await request.services.applications.dossier(found.id)
+  return dossier ? then(dossier) : { kind: 'not-found' }
+}
+
+async function show(request: PageRequest, dossier: Dossier, more: { errors?: Parameters<typeof page>[3]; entered?: { reason: string } } = {}): Promise<Reply> {
+  const model = await dossierModel(request.services, dossier, request.account!, request.language, request.now)
+  return page('review/dossier', { key: 'review.dossier.title', values: { reference: dossier.application.reference, organisation: dossier.application.organisation?.legalName ?? '–' } }, { ...model, entered: more.entered ?? { reason: '' } }, more.errors)
+}
+
+async function evidence(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const file = dossier.evidence.find((each) => each.id === request.params['file'])
+    return file ? { kind: 'file', bytes: file.bytes, type: 'application/octet-stream', name: file.name } : { kind: 'not-found' }
+  })
+}
+
+const back = (application: Application, notice: string): Reply => redirect(`/review/${application.reference}`, notice)
+/** Somebody acted meanwhile: nothing was changed, and the page shows what stands now. */
+const overtaken = (application: Application): Reply => back(application, 'review.notice.overtaken')
+
+async function startVetting(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const { application } = dossier
+    const refusal = refuseDuty(request.account!, dossier, 'vetted')
+    if (refusal) return { kind: 'refused', reason: { key: refusal } }
+    const move = findMove('start-vetting', application.state)
+    if (!move) return overtaken(application)
+    const done = await request.services.work(request.account!.id, async (work) => {
+      if (!(await work.applications.move(application, move.to))) return false
+      if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
+      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { reference: application.reference } })
+      return true
+    })
+    return done ? back(application, 'review.notice.vetting-started') : overtaken(application)
+  })
+}
+
+async function checkPage(request: PageRequest, dossier: Dossier, more: { entered?: Record<string, string>; errors?: NonNullable<Parameters<typeof page>[3]>['errors'] } = {}): Promise<Reply> {
+  const item = requiredItems(dossier.application).find((each) => each.id === request.params['item'])
+  if (!item) return { kind: 'not-found' }
+  const t = (key: string) => translate(request.language, key)
+  const known = dossier.checks.find((check) => check.item === item.id)
+  const entered = more.entered ?? {
+    outcome: known?.outcome ?? '',
+    source: known?.source ?? '',
+    document: known?.document ?? '',
+    documentDate: known?.documentDate ?? '',
+    obtainedOn: known?.obtainedOn ?? '',
+    inspected: known?.inspected ? 'yes' : '',
+    note: known?.note ?? '',
+  }
+  const { organisation, subject } = dossier.application
+  return page(
+    'review/check',
+    `review.item.${item.id}.title`,
+    {
+      reference: dossier.application.reference,
+      item: { id: item.id, clause: item.clause, help: t(`review.item.${item.id}.help`) },
+      claims: [
+        { term: t('review.field.legal-name'), text: organisation?.legalName ?? '–', mono: false, copy: true },
+        { term: t('review.field.registration-number'), text: organisation?.registrationNumber || '–', mono: true, copy: true },
+        { term: t('review.field.address'), text: organisation ? [organisation.street, organisation.locality, organisation.state, organisation.postalCode, organisation.country].filter(Boolean).join(', ') : '–', mono: false, copy: true },
+        { term: t('review.field.founded'), text: organisation?.foundedOn ?? '–', mono: false, copy: false },
+        { term: t('review.field.phone'), text: organisation?.phone ?? '–', mono: true, copy: false },
+        ...(subject?.organizationalUnit ? [{ term: t('review.attribute.organizationalUnitName'), text: subject.organizationalUnit, mono: false, copy: false }] : []),
+        { term: t('review.attribute.commonName'), text: subject?.commonName ?? '–', mono: false, copy: false },
+      ],
+      sources: item.sources.map((source) => ({ value: source, text: t(`review.source.${source}`) })),
+      entered: { outcome: '', source: '', document: '', documentDate: '', obtainedOn: '', inspected: '', note: '', ...entered },
+    },
+    more.errors ? { errors: more.errors } : {},
+  )
+}
+
+async function recordCheck(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const { application } = dossier
+    const item = CHECKLIST.find((each) => each.id === request.params['item'])
+    if (!item || !requiredItems(application).includes(item)) return { kind: 'not-found' }
+    const refusal = refuseDuty(request.account!, dossier, 'vetted')
+    if (refusal) return { kind: 'refused', reason: { key: refusal } }
+    if (application.state !== 'vetting') return overtaken(application)
+    const form = readForm(checkSchema, request.form)
+    if (!form.ok) return checkPage(request, dossier, { entered: request.form, errors: form.errors })
+    const { outcome, source, document, documentDate, obtainedOn, inspected, note } = form.values
+    const entry = { outcome, source, document, documentDate, obtainedOn, inspected: inspected === 'yes', note: note ?? '' }
+    const errors = judgeEntry(item, entry, request.now, request.services.policy.periods)
+    if (errors.length > 0) return checkPage(request, dossier, { entered: request.form, errors })
+    const done = await request.services.work(request.account!.id, async (work) => {
+      // The version rises with each check, so that nobody decides on a checklist that changed under their eyes.
+      if (!(await work.applications.change(application, {}))) return false
+      if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
+      await work.applications.putCheck(application.id, { ...entry, item: item.id, officerId: request.account!.id, checkedAt: work.now.toISOString() })
+      await work.audit({ event: 'application.check-recorded', subject: `application:${application.id}`, details: { item: item.id, outcome, source, documentDate, obtainedOn } })
+      return true
+    })
+    return done ? back(application, 'review.notice.check-recorded') : overtaken(application)
+  })
+}
+
+async function finishVetting(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const { application } = dossier
+    const refusal = refuseDuty(request.account!, dossier, 'vetted')
+    if (refusal) return { kind: 'refused', reason: { key: refusal } }
+    const move = findMove('finish-vetting', application.state)
+    if (!move) return overtaken(application)
+    if (openItems(application, dossier.checks, request.now, request.services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
+    const done = await request.services.work(request.account!.id, async (work) => {
+      if (!(await work.applications.move(application, move.to))) return false
+      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { checks: dossier.checks.map((check) => check.item) } })
+      return true
+    })
+    return done ? back(application, 'review.notice.vetted') : overtaken(application)
+  })
+}
+
+/** Back to the first officer; an approval in force is void (VET-6). */
+async function returnToVetting(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const { application, duties } = dossier
+    const account = request.account!
+    const vettedIt = duties.some((row) => row.accountId === account.id && row.duty === 'vetted')
+    const duty = vettedIt || !account.roles.has('approving-officer') ? 'vetted' : 'decided'
+    const refusal = refuseDuty(account, dossier, duty)
+    if (refusal) return { kind: 'refused', reason: { key: refusal } }
+    const move = findMove('return-to-vetting', application.state)
+    if (!move) return overtaken(application)
+    const done = await request.services.work(account.id, async (work) => {
+      if (!(await work.applications.move(application, move.to, { holdFindings: null }))) return false
+      if (await work.applications.voidApproval(application.id, 'returned-to-vetting')) await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'returned-to-vetting' } })
+      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state } })
+      return true
+    })
+    return done ? back(application, 'review.notice.returned') : overtaken(application)
+  })
+}
+
+async function approve(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const { application } = dossier
+    const { services, now } = request
+    const account = request.account!
+    const refusal = refuseDuty(account, dossier, 'decided')
+    if (refusal) return { kind: 'refused', reason: { key: refusal } }
+    const move = findMove('approve', application.state)
+    if (!move) return overtaken(application)
+    const documents = services.policy.documents.map((each) => each.document)
+    if (missingForApproval(dossier, documents).length > 0 || openItems(application, dossier.checks, now, services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.incomplete' } }
+    const form = readForm(confirmSchema, request.form)
+    if (!form.ok) return show(request, dossier, { errors: { errors: form.errors } })
+    const done = await services.work(account.id, async (work) => {
+      if (!(await work.applications.move(application, move.to))) return false
+      if (!(await work.applications.takeDuty(application.id, account.id, 'decided'))) throw new Error('duty refused by the database')
+      const approval = { id: randomUUID(), applicationId: application.id, approverId: account.id, approvedAt: work.now.toISOString() }
+      // Over the rows as they stand in this transaction: what is approved is what is stored, not what a page showed.
+      const standing = await work.applications.dossier(application.id)
+      const digest = approvalDigest(standing!, approval)
+      await work.applications.putApproval({ ...approval, digest })
+      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { approval: approval.id, digest } })
+      return true
+    })
+    return done ? back(application, 'review.notice.approved') : overtaken(application)
+  })
+}
+
+async function reject(request: PageRequest): Promise<Reply> {
+  return withDossier(request, async (dossier) => {
+    const { application } = dossier
+    const account = request.account!
+    const refusal = refuseDuty(account, dossier, 'decided')
+    if (refusal) return { kind: 'refused', reason: { key: refusal } }
+    const move = findMove('reject', application.state)
+    if (!move) return overtaken(application)
+    const form = readForm(reasonSchema, request.form)
+    if (!form.ok) return show(request, dossier, { errors: { errors: form.errors }, entered: { reason: request.form['reason'] ?? '' } })
+    const applicant = await request.services.database('accounts').where({ id: application.applicantId }).first('email', 'name', 'locale')
+    const done = await request.services.work(account.id, async (work) => {
+      const at = work.now.toISOString()
+      if (!(await work.applications.move(application, move.to, { decision: { reason: form.values.reason, by: account.id, at }, holdFindings: null }))) return false
+      if (!(await work.applications.takeDuty(application.id, account.id, 'decided'))) throw new Error('duty refused by the database')
+      await work.applications.voidApproval(application.id, 'rejected')
+      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { reason: form.values.reason } })
+      await work.mail({
+        to: applicant.email,
+        language: applicant.locale,
+        name: 'application-rejected',
+        values: { name: applicant.name, reference: application.reference, reason: form.values.reason, officer: account.name, at, link: `${request.services.config.portal.url}/applications/${application.reference}` },
+      })
+      return true
+    })
+    return done ? back(application, 'review.notice.rejected') : overtaken(application)
+  })
+}
+
+/** Every state stands under exactly one tab, or is a draft. */
+export const TABBED: readonly ApplicationState[] = STATES.filter((state) => Object.values(TABS).some((states) => states.includes(state)))
