@@ -8,8 +8,8 @@ const oneLine = (max: number) =>
   z
     .string('forms.required')
     .transform((text) => text.replace(/[\t\n]+/g, ' ').trim())
-    .refine((text) => [...text].length <= max && text.length <= max, `apply.error.too-long|max=${max}`)
-    .refine((text) => !UNSEEN.test(text), 'apply.error.unseen')
+    .refine((text) => [...text].length <= max && text.length <= max, `forms.too-long|max=${max}`)
+    .refine((text) => !UNSEEN.test(text), 'forms.characters')
 
 export const optionalLine = (max: number) => z.preprocess((value) => value ?? '', oneLine(max))
 export const requiredLine = (max: number) => oneLine(max).refine((text) => text !== '', 'forms.required')

@@ -1,6 +1,5 @@
 /** What goes into the certificate's subject (CRT-2; CSBR 7.1.4.2; RFC 5280 appendix A.1). Messages are keys of the locale files. */
 import { z } from 'zod'
-import type { NameAttribute } from '../pki/name.ts'
 import type { SubjectStatement } from './application.ts'
 import { optionalLine, requiredLine } from './entered-text.ts'
 
@@ -26,17 +25,3 @@ export const subjectSchema = (countries: readonly string[]) =>
     })
     // The verified legal name stands in both (CSBR 7.1.4.2.2 a, 7.1.4.2.3 a).
     .transform((subject): SubjectStatement => ({ ...subject, organization: subject.commonName }))
-
-/** The subject's attributes in the order of CP table 7.1-5, absent ones left out: what `ca` encodes, and what every preview shows. */
-export function subjectAttributes(subject: SubjectStatement): readonly NameAttribute[] {
-  const all: readonly NameAttribute[] = [
-    { type: 'countryName', value: subject.country },
-    { type: 'stateOrProvinceName', value: subject.state },
-    { type: 'localityName', value: subject.locality },
-    { type: 'organizationName', value: subject.organization },
-    { type: 'organizationalUnitName', value: subject.organizationalUnit },
-    { type: 'commonName', value: subject.commonName },
-    { type: 'serialNumber', value: subject.serialNumber },
-  ]
-  return all.filter(({ value }) => value !== '')
-}
