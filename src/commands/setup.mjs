@@ -92,7 +92,7 @@ function prepareDataDir() {
 export async function become(file, args) {
   process.argv = [process.execPath, file, ...args]
   // For processes forked from here.
-  process.execArgv.push('--import', 'tsx')
+  process.execArgv.push('--import', import.meta.resolve('tsx'))
   await import('tsx')
   await import(pathToFileURL(file).href)
 }

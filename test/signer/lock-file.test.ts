@@ -20,25 +20,25 @@ async function crowd(path: string, size: number): Promise<number> {
   return most
 }
 
-test('CAK-1: one at a time, and the file is gone afterwards', async () => {
+test('ISS-6: one at a time, and the file is gone afterwards', async () => {
   const path = join(folder, 'new', 'one.lock')
   expect(await crowd(path, 6)).toBe(1)
   expect(existsSync(path)).toBe(false)
 })
 
-test('CAK-1: what an ended process left is taken over by one of those who wait', async () => {
+test('ISS-6: what an ended process left is taken over by one of those who wait', async () => {
   const path = join(folder, 'stale.lock')
   writeFileSync(path, `999999999 1 ${hostname()} 1`)
   expect(await crowd(path, 6)).toBe(1)
 })
 
-test('CAK-1: a process that was given the number of an ended one does not hold its lock', async () => {
+test('ISS-6: a process that was given the number of an ended one does not hold its lock', async () => {
   const path = join(folder, 'reused.lock')
   writeFileSync(path, `${process.pid} 1 ${hostname()} 1`)
   expect(await withLockFile(path, () => 'in', { patienceMs: 500 })).toBe('in')
 })
 
-test('CAK-1: another host holds its lock while it shows life, and loses it after a silent minute', async () => {
+test('ISS-6: another host holds its lock while it shows life, and loses it after a silent minute', async () => {
   const path = join(folder, 'host.lock')
   writeFileSync(path, '1 1 another-host 1')
   const waited: string[] = []
@@ -49,7 +49,7 @@ test('CAK-1: another host holds its lock while it shows life, and loses it after
   expect(await withLockFile(path, () => 'in')).toBe('in')
 })
 
-test('CAK-1: the lock is let go when the work fails', async () => {
+test('ISS-6: the lock is let go when the work fails', async () => {
   const path = join(folder, 'failed.lock')
   await expect(withLockFile(path, () => Promise.reject(new Error('work failed')))).rejects.toThrow('work failed')
   expect(existsSync(path)).toBe(false)

@@ -32,7 +32,7 @@ beforeAll(() => {
 })
 afterAll(() => hsm.remove())
 
-test('CAK-1: makes a token once, and leaves it alone the second time', async () => {
+test('ISS-6: makes a token once, and leaves it alone the second time', async () => {
   expect(await initialiseToken(wanted('once'))).toBe('made')
   const signer = await openSigner({ module: hsm.module, tokenLabel: 'once', pin: PINS.userPin })
   const pair = await signer.generateRsaKeyPair({ label: 'k', id: '01', bits: 2048 })
@@ -42,7 +42,7 @@ test('CAK-1: makes a token once, and leaves it alone the second time', async () 
   await signer.close()
 })
 
-test('CAK-1: pads the label with spaces to 32 octets', async () => {
+test('ISS-6: pads the label with spaces to 32 octets', async () => {
   await initialiseToken(wanted('short'))
   const module = Module.load(hsm.module)
   module.initialize()
@@ -52,12 +52,12 @@ test('CAK-1: pads the label with spaces to 32 octets', async () => {
   expect(raw).toContain('short'.padEnd(32, ' '))
 })
 
-test('CAK-1: takes a label of 1 to 32 printable ASCII characters', async () => {
+test('ISS-6: takes a label of 1 to 32 printable ASCII characters', async () => {
   for (const label of ['', ' lead', 'trail ', 'x'.repeat(33), 'é', 'a\nb']) await expect(initialiseToken(wanted(label))).rejects.toThrow(RangeError)
   expect(await initialiseToken(wanted('x'.repeat(32)))).toBe('made')
 })
 
-test('CAK-1: finishes a token that a crash left without its user PIN', async () => {
+test('ISS-6: finishes a token that a crash left without its user PIN', async () => {
   const module = Module.load(hsm.module)
   module.initialize()
   const slots = module.getSlots(true)
@@ -82,12 +82,12 @@ function makeElsewhere(label: string): Promise<string> {
   })
 }
 
-test('CAK-1: two processes that make the same token at once make one', async () => {
+test('ISS-6: two processes that make the same token at once make one', async () => {
   expect((await Promise.all(Array.from({ length: 3 }, () => makeElsewhere('raced')))).sort()).toEqual(['made', 'present', 'present'])
   expect(labels().filter((label) => label === 'raced')).toHaveLength(1)
 })
 
-test('CAK-1: sees a token that another process made since this one started the module', async () => {
+test('ISS-6: sees a token that another process made since this one started the module', async () => {
   const running = await openSigner({ module: hsm.module, tokenLabel: 'once', pin: PINS.userPin })
   expect(await makeElsewhere('elsewhere')).toBe('made')
   expect(await initialiseToken(wanted('elsewhere'))).toBe('present')
@@ -119,13 +119,13 @@ test('ISS-6: a token without a user PIN refuses to log in', async () => {
   expect(await reasonOf(openSigner({ module: hsm.module, tokenLabel: 'bare', pin: PINS.userPin }))).toBe('pin-refused')
 })
 
-test('CAK-1: the lock of a process that has ended is taken over', async () => {
+test('ISS-6: the lock of a process that has ended is taken over', async () => {
   mkdirSync(hsm.directory, { recursive: true })
   writeFileSync(lockFile, `999999999 1 ${(await import('node:os')).hostname()} 1`)
   expect(await initialiseToken(wanted('after-crash'))).toBe('made')
 })
 
-test('CAK-1: the security officer can log in with the PIN that the caller made', () => {
+test('ISS-6: the security officer can log in with the PIN that the caller made', () => {
   const module = Module.load(hsm.module)
   module.initialize()
   const slots = module.getSlots(true)
