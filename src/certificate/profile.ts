@@ -1,6 +1,6 @@
 /** The certificate profiles of CP 7.1 and 7.3-1 as corrected by CSBR 7.1.2, as data, and the exact octets to be signed. */
 import type { Policy } from '../policy/policy.ts'
-import { rsaSignatureAlgorithm } from '../pki/signature-algorithm.ts'
+import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { bitString, context, integer, sequence, time } from '../pki/der.ts'
 import {
   authorityInfoAccess,

@@ -1,7 +1,7 @@
 /** Signature algorithms (RFC 4055, RFC 5758, RFC 8410): what an AlgorithmIdentifier says, and whether a public key made a signature. */
 import { constants, createPublicKey, verify } from 'node:crypto'
 import { type AlgorithmIdentifier, readAlgorithm } from './algorithm.ts'
-import { MalformedDer, nullValue, oid, readDer, sequence, TAG } from './der.ts'
+import { MalformedDer, readDer, TAG } from './der.ts'
 import { OID } from './oids.ts'
 import type { PublicKey } from './public-key.ts'
 
@@ -92,8 +92,3 @@ export function checkSignature(signed: Buffer, { spki, facts }: PublicKey, algor
     return 'invalid'
   }
 }
-
-const RSA_SIGNATURES = { sha256: OID.sha256WithRsa, sha384: OID.sha384WithRsa, sha512: OID.sha512WithRsa } as const
-
-/** AlgorithmIdentifier of RSASSA-PKCS1-v1_5 with the digest, its parameters NULL (RFC 4055 5). */
-export const rsaSignatureAlgorithm = (hash: keyof typeof RSA_SIGNATURES): Buffer => sequence(oid(RSA_SIGNATURES[hash]), nullValue())

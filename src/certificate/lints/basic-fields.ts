@@ -1,5 +1,5 @@
 /** Lints of the basic fields: version, serial number, signature algorithm, issuer, validity, key. */
-import { rsaSignatureAlgorithm } from '../../pki/signature-algorithm.ts'
+import { rsaSignatureAlgorithm } from '../../pki/algorithm.ts'
 import { bitLength } from '../../pki/public-key.ts'
 import type { Policy } from '../../policy/policy.ts'
 import type { CertificateKind } from '../profile.ts'
