@@ -39,8 +39,8 @@ export async function renderPage(view: string, title: Message, model: Readonly<R
   const t = (key: string, values?: Record<string, string>) => translate(frame.language, key, values)
   const words = {
     t,
-    /** A Message in words. */
-    m: (message: Message) => translate(frame.language, message.key, message.values),
+    /** A Message in words. A message of the model is strict too, and one without values is whole. */
+    m: (message: Message) => translate(frame.language, message.key, 'values' in message ? message.values : undefined),
     when: (instant: string | Date) => `<time datetime="${new Date(instant).toISOString()}">${escape(formatInstant(frame.language, instant))}</time>`,
     number: (value: number) => formatNumber(frame.language, value),
     csrf: `<input type="hidden" name="_csrf" value="${escape(frame.csrf)}">`,
