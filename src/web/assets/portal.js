@@ -12,8 +12,8 @@
       const button = document.createElement('button')
       button.type = 'button'
       button.className = 'copy-button'
-      button.textContent = announcer.dataset.copy
-      button.setAttribute('aria-label', `${announcer.dataset.copy}: ${source.dataset.copy}`)
+      button.textContent = announcer.dataset.wordCopy
+      button.setAttribute('aria-label', `${announcer.dataset.wordCopy}: ${source.dataset.copy}`)
       button.addEventListener('click', async () => {
         try {
           await navigator.clipboard.writeText(source.textContent.trim())
@@ -22,11 +22,11 @@
           range.selectNodeContents(source)
           getSelection().removeAllRanges()
           getSelection().addRange(range)
-          return say(announcer.dataset.selected)
+          return say(announcer.dataset.wordSelected)
         }
-        say(announcer.dataset.copied)
-        button.textContent = announcer.dataset.copied
-        setTimeout(() => (button.textContent = announcer.dataset.copy), 2000)
+        say(announcer.dataset.wordCopied)
+        button.textContent = announcer.dataset.wordCopied
+        setTimeout(() => (button.textContent = announcer.dataset.wordCopy), 2000)
       })
       source.after(button)
     }

@@ -1,7 +1,8 @@
 /** The public repository (CP 2.2; REP-1): what the address in every certificate's CPS pointer leads to. Read-only, without sign-in. */
 import { createHash } from 'node:crypto'
 import { listAuthorities, type Authority } from '../../database/authority-store.ts'
-import { decodeName, displayName } from '../../pki/name.ts'
+import { attributeLabel, decodeName } from '../../pki/name.ts'
+import { OID } from '../../pki/oids.ts'
 import { readCertificate } from '../../pki/x509-certificate.ts'
 import type { PolicyDocument } from '../../policy/policy.ts'
 import type { Services } from '../../services.ts'
@@ -15,6 +16,9 @@ function findText({ services, params }: PageRequest): PolicyDocument | null {
   return services.policy.texts.find((text) => text.document === params['document'] && text.version === params['version'] && text.language === params['language']) ?? null
 }
 
+/** One attribute a line, so that nothing needs escaping. */
+const linesOf = (name: Buffer): string => decodeName(name).flat().map(({ oid, text, raw }) => `${attributeLabel(oid)} = ${text ?? `#${raw.toString('hex')}`}`).join('\n')
+
 /** Both fingerprints are of the whole certificate, in the upper-case hex that certificate viewers show. */
 function describeAuthority(authority: Authority, statusUrl: string, language: Language) {
   const { tbs } = readCertificate(authority.certificateDer)
@@ -23,8 +27,9 @@ function describeAuthority(authority: Authority, statusUrl: string, language: La
     id: authority.id,
     kind: authority.kind,
     demo: authority.demo,
-    name: displayName(decodeName(tbs.subject)),
-    issuer: displayName(decodeName(tbs.issuer)),
+    title: decodeName(tbs.subject).flat().findLast(({ oid }) => oid === OID.commonName)?.text ?? authority.id,
+    name: linesOf(tbs.subject),
+    issuer: linesOf(tbs.issuer),
     serial: tbs.serialOctets.toString('hex').toUpperCase(),
     from: formatInstant(language, tbs.notBefore.date),
     to: formatInstant(language, tbs.notAfter.date),
