@@ -51,6 +51,7 @@ export const AUDIT_EVENTS = [
   'ceremony.held',
   'authority.created',
   'responder.key-enrolled',
+  'responder.key-refused',
   'responder.certificate-issued',
   'crl.issued',
   'demo.maker-created',

@@ -45,7 +45,7 @@ export class CeremonyRefused extends Error {
 }
 
 /** The same name for a demo hierarchy, DEMO before organisation and common name. */
-const demoName = (name: readonly NameAttribute[]): NameAttribute[] => name.map((each) => (each.type === 'commonName' || each.type === 'organizationName' ? { ...each, value: `DEMO ${each.value}`.slice(0, 64) } : each))
+export const demoName = (name: readonly NameAttribute[]): NameAttribute[] => name.map((each) => (each.type === 'commonName' || each.type === 'organizationName' ? { ...each, value: `DEMO ${each.value}`.slice(0, 64) } : each))
 
 export function planCeremony(services: Services, { demo, persons }: { demo: boolean; persons: readonly string[] }): CeremonyPlan {
   if (!demo && new Set(persons.map((person) => person.trim().toLowerCase()).filter(Boolean)).size < 2) throw new CeremonyRefused('A ceremony needs at least two different persons (CAK-1; CP 6.2.2)')

@@ -1,0 +1,87 @@
+/** What issuing needs from outside. `database/issuance-store.ts` and `jobs/issuing.ts` fulfil it. */
+import type { DemoAnchor } from '../attestation/makers.ts'
+import type { Issuer, CertificateUrls } from '../certificate/profile.ts'
+import type { Message } from '../certificate/rule-verdict.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Application } from './application.ts'
+import type { Contact } from './certificate-record.ts'
+import type { Clock, RandomBytes, Work } from './ports.ts'
+import type { Reviewer } from './review.ts'
+import type { KeyRegister } from './verify-key.ts'
+
+/** The CA that issues now. */
+export interface IssuingAuthority {
+  readonly id: string
+  /** As its own certificate and its row both say; what the environment says never counts. */
+  readonly demo: boolean
+  readonly issuer: Issuer
+  /** SubjectPublicKeyInfo of its key, DER. */
+  readonly spki: Buffer
+  readonly urls: CertificateUrls
+  /** RSASSA-PKCS1-v1_5 by its key. Deterministic. */
+  sign(tbs: Buffer, hash: 'sha256' | 'sha384' | 'sha512'): Promise<Buffer>
+}
+
+/** A certificate on record before its signature (ISS-5). */
+export interface RecordedCertificate {
+  readonly id: string
+  readonly authorityId: string
+  readonly applicationId: string
+  readonly approvalId: string
+  /** Lower-case hex, whole octets, no sign octet. */
+  readonly serial: string
+  readonly spkiSha256: string
+  /** The exact octets to be signed. */
+  readonly tbs: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly recordedAt: Date
+}
+
+/** What stands against issuing, for the officer: words are in the locale files. */
+export interface HoldFinding {
+  readonly code: string
+  /** Row of the requirements ledger. */
+  readonly row: string
+  readonly message: Message
+}
+
+export interface IssuanceStore extends KeyRegister {
+  /** The longest waiting application that `ca` must act on, approved or issuing, under nobody's lease at `now`. */
+  nextWaiting(now: Date): Promise<Application | null>
+  /**
+   * Takes it by compare-and-set, for as long as nobody else could have. It raises the version, so that whoever held it before can't move it any more.
+   * False when somebody else was quicker.
+   */
+  lease(application: Application, owner: string, now: Date, until: Date): Promise<boolean>
+  endLease(applicationId: string): Promise<void>
+  /** The certificate on record and not yet signed or abandoned. */
+  recordOf(applicationId: string): Promise<RecordedCertificate | null>
+  insertRecord(record: RecordedCertificate): Promise<void>
+  /** False when the record is no longer waiting for its signature. */
+  storeIssued(id: string, der: Buffer, sha256: string, issuedAt: Date): Promise<boolean>
+  abandon(id: string): Promise<boolean>
+  /** APP-4: notes for whom the key is certified. False when it is certified for somebody or something else. */
+  claimKey(spkiSha256: string, organisationId: string, purpose: string, at: Date): Promise<boolean>
+  /** An active account with its roles; null for a closed one and for none. */
+  reviewer(accountId: string): Promise<Reviewer | null>
+  contact(accountId: string): Promise<Contact | null>
+  demoAnchors(): Promise<readonly DemoAnchor[]>
+}
+
+export interface IssuingParts {
+  readonly policy: Policy
+  readonly clock: Clock
+  readonly randomBytes: RandomBytes
+  readonly newId: () => string
+  /** This process's name on its leases, at most 64 characters, no other's. */
+  readonly owner: string
+  /** Base address of the portal, for the link in the mail. */
+  readonly portalUrl: string
+  /** Reads outside of a transaction. */
+  readonly store: IssuanceStore
+  /** One transaction, with its audit entries and mail. */
+  change<T>(act: (work: Work, store: IssuanceStore) => Promise<T>): Promise<T>
+  /** Read anew for each certificate. */
+  authority(): Promise<IssuingAuthority>
+}

@@ -1,0 +1,179 @@
+/**
+ * Issuing, by the `ca` process: take an approved application under a lease, judge it again, prepare and lint the exact octets, put them on record,
+ * sign, compare, store (CP 4.3.1; ISS-1…5). Every step is a compare-and-set, so that a crash or a second process anywhere between two steps
+ * leaves one certificate for one approval.
+ */
+import { createHash, createPublicKey, verify } from 'node:crypto'
+import { lintTbs } from '../certificate/lints/lints.ts'
+import { prepareCertificate } from '../certificate/prepare.ts'
+import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
+import { subjectAttributes } from '../certificate/subject.ts'
+import { MalformedDer } from '../pki/der.ts'
+import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
+import type { Application, Dossier } from './application.ts'
+import { finding, type CompleteApplication, judgeApproval, judgeForIssuing } from './issue-checks.ts'
+import type { HoldFinding, IssuanceStore, IssuingAuthority, IssuingParts, RecordedCertificate } from './issue-ports.ts'
+import { findMove, type MoveName } from './lifecycle.ts'
+import type { Work } from './ports.ts'
+import { CERTIFIED_PURPOSE } from './verify-key.ts'
+
+/** Far longer than judging and signing take. After it, another process may take over; fencing does not rest on it. */
+const LEASE_MS = 30_000
+/** ISS-2: a signature made later than this after notBefore would be backdating. */
+const RECORD_GOOD_FOR_MS = 3_600_000
+
+/** What became of the next application: `idle` when none waits, `overtaken` when another process or person was quicker. */
+export type IssuingTurn = 'idle' | 'issued' | 'held' | 'abandoned' | 'overtaken'
+
+/** Rolls a transaction back; what it found is no fault. */
+class Overtaken extends Error {
+  readonly #overtaken = true
+  static is(error: unknown): boolean {
+    return typeof error === 'object' && error !== null && #overtaken in error
+  }
+}
+
+/** Acts on one application. @throws what the module or the database throws; the lease then keeps the application back for a while, and the rest goes on */
+export async function issueNext(parts: IssuingParts): Promise<IssuingTurn> {
+  const now = parts.clock()
+  const waiting = await parts.store.nextWaiting(now)
+  if (!waiting) return 'idle'
+  try {
+    const dossier = await parts.change(async (work, store) => ((await store.lease(waiting, parts.owner, now, new Date(now.getTime() + LEASE_MS))) ? work.applications.dossier(waiting.id) : null))
+    if (!dossier) return 'overtaken'
+    return await (dossier.application.state === 'issuing' ? resume : issue)(parts, dossier)
+  } catch (error) {
+    if (Overtaken.is(error)) return 'overtaken'
+    throw error
+  }
+}
+
+async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
+  const authority = await parts.authority()
+  const now = parts.clock()
+  const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store })
+  if ('findings' in judged) return hold(parts, dossier.application, judged.findings)
+  const { complete } = judged
+  // CAK-5 and every lint are asked in here; the certificate begins now (ISS-2).
+  const outcome = prepareCertificate(order(parts, authority, complete), { now, randomBytes: parts.randomBytes })
+  if ('refused' in outcome) return hold(parts, complete, outcome.refused.map(({ id, row, message }) => ({ code: id, row, message })))
+  const { tbs, serial, notBefore, notAfter } = outcome.prepared.take()
+  const record: RecordedCertificate = { id: parts.newId(), authorityId: authority.id, applicationId: complete.id, approvalId: dossier.approval!.id, serial, spkiSha256: complete.request.spkiSha256, tbs, notBefore, notAfter, recordedAt: now }
+  const recorded = await parts.change(async (work, store) => {
+    // The audit log lets one writer through at a time: what is read after it holds until this transaction ends.
+    const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
+    await work.audit({ event: eventOf('take', complete), subject: `certificate:${record.id}`, details })
+    await refuseChange(work, store, complete)
+    const taken = await move(work, 'take', complete)
+    await store.insertRecord(record)
+    return taken
+  })
+  return sign(parts, authority, recorded, record)
+}
+
+/** A crash, or a process that was too slow, left a record without a signature: the same octets are signed again, or abandoned on record when their hour is past. */
+async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
+  const { application } = dossier
+  const authority = await parts.authority()
+  const now = parts.clock()
+  const record = await parts.store.recordOf(application.id)
+  if (!record) return hold(parts, application, [finding('record-missing', 'ISS-5')])
+  const age = now.getTime() - record.notBefore.getTime()
+  if (age < 0 || age >= RECORD_GOOD_FOR_MS || record.authorityId !== authority.id) return abandon(parts, application, record)
+  const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store })
+  if ('findings' in judged) return hold(parts, application, judged.findings, record)
+  // A row is not signed because it is there: its octets are linted again, as of the moment that they were recorded.
+  const { kind, policy, issuer, subject, spki, urls } = order(parts, authority, judged.complete)
+  const lints = lintTbs(record.tbs, { kind, policy, issuer, subject, spki, urls, now: record.recordedAt })
+  const against = [...lints.map(({ id, row, message }) => ({ code: id, row, message })), ...(matches(record, dossier) ? [] : [finding('record-differs', 'ISS-5')])]
+  return against.length > 0 ? hold(parts, application, against, record) : sign(parts, authority, judged.complete, record)
+}
+
+const order = ({ policy }: IssuingParts, { issuer, urls }: IssuingAuthority, { subject, request }: CompleteApplication) =>
+  ({ kind: 'subscriber', policy, issuer, subject: subjectAttributes(subject), spki: request.spkiDer, urls }) as const
+
+function matches(record: RecordedCertificate, { application, approval }: Dossier): boolean {
+  try {
+    const tbs = readTbsCertificate(record.tbs)
+    return (
+      tbs.serialOctets.toString('hex') === record.serial &&
+      tbs.notBefore.date.getTime() === record.notBefore.getTime() &&
+      tbs.notAfter.date.getTime() === record.notAfter.getTime() &&
+      record.approvalId === approval?.id &&
+      record.spkiSha256 === application.request?.spkiSha256
+    )
+  } catch (error) {
+    if (MalformedDer.is(error)) return false
+    throw error
+  }
+}
+
+/** Last look inside the transaction that records: nothing that was approved, and nothing known of the key, may have changed since it was judged. */
+async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication): Promise<void> {
+  const dossier = await work.applications.dossier(application.id)
+  const { spkiSha256 } = application.request
+  if (!dossier || judgeApproval(dossier).length > 0) throw new Overtaken()
+  if ((await store.compromisedAt(spkiSha256)) !== null || (await store.appliedElsewhere(spkiSha256, application))) throw new Overtaken()
+}
+
+async function sign(parts: IssuingParts, authority: IssuingAuthority, application: CompleteApplication, record: RecordedCertificate): Promise<IssuingTurn> {
+  const algorithm = signatureAlgorithmOf('subscriber', parts.policy)
+  const signature = await authority.sign(record.tbs, algorithm.hash)
+  if (!verify(algorithm.hash, record.tbs, createPublicKey({ key: authority.spki, format: 'der', type: 'spki' }), signature)) throw new Error(`certificate ${record.id}: the signature is not the issuing authority's; it was thrown away`)
+  const der = assembleCertificate(record.tbs, algorithm.der, signature)
+  const read = readCertificate(der)
+  // What goes out is what was linted and recorded, octet for octet, under one algorithm inside and outside (RFC 5280 4.1.1.2).
+  if (!read.tbs.raw.equals(record.tbs) || !read.signatureAlgorithm.raw.equals(read.tbs.signature.raw)) throw new Error(`certificate ${record.id}: what was signed is not what was recorded`)
+  const fingerprint = sha256(der)
+  await parts.change(async (work, store) => {
+    await move(work, 'issue', application)
+    if (!(await store.storeIssued(record.id, der, fingerprint, work.now))) throw new Overtaken()
+    if (!(await store.claimKey(record.spkiSha256, application.organisationId, CERTIFIED_PURPOSE, work.now))) throw new Error(`key ${record.spkiSha256} is certified for another subscriber or purpose (APP-4)`)
+    await store.endLease(application.id)
+    await work.audit({ event: eventOf('issue', application), subject: `certificate:${record.id}`, details: { application: application.id, serial: record.serial, sha256: fingerprint } })
+    const contact = await store.contact(application.applicantId)
+    if (!contact) return
+    const values = { name: contact.name, reference: application.reference, subject: application.subject.commonName, serial: record.serial, notAfter: record.notAfter.toISOString().slice(0, 10), link: `${parts.portalUrl}/applications/${application.reference}/certificate` }
+    await work.mail({ to: contact.email, language: contact.language, name: 'certificate-issued', values })
+  })
+  return 'issued'
+}
+
+/** Stops the application for an officer to see why. A record goes with it: its octets are never signed. */
+async function hold(parts: IssuingParts, application: Application, findings: readonly HoldFinding[], record: RecordedCertificate | null = null): Promise<IssuingTurn> {
+  await parts.change(async (work, store) => {
+    await move(work, 'hold', application, { holdFindings: JSON.stringify(findings) })
+    await store.endLease(application.id)
+    if (record) await giveUp(work, store, record, 'held')
+    await work.audit({ event: eventOf('hold', application), subject: `application:${application.id}`, details: { findings: findings.map(({ code, row }) => `${row} ${code}`) } })
+    // VET-6: an approval of other data is none, and can't come back by changing the data back.
+    if (findings.some(({ row }) => row === 'VET-6') && (await work.applications.voidApproval(application.id, 'VET-6'))) await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'VET-6' } })
+  })
+  return 'held'
+}
+
+/** ISS-2: never backdated. The application waits again and is prepared anew, with a new serial number and a beginning of its own. */
+async function abandon(parts: IssuingParts, application: Application, record: RecordedCertificate): Promise<IssuingTurn> {
+  await parts.change(async (work, store) => {
+    await move(work, 'put-back', application)
+    await store.endLease(application.id)
+    await giveUp(work, store, record, 'too-old')
+  })
+  return 'abandoned'
+}
+
+async function giveUp(work: Work, store: IssuanceStore, record: RecordedCertificate, because: string): Promise<void> {
+  if (!(await store.abandon(record.id))) throw new Overtaken()
+  await work.audit({ event: 'certificate.abandoned', subject: `certificate:${record.id}`, details: { application: record.applicationId, serial: record.serial, because } })
+}
+
+const eventOf = (name: MoveName, { state }: Application) => findMove(name, state)!.event
+
+async function move<A extends Application>(work: Work, name: MoveName, application: A, change = {}): Promise<A> {
+  const found = findMove(name, application.state)
+  if (!found) throw new Error(`no move ${name} from ${application.state}`)
+  if (!(await work.applications.move(application, found.to, change))) throw new Overtaken()
+  return { ...application, state: found.to, version: application.version + 1 }
+}
+
+const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')

@@ -1,0 +1,45 @@
+/** `ca`: issues what was approved, signs revocation lists, keeps the OCSP responder certified. Holds the issuing CA's key; has no HTTP port. */
+import { issueCrl } from './jobs/crl.ts'
+import { authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
+import { issueWaiting, issuingParts } from './jobs/issuing.ts'
+import { renewResponderCertificates } from './jobs/responder-certificate.ts'
+import { every, log, runProcess, StartRefused } from './process.ts'
+import { openConfiguredToken } from './signer/open-token.ts'
+import { spkiSha256 } from './signer/signer.ts'
+
+await runProcess('ca', async (services, config) => {
+  const { database } = services
+  const signer = await openConfiguredToken(config)
+  try {
+    const authority = await currentAuthority(database, signer, config)
+    if (!authority) throw new StartRefused('No hierarchy yet: run  npm start  for a demo one, or  npm run ceremony  with two persons present')
+    const { key } = authority.row
+    if (key.tokenLabel !== signer.tokenLabel) throw new StartRefused(`The key of ${authority.id} is on the token ${key.tokenLabel}; CA_TOKEN names ${signer.tokenLabel}`)
+    if (spkiSha256(await signer.publicKey(key.label)) !== key.spkiSha256) throw new StartRefused(`The token ${signer.tokenLabel} has another key under the label ${key.label} than the one of ${authority.id}`)
+
+    const authorities = () => authoritiesOn(signer, database, config)
+    const parts = issuingParts(services, signer)
+    const jobs = [
+      every(500, 'issuing', () => issueWaiting(parts)),
+      every(1000, 'crl', async () => {
+        for (const each of await authorities()) await issueCrl(services, each)
+      }),
+      every(60_000, 'responder-certificate', async () => {
+        for (const each of await authorities()) {
+          const { refused } = await renewResponderCertificates(services, each)
+          for (const id of refused) log({ level: 'alert', job: 'responder-certificate', authority: each.id, responderKey: id, refused: 'this key was never enrolled by the authority (OCS-2)' })
+        }
+      }),
+    ]
+    return {
+      ready: `CA       ${authority.id}${authority.demo ? ' (demo)' : ''}, key in token ${signer.tokenLabel}`,
+      async stop() {
+        await Promise.all(jobs.map((job) => job.stop()))
+        await signer.close()
+      },
+    }
+  } catch (error) {
+    await signer.close()
+    throw error
+  }
+})

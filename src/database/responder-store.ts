@@ -1,0 +1,71 @@
+/** OCSP responder certificates in the database. `ca` writes them, `status` answers with them. */
+import type { Database, Transaction } from './database.ts'
+
+export interface ResponderCertificate {
+  readonly id: string
+  readonly responderKeyId: string
+  readonly authorityId: string
+  /** Lower-case hex, whole octets, no sign octet. */
+  readonly serial: string
+  readonly tbs: Buffer
+  /** Null while it is on record and not yet signed. */
+  readonly der: Buffer | null
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly recordedAt: Date
+}
+export interface IssuedResponderCertificate extends ResponderCertificate {
+  readonly der: Buffer
+}
+
+// biome-ignore lint: rows of the driver are unknown until read here
+type Row = Record<string, any>
+
+const read = (row: Row): ResponderCertificate => ({
+  id: row['id'],
+  responderKeyId: row['responder_key_id'],
+  authorityId: row['authority_id'],
+  serial: row['serial'],
+  tbs: row['tbs'],
+  der: row['der'],
+  notBefore: new Date(row['not_before']),
+  notAfter: new Date(row['not_after']),
+  recordedAt: new Date(row['recorded_at']),
+})
+
+/** The certificates that a key may answer with at `now`, the one that lasts longest first. */
+export async function validResponderCertificates(db: Database | Transaction, responderKeyId: string, now: Date): Promise<readonly IssuedResponderCertificate[]> {
+  const at = now.toISOString()
+  const rows: Row[] = await db('responder_certificates').where({ responder_key_id: responderKeyId }).whereNotNull('der').where('not_before', '<=', at).where('not_after', '>=', at).orderBy('not_after', 'desc')
+  return rows.map((row) => read(row) as IssuedResponderCertificate)
+}
+
+/** The certificate put on record last for this key, signed or not. */
+export async function lastRecordedResponderCertificate(db: Database | Transaction, responderKeyId: string): Promise<ResponderCertificate | null> {
+  const row = await db('responder_certificates').where({ responder_key_id: responderKeyId }).orderBy('recorded_at', 'desc').first()
+  return row ? read(row) : null
+}
+
+/** One process at a time prepares a certificate for a key; SQLite's immediate transaction already is one. */
+export async function lockResponderKey(trx: Transaction, responderKeyId: string): Promise<void> {
+  await trx('responder_keys').where({ id: responderKeyId }).forUpdate().first('id')
+}
+
+export async function recordResponderCertificate(trx: Transaction, certificate: ResponderCertificate): Promise<void> {
+  await trx('responder_certificates').insert({
+    id: certificate.id,
+    responder_key_id: certificate.responderKeyId,
+    authority_id: certificate.authorityId,
+    serial: certificate.serial,
+    tbs: certificate.tbs,
+    der: null,
+    not_before: certificate.notBefore.toISOString(),
+    not_after: certificate.notAfter.toISOString(),
+    recorded_at: certificate.recordedAt.toISOString(),
+  })
+}
+
+/** False when it was signed already. */
+export async function storeResponderCertificate(trx: Transaction, id: string, der: Buffer): Promise<boolean> {
+  return (await trx('responder_certificates').where({ id, der: null }).update({ der })) === 1
+}

@@ -1,0 +1,46 @@
+/** The authorities as `ca` works with them: what their own certificates say, under the row's name. */
+import type { IssuingAuthority } from '../application/issue-ports.ts'
+import { issuerUrls } from '../certificate/addresses.ts'
+import { findIssuingAuthority, listAuthorities, type Authority } from '../database/authority-store.ts'
+import type { Database } from '../database/database.ts'
+import { decodeName } from '../pki/name.ts'
+import { OID } from '../pki/oids.ts'
+import { readPublicKey } from '../pki/public-key.ts'
+import { readCertificate } from '../pki/x509-certificate.ts'
+import { type Signer, spkiSha256 } from '../signer/signer.ts'
+
+type Place = { readonly status: { readonly url: string }; readonly portal: { readonly url: string } }
+
+export interface SigningAuthority extends IssuingAuthority {
+  readonly row: Authority
+}
+
+/** @throws Error when the row names another key than its certificate */
+export function signingAuthority(row: Authority, signer: Pick<Signer, 'sign'>, { status, portal }: Place): SigningAuthority {
+  const { tbs } = readCertificate(row.certificateDer)
+  if (spkiSha256(tbs.spki) !== row.key.spkiSha256 || !tbs.subject.equals(row.subjectDer)) throw new Error(`authority ${row.id}: its row and its certificate differ`)
+  return {
+    row,
+    id: row.id,
+    // A row altered later doesn't turn a CA into a demo one: the name in its certificate would have to say so too.
+    demo: row.demo && isDemoName(tbs.subject),
+    issuer: { nameDer: tbs.subject, keyIdentifier: readPublicKey(tbs.spki).keyIdentifier, notAfter: tbs.notAfter.date },
+    spki: tbs.spki,
+    urls: issuerUrls(row.id, { statusUrl: status.url, portalUrl: portal.url }),
+    sign: (tbs, hash) => signer.sign(row.key, hash, tbs),
+  }
+}
+
+const isDemoName = (name: Buffer): boolean => decodeName(name).some((rdn) => rdn.some(({ oid, text }) => oid === OID.commonName && text?.startsWith('DEMO ') === true))
+
+/** The authority that issues now; null before the ceremony. */
+export async function currentAuthority(database: Database, signer: Pick<Signer, 'sign'>, place: Place): Promise<SigningAuthority | null> {
+  const row = await findIssuingAuthority(database)
+  return row && signingAuthority(row, signer, place)
+}
+
+/** Every issuing authority whose key is in this token: an older generation goes on signing the status of what it issued (CAK-3). */
+export async function authoritiesOn(signer: Pick<Signer, 'sign' | 'tokenLabel'>, database: Database, place: Place): Promise<readonly SigningAuthority[]> {
+  const rows = await listAuthorities(database)
+  return rows.filter(({ kind, key }) => kind === 'issuing' && key.tokenLabel === signer.tokenLabel).map((row) => signingAuthority(row, signer, place))
+}

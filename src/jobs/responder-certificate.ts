@@ -1,0 +1,94 @@
+/**
+ * Keeps every enrolled OCSP responder key certified (OCS-2; CP table 7.3-1; CSBR 4.9.9). Enrolled is a key whose enrolment the authority's own key
+ * signed in the ceremony; a row that only names a key is refused, on record.
+ */
+import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
+import { audit } from '../audit/audit-log.ts'
+import { prepareCertificate } from '../certificate/prepare.ts'
+import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
+import { addDays } from '../certificate/validity.ts'
+import { listResponderKeys, type ResponderKey } from '../database/authority-store.ts'
+import type { Database, Transaction } from '../database/database.ts'
+import { lastRecordedResponderCertificate, lockResponderKey, recordResponderCertificate, storeResponderCertificate, validResponderCertificates, type ResponderCertificate } from '../database/responder-store.ts'
+import { readCertificate } from '../pki/x509-certificate.ts'
+import { enrolmentHolds } from '../revocation/responder-enrolment.ts'
+import type { Services } from '../services.ts'
+import { demoName } from '../signer/ceremony.ts'
+import { spkiSha256 } from '../signer/signer.ts'
+import { CA_ACTOR } from './issuing.ts'
+import type { SigningAuthority } from './issuing-authority.ts'
+
+/** A certificate on record for less than this is another process's, which is about to sign it. */
+const SIGNING_MS = 30_000
+
+type Parts = Pick<Services, 'policy' | 'database' | 'clock' | 'random'>
+
+export interface ResponderTurn {
+  /** Ids of the responder keys that got a certificate. */
+  readonly certified: readonly string[]
+  /** Ids of rows that the authority never enrolled. */
+  readonly refused: readonly string[]
+}
+
+/** @throws Error when the lints refuse the octets or the signature is not the authority's: nothing is stored then */
+export async function renewResponderCertificates(parts: Parts, authority: SigningAuthority): Promise<ResponderTurn> {
+  const certified: string[] = []
+  const refused: string[] = []
+  for (const key of await listResponderKeys(parts.database, authority.id)) {
+    if (!isEnrolled(key, authority)) {
+      refused.push(key.id)
+      await noteRefusal(parts, authority, key)
+    } else if (await certify(parts, authority, key)) certified.push(key.id)
+  }
+  return { certified, refused }
+}
+
+const isEnrolled = (key: ResponderKey, authority: SigningAuthority): boolean =>
+  // The octets that would be certified, not the fingerprint beside them.
+  spkiSha256(key.spkiDer) === key.key.spkiSha256 && enrolmentHolds(authority.id, spkiSha256(key.spkiDer), authority.spki, key.enrolmentSignature)
+
+/** Once for each such key: the log is for what happened, not for each look. */
+async function noteRefusal({ database, clock }: Parts, authority: SigningAuthority, key: ResponderKey): Promise<void> {
+  const subject = `responder:${key.id}`
+  await database.transaction(async (trx) => {
+    if (await trx('audit_events').where({ event: 'responder.key-refused', subject }).first('seq')) return
+    await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'responder.key-refused', subject, details: { authority: authority.id, key: spkiSha256(key.spkiDer) } })
+  })
+}
+
+async function isDue(db: Database | Transaction, key: ResponderKey, { policy }: Parts, now: Date): Promise<boolean> {
+  const last = await lastRecordedResponderCertificate(db, key.id)
+  if (last && !last.der && Math.abs(now.getTime() - last.recordedAt.getTime()) < SIGNING_MS) return false
+  const [valid] = await validResponderCertificates(db, key.id, now)
+  return !valid || addDays(now, policy.periods.responderRenewDaysBefore) >= valid.notAfter
+}
+
+async function certify(parts: Parts, authority: SigningAuthority, key: ResponderKey): Promise<boolean> {
+  const { policy, database, clock, random } = parts
+  if (!(await isDue(database, key, parts, clock()))) return false
+  const subject = authority.demo ? demoName(policy.names.responder) : policy.names.responder
+  const recorded = await database.transaction(async (trx): Promise<ResponderCertificate | null> => {
+    await lockResponderKey(trx, key.id)
+    const now = clock()
+    if (!(await isDue(trx, key, parts, now))) return null
+    const outcome = prepareCertificate({ kind: 'responder', policy, issuer: authority.issuer, subject, spki: key.spkiDer, urls: authority.urls }, { now, randomBytes: random })
+    if ('refused' in outcome) throw new Error(`responder certificate for ${key.id} is not signed: ${outcome.refused.map(({ id, clause }) => `${id} (${clause})`).join('; ')}`)
+    const { tbs, serial, notBefore, notAfter } = outcome.prepared.take()
+    const certificate: ResponderCertificate = { id: randomUUID(), responderKeyId: key.id, authorityId: authority.id, serial, tbs, der: null, notBefore, notAfter, recordedAt: now }
+    await recordResponderCertificate(trx, certificate)
+    return certificate
+  })
+  if (!recorded) return false
+  const { tbs } = recorded
+  const algorithm = signatureAlgorithmOf('responder', policy)
+  const signature = await authority.sign(tbs, algorithm.hash)
+  if (!verify(algorithm.hash, tbs, createPublicKey({ key: authority.spki, format: 'der', type: 'spki' }), signature)) throw new Error(`responder certificate ${recorded.serial}: the signature is not the authority's; it was thrown away`)
+  const der = assembleCertificate(tbs, algorithm.der, signature)
+  if (!readCertificate(der).tbs.raw.equals(tbs)) throw new Error(`responder certificate ${recorded.serial}: what was signed is not what was recorded`)
+  return database.transaction(async (trx) => {
+    if (!(await storeResponderCertificate(trx, recorded.id, der))) return false
+    const details = { authority: authority.id, serial: recorded.serial, key: key.key.spkiSha256, notAfter: recorded.notAfter.toISOString(), sha256: createHash('sha256').update(der).digest('hex') }
+    await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'responder.certificate-issued', subject: `responder:${key.id}`, details })
+    return true
+  })
+}
