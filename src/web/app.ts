@@ -131,8 +131,8 @@ async function answer(services: Services, route: Route, request: Request, respon
       if (!person) throw new Error('an account that is not active can not sign in')
       await new Promise<void>((done, failed) => request.logIn(person as unknown as Express.User, (error) => (error ? failed(error) : done())))
     },
-    async signOut() {
-      await new Promise<void>((done, failed) => request.session.destroy((error) => (error ? failed(error) : done())))
+    async renewSession() {
+      await new Promise<void>((done, failed) => request.session.regenerate((error) => (error ? failed(error) : done())))
     },
   })
   return send(services, request, response, reply)

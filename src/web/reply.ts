@@ -50,8 +50,8 @@ export interface PageRequest {
   readonly address: string
   /** Makes the account the session's person, under a new session id. */
   signIn(accountId: string): Promise<void>
-  /** Ends this session. */
-  signOut(): Promise<void>
+  /** Ends this session and begins an empty one under a new id: signing out, and each step up (no session id is carried from before it). */
+  renewSession(): Promise<void>
 }
 
 export type Reply =

@@ -5,9 +5,16 @@ import { mailRoutes } from './pages/mail.ts'
 import { certificateRoutes } from './pages/certificates.ts'
 import { repositoryRoutes } from './pages/repository.ts'
 import { reviewRoutes } from './pages/review.ts'
+import { accountRoutes } from './pages/account.ts'
+import { auditRoutes } from './pages/audit.ts'
+import { peopleRoutes } from './pages/people.ts'
+import { registerRoutes } from './pages/register.ts'
+import { secondFactorRoutes } from './pages/second-factor.ts'
+import { signInRoutes } from './pages/sign-in.ts'
 import type { Route } from './reply.ts'
 
 /** A page's routes never depend on a request; `services` is given for limits that policy or configuration set. */
 export function routeTable(services: Services): readonly Route[] {
-  return [...homeRoutes(services), ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...certificateRoutes(services)]
+  const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
+  return [...homeRoutes(services), ...people, ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...certificateRoutes(services)]
 }
