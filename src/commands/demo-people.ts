@@ -1,0 +1,13 @@
+/** `npm run demo:people`: an applicant and one officer of each role, with passwords and present TOTP codes. */
+import { say } from '../process.ts'
+import { runDemoCommand } from './demo-command.ts'
+import { demoPeople, presentCode } from './demo-people-make.ts'
+
+await runDemoCommand('demo:people', {}, async (services) => {
+  const people = await demoPeople(services)
+  say(`DEMO people, for ${services.config.portal.url}/sign-in (each code is good once; run this again for the next):\n`)
+  for (const person of people) {
+    const { code, secondsLeft } = await presentCode(person.totpSecret, services.clock())
+    say([`${person.roles.join(', ')}${person.organisation ? ` of ${person.organisation}` : ''}`, `  address   ${person.email}`, `  password  ${person.password}`, `  code      ${code}  (${secondsLeft} s left)`, `  key       ${person.totpSecret}  (to put into an authenticator)`, ''].join('\n'))
+  }
+})
