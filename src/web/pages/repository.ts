@@ -22,6 +22,7 @@ const linesOf = (name: Buffer): string => decodeName(name).flat().map(({ oid, te
 /** Both fingerprints are of the whole certificate, in the upper-case hex that certificate viewers show. */
 function describeAuthority(authority: Authority, statusUrl: string, language: Language) {
   const { tbs } = readCertificate(authority.certificateDer)
+  const serial = tbs.serialNumber.toString(16).toUpperCase()
   const fingerprint = (hash: 'sha256' | 'sha1') => createHash(hash).update(authority.certificateDer).digest('hex').toUpperCase().replace(/..(?!$)/g, '$&:')
   return {
     id: authority.id,
@@ -30,7 +31,7 @@ function describeAuthority(authority: Authority, statusUrl: string, language: La
     title: decodeName(tbs.subject).flat().findLast(({ oid }) => oid === OID.commonName)?.text ?? authority.id,
     name: linesOf(tbs.subject),
     issuer: linesOf(tbs.issuer),
-    serial: tbs.serialOctets.toString('hex').toUpperCase(),
+    serial: serial.padStart(serial.length + (serial.length % 2), '0'),
     from: formatInstant(language, tbs.notBefore.date),
     to: formatInstant(language, tbs.notAfter.date),
     sha256: fingerprint('sha256'),
