@@ -38,7 +38,9 @@ console.log('running')
 }
 
 function start(root: string, command: string, args: string[] = [], env: Record<string, string | undefined> = {}): Run {
-  const child = spawn(process.execPath, [join(root, 'src', 'commands', command), ...args], { cwd: root, env: { ...process.env, NODE_ENV: undefined, DATA_DIR: undefined, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  // The real npm ci would empty the packages folder that the tests themselves run from.
+  const own = { NODE_ENV: undefined, DATA_DIR: undefined, npm_execpath: join(folder, 'npm-never', 'npm-cli.js') }
+  const child = spawn(process.execPath, [join(root, 'src', 'commands', command), ...args], { cwd: root, env: { ...process.env, ...own, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   running.add(child)
   let out = ''
   child.stdout!.on('data', (chunk: Buffer) => (out += chunk.toString()))
@@ -78,6 +80,7 @@ const alive = (pid: number) => {
 
 let ready: string
 beforeAll(() => {
+  npm('npm-never', `console.log('npm was called'); process.exit(3)`)
   ready = clone('ready', { packages: true })
 })
 afterAll(() => {
