@@ -190,6 +190,7 @@ async function sendPage(services: Services, request: Request, response: Response
       language,
       account: (request.user as SignedIn | undefined) ?? null,
       path: request.path,
+      query: request.method === 'GET' ? (request.originalUrl.split('?')[1] ?? '') : '',
       csrf: csrfToken(data),
       notice,
       demo: await services.demoHierarchy(),

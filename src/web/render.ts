@@ -11,6 +11,8 @@ export interface Frame {
   readonly language: Language
   readonly account: SignedIn | null
   readonly path: string
+  /** The query of a GET without `?`, kept when the language is switched. */
+  readonly query?: string
   readonly csrf: string
   readonly notice: Message | null
   readonly demo: boolean
@@ -49,6 +51,7 @@ export async function renderPage(view: string, title: Message, model: Readonly<R
     language: frame.language,
     account: frame.account,
     path: frame.path,
+    query: frame.query ?? '',
     demo: frame.demo,
     production: frame.production,
     operator: frame.operator,

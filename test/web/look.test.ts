@@ -119,6 +119,11 @@ describe('the frame', () => {
     expect(await at('/repository')).toContain('<a href="?lang=ja" hreflang="ja" lang="ja" aria-current="true">')
   })
 
+  test('the language switch keeps the rest of the address', async () => {
+    const html = await renderPage('errors/not-found', { key: 'errors.not-found.title' }, {}, frameOf('en', { path: '/review', query: 'show=mine&q=%22%3E%3Cb%3E' }))
+    expect(html).toContain('<a href="?show=mine&amp;q=%22%3E%3Cb%3E&amp;lang=ja"')
+  })
+
   test.each(LANGUAGES)('says on every page of a demo hierarchy that its certificates prove nothing (%s)', async (language) => {
     const draw = (demo: boolean) => renderPage('errors/not-found', { key: 'errors.not-found.title' }, {}, frameOf(language, { demo }))
     expect(await draw(true)).toContain(translate(language, 'frame.demo.text'))
