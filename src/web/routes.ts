@@ -11,10 +11,19 @@ import { peopleRoutes } from './pages/people.ts'
 import { registerRoutes } from './pages/register.ts'
 import { secondFactorRoutes } from './pages/second-factor.ts'
 import { signInRoutes } from './pages/sign-in.ts'
+import { applicationsRoutes } from './pages/applications.ts'
+import { applyAgreementsRoutes } from './pages/apply-agreements.ts'
+import { applyCertificateRoutes } from './pages/apply-certificate.ts'
+import { applyKeyProtectionRoutes } from './pages/apply-key-protection.ts'
+import { applyOrganisationRoutes } from './pages/apply-organisation.ts'
+import { applyRequestRoutes } from './pages/apply-request.ts'
+import { applySubjectRoutes } from './pages/apply-subject.ts'
+import { applySubmitRoutes } from './pages/apply-submit.ts'
 import type { Route } from './reply.ts'
 
 /** A page's routes never depend on a request; `services` is given for limits that policy or configuration set. */
 export function routeTable(services: Services): readonly Route[] {
   const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
-  return [...homeRoutes(services), ...people, ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...certificateRoutes(services)]
+  const apply = [applicationsRoutes, applyOrganisationRoutes, applyAgreementsRoutes, applySubjectRoutes, applyRequestRoutes, applyKeyProtectionRoutes, applySubmitRoutes, applyCertificateRoutes].flatMap((routes) => routes(services))
+  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...certificateRoutes(services)]
 }
