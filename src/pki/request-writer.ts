@@ -1,5 +1,5 @@
 /** PKCS #10 (RFC 2986): the request that this software makes for keys of its own tokens. */
-import { rsaSignatureAlgorithm } from './signature-algorithm.ts'
+import { rsaSignatureAlgorithm } from './algorithm.ts'
 import { bitString, context, integer, sequence } from './der.ts'
 
 /** CertificationRequestInfo, DER: the octets to sign. No attributes: what a certificate holds is not the request's to say. */
