@@ -92,9 +92,8 @@ function readTbs(der: Der): TbsCertificate {
 
 function readVersion(field: Der): number {
   const value = onlyChild(field, 'version').integer()
-  // X.690 11.5: a default value (v1) is left out.
-  if (value === 0n) throw new MalformedDer('version 1 is written out, which is not DER', field.offset)
-  if (value !== 1n && value !== 2n) throw new MalformedDer('no such version', field.offset)
+  // Version 1 is the default, which DER leaves out (X.690 11.5).
+  if (value !== 1n && value !== 2n) throw new MalformedDer('version is neither 2 nor 3', field.offset)
   return Number(value) + 1
 }
 
