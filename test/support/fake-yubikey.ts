@@ -12,6 +12,8 @@ export const OLDER = 'Yubico PIV Root CA Serial 263751'
 export const NEWER = 'Yubico PIV Attestation B 1'
 export const PREVIEW = 'Yubico PIV Preview CA'
 export const FIDO = 'Yubico FIDO Attestation B 1'
+/** Held, but too high up to sign a device's certificate. */
+export const ROOT = 'Yubico Attestation Root 1'
 
 export interface KeyPair {
   privateKey: KeyObject
@@ -30,7 +32,7 @@ export interface FakeFactory {
 }
 
 export function fakeFactory(): FakeFactory {
-  const keys = Object.fromEntries([OLDER, NEWER, PREVIEW, FIDO].map((name) => [name, rsa(2048)]))
+  const keys = Object.fromEntries([OLDER, NEWER, PREVIEW, FIDO, ROOT].map((name) => [name, rsa(2048)]))
   const row = (name: string, role: 'anchor' | 'issuer' | 'refuse') => {
     const spki = spkiOf(keys[name]!)
     return {
@@ -42,14 +44,14 @@ export function fakeFactory(): FakeFactory {
       certificateSha256: null,
       notBefore: '2016-03-14',
       notAfter: name === NEWER ? '9999-12-31' : '2052-04-17',
-      signsDevices: role !== 'refuse',
+      signsDevices: role !== 'refuse' && name !== ROOT,
       under: null,
       basicConstraintsFrom: name === OLDER ? '5.0.0' : '0.0.0',
       use: 'test',
       independentSources: 2,
     }
   }
-  const rows = [row(OLDER, 'anchor'), row(NEWER, 'issuer'), row(PREVIEW, 'refuse'), row(FIDO, 'refuse')]
+  const rows = [row(OLDER, 'anchor'), row(NEWER, 'issuer'), row(PREVIEW, 'refuse'), row(FIDO, 'refuse'), row(ROOT, 'anchor')]
   return { anchors: readAnchors({ maker: 'yubikey-piv', asOf: '2026-11-21', sources: ['test'], rows }), keys, f9: rsa(2048) }
 }
 
