@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { hashPassword, passwordProblem, verifyPassword } from '../../src/people/passwords.ts'
+
+const person = { email: 'hanako.sato@maker.example', name: '佐藤 花子' }
+
+describe('passwords', () => {
+  test('ACC-1: argon2id; right, wrong, nobody; the same text in composed and full-width forms', async () => {
+    const hash = await hashPassword('ｐｌｕｍ orchard がぎぐ')
+    expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
+    expect(await verifyPassword(hash, 'plum orchard がぎぐ'.normalize('NFD'))).toBe(true)
+    expect(await verifyPassword(hash, 'plum orchard')).toBe(false)
+    expect(await verifyPassword(null, 'nobody has this password')).toBe(false)
+    expect(await verifyPassword(hash, 'x'.repeat(100_000))).toBe(false)
+  })
+
+  test('ACC-3: an unknown address takes the same work as a wrong password', async () => {
+    const hash = await hashPassword('plum orchard lantern')
+    const time = async (of: string | null) => {
+      const begun = process.hrtime.bigint()
+      for (let each = 0; each < 5; each++) await verifyPassword(of, 'some other password')
+      return Number(process.hrtime.bigint() - begun)
+    }
+    await verifyPassword(null, 'warm up')
+    const [known, unknown] = [await time(hash), await time(null)]
+    // The same algorithm and cost; without the hash of nobody it would be hundreds of times less.
+    expect(unknown).toBeGreaterThan(known / 5)
+  })
+
+  test.each([
+    ['elevenchars', 'too-short'],
+    ['十一文字しかないものだ', 'too-short'],
+    ['x1 '.repeat(50), 'too-long'],
+    ['HANAKO.SATO@maker.example', 'is-about-you'],
+    ['my hanako-sato 2026', 'is-about-you'],
+    ['佐藤花子の秘密のパスワード', 'is-about-you'],
+    ['Password12345', 'too-common'],
+    ['aaaaaaaaaaaaaa', 'too-common'],
+    ['abcabcabcabcabc', 'too-common'],
+    ['0123456789012', 'too-common'],
+    ['qwertyuiopasdf', 'too-common'],
+    ['plum orchard lantern', null],
+    ['月曜日の朝はゆっくり歩く', null],
+    ['🔑🐢🌊🍋🎻🚲🧵🏔🪁🫖🧊🕯', null],
+  ])('ACC-1: judges "%s" as %s', (password, problem) => expect(passwordProblem(password, person)).toBe(problem))
+})
