@@ -119,7 +119,8 @@ const lastStep = new Map<string, number>()
 export async function totpCode(services: Services, person: Pick<Person, 'secret'>): Promise<string> {
   const stepNow = () => Math.floor(services.clock().getTime() / 30_000)
   const used = lastStep.get(person.secret) ?? 0
-  const step = Math.max(stepNow() - 1, used + 1)
+  // Five seconds before a step ends the one before it is no longer given: it would be too old on arrival.
+  const step = Math.max(Math.floor((services.clock().getTime() + 5000) / 30_000) - 1, used + 1)
   while (step > stepNow() + 1) await new Promise((done) => setTimeout(done, 200))
   lastStep.set(person.secret, step)
   return generate({ secret: person.secret, epoch: step * 30 })

@@ -1,0 +1,198 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
+import { createPerson, signIn, startPortal, totpCode, words, type Client, type Person, type Portal } from '../support/portal.ts'
+
+let portal: Portal
+afterEach(async () => {
+  expect(portal.faults).toEqual([])
+  await portal.close()
+})
+
+const pathOf = (link: string | null): string => link!.slice(portal.url.length)
+const audited = (event: string) => portal.services.database('audit_events').where({ event }).orderBy('seq')
+const invitations = () => portal.services.database('invitations')
+const invitationLink = async (email: string) => (await portal.mails(email)).find((mail) => mail.link?.startsWith('/invitation/'))?.link ?? null
+
+async function enrol(client: Client): Promise<void> {
+  const secret = /[A-Z2-7]{4}(?: [A-Z2-7]{4}){7}/.exec((await client.get('/second-factor')).text)![0].replaceAll(' ', '')
+  expect((await client.post('/second-factor', { code: await totpCode(portal.services, { secret }) })).title).toBe(words('second-factor.codes.title'))
+}
+async function administrator(): Promise<Person & { client: Client }> {
+  const person = await createPerson(portal.services, { roles: ['administrator'] })
+  const client = portal.client()
+  await signIn(portal, client, person)
+  return { ...person, client }
+}
+
+describe('the first administrator', () => {
+  const first = { name: 'Ichiro Suzuki', email: 'ichiro@ca.example', password: 'slow river copper lamp' }
+
+  test('ACC-2: is made once by the link of the start, sets up TOTP, and is on record as having acted alone', async () => {
+    portal = await startPortal()
+    const older = pathOf(await createFirstAdministratorLink(portal.services))
+    const link = pathOf(await createFirstAdministratorLink(portal.services))
+    const client = portal.client()
+    // A second start voids the link of the first.
+    expect((await client.get(older)).status).toBe(404)
+    expect((await client.get(`${link.slice(0, -1)}${link.endsWith('A') ? 'B' : 'A'}`)).status).toBe(404)
+    await client.get(link)
+    expect((await client.post(link, { ...first, password: 'short' })).value('email')).toBe(first.email)
+    expect((await client.post(link, first)).title).toBe(words('second-factor.enrol.title'))
+    expect((await client.get('/people', { follow: false })).location).toBe('/sign-in')
+    await enrol(client)
+    expect((await client.get('/people')).text).toContain(first.email)
+    expect(JSON.parse((await audited('account.first-administrator'))[0].details)).toMatchObject({ alone: true, roles: ['administrator'] })
+    expect(await createFirstAdministratorLink(portal.services)).toBeNull()
+    expect((await portal.client().post(link, { ...first, email: 'other@ca.example' })).status).toBe(404)
+  })
+
+  test('ACC-2: of two who use the link at the same moment one becomes administrator', async () => {
+    portal = await startPortal()
+    const link = pathOf(await createFirstAdministratorLink(portal.services))
+    const pages = await Promise.all(['a', 'b', 'c'].map((name) => portal.client().post(link, { ...first, email: `${name}@ca.example` })))
+    expect(pages.map((page) => page.path).filter((path) => path === '/second-factor')).toHaveLength(1)
+    expect(await portal.services.database('account_roles').where({ role: 'administrator' })).toHaveLength(1)
+  })
+
+  test('ACC-2: the link is gone once there is an administrator, and after 72 hours', async () => {
+    portal = await startPortal()
+    const link = pathOf(await createFirstAdministratorLink(portal.services))
+    portal.advance({ hours: 73 })
+    expect((await portal.client().get(link)).status).toBe(404)
+    const fresh = pathOf(await createFirstAdministratorLink(portal.services))
+    expect((await portal.client().get(fresh)).status).toBe(200)
+    await createPerson(portal.services, { roles: ['administrator'] })
+    expect((await portal.client().get(fresh)).status).toBe(404)
+    expect((await portal.client().post(fresh, first)).status).toBe(404)
+  })
+})
+
+describe('invitations', () => {
+  const invited = { email: 'officer@ca.example', roles: ['vetting-officer', 'approving-officer'], language: 'en' }
+
+  test('ACC-2: the only administrator invites alone, on record; the invited sets name, password and TOTP and has exactly the roles', async () => {
+    portal = await startPortal()
+    const { client, id } = await administrator()
+    expect((await client.get('/people')).text).toContain(words('people.invite.alone'))
+    expect((await client.post('/people', invited)).text).toContain(words('people.invited.sent'))
+    expect(JSON.parse((await audited('account.invited'))[0].details)).toMatchObject({ alone: true, email: invited.email, roles: invited.roles })
+
+    const link = (await invitationLink(invited.email))!
+    const officer = portal.client()
+    const opened = await officer.get(link)
+    expect(opened.text).toContain(words('roles.vetting-officer'))
+    const wrong = await officer.post(link, { name: 'Jiro', password: 'officer@ca.example' })
+    expect([wrong.errors.get('password'), wrong.value('name')]).toEqual([words('people.password.is-about-you'), 'Jiro'])
+    expect((await officer.post(link, { name: 'Jiro Kato', password: 'slow river copper lamp', roles: 'administrator', email: 'x@ca.example' })).path).toBe('/second-factor')
+    await enrol(officer)
+    const account = await portal.services.database('accounts').where({ email: invited.email }).first()
+    expect(await portal.services.database('account_roles').where({ account_id: account.id }).orderBy('role').select('role', 'granted_by')).toEqual([
+      { role: 'approving-officer', granted_by: id },
+      { role: 'vetting-officer', granted_by: id },
+    ])
+    expect((await portal.client().get(link)).status).toBe(404)
+    expect((await audited('account.invitation-accepted')).map((row) => row.subject)).toEqual([`account:${account.id}`])
+  })
+
+  test('ACC-2: with two administrators the one who invites can’t confirm; the other can; no link exists before', async () => {
+    portal = await startPortal()
+    const [first, second] = [await administrator(), await administrator()]
+    expect((await first.client.post('/people', invited)).text).toContain(words('people.invited.waiting'))
+    expect(await portal.mails(invited.email)).toEqual([])
+    expect(await portal.services.database('link_tokens')).toEqual([])
+    const { id } = await invitations().first()
+    // The page offers no button, and the address refuses all the same.
+    expect((await first.client.get('/people')).html).not.toContain(`/people/invitations/${id}/confirm`)
+    const own = await first.client.post(`/people/invitations/${id}/confirm`)
+    expect([own.status, own.text.includes(words('people.problems.own'))]).toEqual([403, true])
+    expect((await invitations().first()).state).toBe('waiting')
+
+    expect((await second.client.get('/people')).html).toContain(`/people/invitations/${id}/confirm`)
+    expect((await second.client.post(`/people/invitations/${id}/confirm`)).text).toContain(words('people.invited.sent'))
+    expect((await invitations().first()).confirmed_by).toBe(second.id)
+    expect((await audited('account.invitation-confirmed'))[0].actor).toBe(second.id)
+    expect((await portal.client().get((await invitationLink(invited.email))!)).status).toBe(200)
+    expect((await second.client.post(`/people/invitations/${id}/confirm`)).status).toBe(404)
+  })
+
+  test.each([
+    ['no role', [], 'people.problems.no-role'],
+    ['auditor and officer', ['auditor', 'vetting-officer'], 'people.problems.roles-exclude'],
+    ['administrator and officer', ['administrator', 'approving-officer'], 'people.problems.roles-exclude'],
+    ['subscriber', ['subscriber'], 'people.problems.roles-exclude'],
+  ])('ACC-2: refuses %s, keeps what was chosen and invites nobody', async (_, roles, key) => {
+    portal = await startPortal()
+    const { client } = await administrator()
+    const page = await client.post('/people', { ...invited, roles })
+    expect([page.status, page.errors.get('roles'), page.value('email')]).toEqual([422, words(key), invited.email])
+    for (const role of roles.filter((each) => each !== 'subscriber')) expect(page.html).toMatch(new RegExp(`value="${role}" checked`))
+    expect(await invitations()).toEqual([])
+  })
+
+  test('ACC-2: refuses an address with an account and one invited already; a withdrawn link is dead; a link lasts 72 hours', async () => {
+    portal = await startPortal()
+    const { client } = await administrator()
+    const known = await createPerson(portal.services, { roles: ['subscriber'] })
+    expect((await client.post('/people', { ...invited, email: known.email })).errors.get('email')).toBe(words('people.problems.address-in-use'))
+    await client.post('/people', invited)
+    expect((await client.post('/people', invited)).errors.get('email')).toBe(words('people.problems.already-invited'))
+    const link = (await invitationLink(invited.email))!
+    const { id } = await invitations().first()
+    expect((await client.post(`/people/invitations/${id}/withdraw`)).text).toContain(words('people.invited.withdrawn'))
+    expect((await portal.client().get(link)).status).toBe(404)
+
+    await client.post('/people', { ...invited, email: 'later@ca.example' })
+    const later = (await invitationLink('later@ca.example'))!
+    portal.advance({ hours: 71 })
+    expect((await portal.client().get(later)).status).toBe(200)
+    portal.advance({ hours: 2 })
+    expect((await portal.client().get(later)).status).toBe(404)
+  })
+
+  test('ACC-2: nobody registers as staff, whatever the form says', async () => {
+    portal = await startPortal()
+    const email = 'sneaky@maker.example'
+    await portal.client().post('/register', { name: 'S', email, password: 'slow river copper lamp', roles: 'administrator', role: 'administrator', state: 'active' })
+    const { id, state } = await portal.services.database('accounts').where({ email }).first()
+    expect([state, await portal.services.database('account_roles').where({ account_id: id }).pluck('role')]).toEqual(['unconfirmed', ['subscriber']])
+  })
+})
+
+describe('the auditor', () => {
+  test('ACC-2: reads every event, by subject and page by page, sees the chain’s verdict, and has nothing to send but the filter', async () => {
+    portal = await startPortal()
+    const auditor = await createPerson(portal.services, { roles: ['auditor'], name: 'Akiko Audit' })
+    await portal.services.work('process:test', async (work) => {
+      for (let each = 0; each < 120; each++) await work.audit({ event: 'process.started', subject: `process:${each % 2 === 0 ? 'ca' : 'c_'}`, details: { each } })
+    })
+    const client = portal.client()
+    await signIn(portal, client, auditor)
+    const newest = await client.get('/audit')
+    expect(newest.text).toContain(words('audit.chain.intact'))
+    expect(newest.text).toContain(words('audit.events.session.signed-in'))
+    expect(newest.html.match(/<tr>/g)).toHaveLength(51)
+    // The frame's own form signs out; the page has none that sends.
+    expect(newest.html.match(/<form[^>]*method="post"/g)).toHaveLength(1)
+    const next = /href="(\/audit\?[^"]*before=\d+)"/.exec(newest.html)![1]!.replaceAll('&amp;', '&').replaceAll('&#38;', '&')
+    const older = await client.get(next)
+    expect(older.html.match(/<tr>/g)).toHaveLength(51)
+    expect(older.text).not.toContain(words('audit.chain.intact'))
+    // `_` and `%` are letters of a subject, not patterns.
+    const filtered = await client.get('/audit?subject=process%3Ac_')
+    expect(filtered.text).not.toContain('process:ca')
+    expect(filtered.value('subject')).toBe('process:c_')
+    expect((await client.get('/audit?subject=%25')).text).toContain(words('audit.none'))
+    for (const query of ["?subject='%22<script>&before=x", `?before=${'9'.repeat(40)}`, '?before=-1', '?subject[]=a']) expect((await client.get(`/audit${query}`)).status).toBe(200)
+    expect((await client.get('/audit?lang=ja')).title).toBe(words('audit.title', {}, 'ja'))
+  })
+
+  test('LOG-1: an altered entry is shown with its number', async () => {
+    portal = await startPortal()
+    const auditor = await createPerson(portal.services, { roles: ['auditor'] })
+    const client = portal.client()
+    await signIn(portal, client, auditor)
+    await portal.services.database.raw('DROP TRIGGER audit_events_no_update')
+    await portal.services.database('audit_events').where({ seq: 1 }).update({ actor: 'somebody else' })
+    expect((await client.get('/audit')).text).toContain(words('audit.chain.reason.hash', { at: '1' }))
+  })
+})
