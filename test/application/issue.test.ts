@@ -1,0 +1,368 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { attestDemoKey } from '../../attestations/demo/make.ts'
+import { issueNext } from '../../src/application/issue.ts'
+import { verifyAuditChain } from '../../src/audit/audit-log.ts'
+import { certificateStore } from '../../src/database/certificate-store.ts'
+import { type Database } from '../../src/database/database.ts'
+import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
+import { displayName, decodeName } from '../../src/pki/name.ts'
+import { readCertificate } from '../../src/pki/x509-certificate.ts'
+import { openServices, type Services } from '../../src/services.ts'
+import type { Signer } from '../../src/signer/signer.ts'
+import { LANGUAGES, translate } from '../../src/web/locales.ts'
+import { makeRequest, rsaKeyPair, type KeyPair } from '../pki/keys.ts'
+import { applicantKeys, heldFor, insertApprovedApplication, insertPeople, type ApprovedOptions } from '../support/approved-application.ts'
+import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
+import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+
+let hierarchy: DemoHierarchy
+let token: Signer
+
+beforeAll(async () => {
+  hierarchy = await demoHierarchy()
+  token = await hierarchy.token('ca')
+}, 120_000)
+afterAll(() => hierarchy.remove())
+
+const MINUTE = 60_000
+let spare: KeyPair | undefined
+/** Another applicant's key. */
+const otherKeys = () => (spare ??= rsaKeyPair(3072))
+const never: Pick<Signer, 'sign'> = { sign: () => Promise.reject(new Error('nothing may be signed here')) }
+
+describeOnBothDatabases('issuing', (open) => {
+  let database: Database
+  let services: Services
+  let later = 0
+
+  beforeAll(async () => {
+    database = await open()
+    services = await hierarchy.services(database, { clock: () => new Date(Date.now() + later) })
+  })
+
+  const approved = (options?: ApprovedOptions) => insertApprovedApplication(services, hierarchy.maker, options)
+  const turn = (signer: Pick<Signer, 'sign'> = token, of: Services = services) => issueNext(issuingParts(of, signer))
+  const certificatesOf = (applicationId: string) => database('certificates').where({ application_id: applicationId }).orderBy('recorded_at')
+  const eventsOf = async (subject: string) => (await database('audit_events').where({ subject }).orderBy('seq')).map((row: { event: string }) => row.event)
+
+  /** The one finding, shown in both languages, and nothing signed. */
+  async function heldBy(options: ApprovedOptions, of: Services = services) {
+    const application = await approved(options)
+    expect(await turn(never, of)).toBe('held')
+    const findings = (await heldFor(services, application.id))!
+    for (const { message } of findings) for (const language of LANGUAGES) expect(translate(language, message.key, message.values)).not.toMatch(/\{\w+\}/)
+    expect(await certificatesOf(application.id)).toEqual([])
+    expect(await eventsOf(`application:${application.id}`)).toContain('application.held')
+    return findings.map(({ row, code }) => `${row} ${code}`)
+  }
+
+  test('CP 4.3.1, ISS-1, ISS-3, ISS-7: issues what was approved, once, and tells the applicant', async () => {
+    const application = await approved()
+    expect(await issueWaiting(issuingParts(services, token))).toEqual(['issued'])
+    const [row] = await certificatesOf(application.id)
+    expect(row).toMatchObject({ state: 'issued', approval_id: application.approvalId, spki_sha256: application.spkiSha256 })
+    const certificate = readCertificate(row.der)
+    expect(certificate.tbs.raw.equals(row.tbs)).toBe(true)
+    expect(row.serial).toMatch(/^[0-9a-f]{34}$/)
+    expect(row.serial).toBe(certificate.tbs.serialNumber.toString(16).padStart(34, '0'))
+    expect(row.certificate_sha256).toBe(createHash('sha256').update(row.der).digest('hex'))
+    expect(displayName(decodeName(certificate.tbs.subject))).toBe('C=JP, ST=Tokyo, L=Chiyoda-ku, O=Example K.K., CN=Example K.K.')
+    const [issuing] = await certificateStore(database, new Date()).chain('issuing-g1')
+    expect(new X509Certificate(row.der).verify(new X509Certificate(issuing!).publicKey)).toBe(true)
+    expect(certificate.tbs.issuer.equals(readCertificate(issuing!).tbs.subject)).toBe(true)
+    expect(await services.applications.find(application.id)).toMatchObject({ state: 'issued' })
+    expect(await eventsOf(`certificate:${row.id}`)).toEqual(['certificate.recorded', 'certificate.issued'])
+    expect(await database('certified_keys').where({ spki_sha256: application.spkiSha256 }).first()).toMatchObject({ organisation_id: application.organisationId, purpose: 'code-signing' })
+    const [mail] = await database('mail_outbox')
+    expect(mail).toMatchObject({ subject: `Your certificate is ready (${application.reference})` })
+    expect(mail.body).toContain(`https://portal.test/applications/${application.reference}/certificate`)
+    expect(await turn()).toBe('idle')
+    expect(await verifyAuditChain(database)).toMatchObject({ intact: true })
+  })
+
+  test('APP-4: certifies the key again for the same organisation, and for nobody else', async () => {
+    const people = await insertPeople(services, 'First K.K.')
+    const keys = otherKeys()
+    await approved({ keys, people })
+    expect(await turn()).toBe('issued')
+    await approved({ keys, people })
+    expect(await turn()).toBe('issued')
+    expect(await heldBy({ keys, people: await insertPeople(services, 'Second K.K.') })).toEqual(['APP-4 app-4'])
+  })
+
+  test('KEY-4: holds a key that was marked as compromised after the approval', async () => {
+    const keys = rsaKeyPair(3072)
+    const { spkiSha256 } = await approved({ keys })
+    await database('compromised_keys').insert({ spki_sha256: spkiSha256, source: 'test', recorded_at: services.clock().toISOString() })
+    expect(await turn(never)).toBe('held')
+  })
+
+  test('KEY-1: holds a key of another size', async () => {
+    expect(await heldBy({ keys: rsaKeyPair(2048) })).toContain('KEY-1 key-1')
+  })
+
+  test('APP-3: holds a request that the key in it did not sign', async () => {
+    const { spki } = applicantKeys()
+    expect(await heldBy({ people: await samePeople(), requestDer: makeRequest(otherKeys(), { spki }) })).toEqual(['APP-3 app-3'])
+  })
+
+  test('APP-3: holds a key on record that is not the key in the request', async () => {
+    const found = await heldBy({ people: await samePeople(), requestDer: makeRequest(otherKeys()) })
+    expect(found).toContain('APP-3 request-key-differs')
+  })
+
+  /** The organisation that the shared key is certified for. */
+  async function samePeople() {
+    const { organisation_id: organisationId } = await database('certified_keys').orderBy('first_certified_at').first('organisation_id')
+    const people = await insertPeople(services)
+    await database('accounts').where({ id: people.applicant }).update({ organisation_id: organisationId })
+    return { ...people, organisationId }
+  }
+
+  test('ATT-2: takes nobody\'s word for the evidence: judges the stored bytes again', async () => {
+    const evidence = [{ name: 'attestation.pem', bytes: Buffer.from('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n') }]
+    const people = await samePeople()
+    const said = async (trx: Database, { id }: { id: string }) => void (await trx('assessments').where({ application_id: id }).update({ outcome: 'pass' }))
+    expect(await heldBy({ people, evidence, beforeApproval: said })).toEqual(['ATT-2 attestation-malformed'])
+    expect(await heldBy({ people, evidence: [], beforeApproval: said })).toEqual(['ATT-2 evidence-missing'])
+  })
+
+  test('ATT-2: holds the attestation of another key', async () => {
+    expect(await heldBy({ people: await insertPeople(services, 'Third K.K.'), keys: rsaKeyPair(3072), evidence: await evidenceFor(applicantKeys().spki) })).toEqual(['ATT-2 attestation-same-key'])
+  })
+  async function evidenceFor(spki: Buffer) {
+    const { attestationPem, intermediatePem } = attestDemoKey(hierarchy.maker, spki, services.clock())
+    return [{ name: 'a.pem', bytes: Buffer.from(attestationPem) }, { name: 'i.pem', bytes: Buffer.from(intermediatePem) }]
+  }
+
+  test('ATT-2: takes demo evidence under no CA that is not a demo one by its row, whatever the environment says', async () => {
+    await database('authorities').where({ id: 'issuing-g1' }).update({ demo: 0 })
+    vi.stubEnv('NODE_ENV', 'development')
+    try {
+      const found = await heldBy({ people: await samePeople() })
+      expect(found.length).toBeGreaterThan(0)
+      expect(found.every((each) => each.startsWith('ATT-2 attestation-'))).toBe(true)
+    } finally {
+      vi.unstubAllEnvs()
+      await database('authorities').where({ id: 'issuing-g1' }).update({ demo: 1 })
+    }
+  })
+
+  test('ATT-2: holds a method whose evidence can\'t be verified here', async () => {
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('applications').where({ id }).update({ key_method: 4 })) })).toEqual(['ATT-2 method-not-verified'])
+  })
+
+  test('VET-5: holds a check that lapsed between approval and issuing', async () => {
+    const days = services.policy.periods.validationReuseDays
+    const ago = (more: number) => new Date(services.clock().getTime() - (days + more) * 86_400_000).toISOString().slice(0, 10)
+    const aged = (date: string) => ({ beforeApproval: async (trx: Database, { id }: { id: string }) => void (await trx('vetting_checks').where({ application_id: id, item: 'address' }).update({ obtained_on: date })) })
+    expect(await heldBy({ people: await samePeople(), ...aged(ago(1)) })).toEqual(['VET-5 check-open'])
+    await approved({ people: await samePeople(), ...aged(ago(-1)) })
+    expect(await turn()).toBe('issued')
+  })
+
+  test('VET-1: holds a missing check, and one that was not confirmed', async () => {
+    const where = { item: 'registration-number' }
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('vetting_checks').where({ application_id: id, ...where }).delete()) })).toEqual(['VET-1 check-open'])
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('vetting_checks').where({ application_id: id, ...where }).update({ outcome: 'not-confirmed' })) })).toEqual(['VET-1 check-open'])
+  })
+
+  test('APP-1: holds an application without one of its agreements, or without the certification of accuracy', async () => {
+    for (const document of ['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'])
+      expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('application_agreements').where({ application_id: id, document }).delete()) })).toEqual(['APP-1 agreement-missing'])
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('applications').where({ id }).update({ accuracy_certified_at: null })) })).toEqual(['APP-1 accuracy-not-certified'])
+  })
+
+  test('APP-1: holds an application made under another policy', async () => {
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('applications').where({ id }).update({ policy_id: 'another' })) })).toEqual(['APP-1 policy-changed'])
+  })
+
+  test('ACC-2, VET-6: holds when one person both vetted and approved, whoever wrote the rows', async () => {
+    const found = await heldBy({
+      people: await samePeople(),
+      beforeApproval: async (trx, { id, vetter, approver }) => {
+        await trx('account_roles').insert({ account_id: approver, role: 'vetting-officer', granted_by: 'test', granted_at: '' })
+        await trx('duties').where({ application_id: id, account_id: vetter }).delete()
+        await trx('vetting_checks').where({ application_id: id }).update({ officer_id: approver })
+      },
+    })
+    expect(found).toEqual(['ACC-2 duty-vetted'])
+  })
+
+  test('ACC-2: holds when the approver, or the vetting officer, is not who may do so at this moment', async () => {
+    for (const [who, code] of [['vetter', 'vetted-not-entitled'], ['approver', 'decided-not-entitled']] as const) {
+      expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, people) => void (await trx('account_roles').where({ account_id: people[who] }).update({ role: 'auditor' })) })).toEqual([`ACC-2 ${code}`])
+      expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, people) => void (await trx('accounts').where({ id: people[who] }).update({ state: 'closed' })) })).toEqual([`ACC-2 ${code}`])
+      expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, people) => void (await trx('accounts').where({ id: people[who] }).update({ organisation_id: people.organisationId })) })).toEqual([`ACC-2 ${code}`])
+    }
+  })
+
+  test('ACC-2: holds when the applicant\'s account is closed or moved to another organisation', async () => {
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { applicant }) => void (await trx('accounts').where({ id: applicant }).update({ state: 'closed' })) })).toEqual(['ACC-2 applicant-not-entitled'])
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { applicant }) => void (await trx('accounts').where({ id: applicant }).update({ organisation_id: null })) })).toEqual(['ACC-2 applicant-not-entitled'])
+  })
+
+  test('VET-6: holds without an approval in force', async () => {
+    const { id } = await approved({ people: await samePeople() })
+    await database('approvals').where({ application_id: id }).update({ voided_at: services.clock().toISOString(), voided_because: 'test' })
+    expect(await turn(never)).toBe('held')
+    expect((await heldFor(services, id))!.map(({ code }) => code)).toEqual(['approval-missing'])
+  })
+
+  test('ISS-1: holds what a lint refuses, and shows which', async () => {
+    expect(await heldBy({ people: await samePeople(), subject: { locality: 'N/A' } })).toEqual(['CRT-2 crt-2-subject-meta'])
+    expect(await heldBy({ people: await samePeople(), subject: { country: 'US' } })).toEqual(['CRT-2 crt-2-subject-country'])
+  })
+
+  test('CAK-5: holds when the issuing CA would not outlive the certificate by the years that status is owed', async () => {
+    const { policy } = services
+    const short = { ...services, policy: { ...policy, periods: { ...policy.periods, statusYearsAfterExpiry: 14 } } }
+    expect(await heldBy({ people: await samePeople() }, short)).toEqual(['CAK-5 cak-5-issuer-life'])
+  })
+
+  test('ISS-5: two processes on one queue issue each application once', async () => {
+    const ids: string[] = []
+    for (let n = 0; n < 4; n++) ids.push((await approved({ people: await samePeople() })).id)
+    const second = openServices(services.config, { database: connectAgain(database), clock: services.clock })
+    const turns = (await Promise.all([services, second].map(async (each) => {
+      const parts = issuingParts(each, token)
+      const seen: string[] = []
+      for (let idle = 0; idle < 3; ) {
+        const what = await issueNext(parts)
+        if (what === 'idle') idle++
+        else seen.push(what)
+      }
+      return seen
+    }))).flat()
+    expect(turns.filter((what) => what === 'issued')).toHaveLength(4)
+    expect(new Set(turns)).not.toContain('held')
+    for (const id of ids) expect((await certificatesOf(id)).map((row: { state: string }) => row.state)).toEqual(['issued'])
+  })
+
+  test('ISS-5: a process whose lease was taken over stores nothing, and its signature is the same', async () => {
+    const { id } = await approved({ people: await samePeople() })
+    const signatures: Buffer[] = []
+    const keeping = async (...parameters: Parameters<Signer['sign']>) => {
+      const signature = await token.sign(...parameters)
+      signatures.push(signature)
+      return signature
+    }
+    const slow: Pick<Signer, 'sign'> = {
+      async sign(...parameters) {
+        // The lease is over and another process is through before this one's module answers.
+        later += 31_000
+        expect(await turn({ sign: keeping })).toBe('issued')
+        return keeping(...parameters)
+      },
+    }
+    expect(await turn(slow)).toBe('overtaken')
+    expect(signatures).toHaveLength(2)
+    expect(signatures[0]!.equals(signatures[1]!)).toBe(true)
+    expect((await certificatesOf(id)).map((row: { state: string }) => row.state)).toEqual(['issued'])
+    expect((await eventsOf(`certificate:${(await certificatesOf(id))[0].id}`)).filter((event) => event === 'certificate.issued')).toHaveLength(1)
+  })
+
+  test('ISS-5: what a process judged before it lost its lease is never put on record', async () => {
+    const { id } = await approved({ people: await samePeople() })
+    const parts = issuingParts(services, never)
+    const slow = {
+      ...parts,
+      authority: async () => {
+        later += 31_000
+        expect(await turn()).toBe('issued')
+        return parts.authority()
+      },
+    }
+    expect(await issueNext(slow)).toBe('overtaken')
+    expect(await certificatesOf(id)).toHaveLength(1)
+  })
+
+  test('VET-6, KEY-4: looks again in the transaction that records: a change after the judgement is not signed', async () => {
+    for (const change of [
+      (id: string) => database('vetting_checks').where({ application_id: id, item: 'address' }).update({ note: 'another' }),
+      (_: string, key: string) => database('compromised_keys').insert({ spki_sha256: key, source: 'test', recorded_at: '2026-01-01T00:00:00.000Z' }),
+    ]) {
+      const { id, spkiSha256 } = await approved({ keys: rsaKeyPair(3072) })
+      const parts = issuingParts(services, never)
+      let transactions = 0
+      const racing: typeof parts = {
+        ...parts,
+        async change(act) {
+          // The first takes the lease, the second records.
+          if (++transactions === 2) await change(id, spkiSha256)
+          return parts.change(act)
+        },
+      }
+      expect(await issueNext(racing)).toBe('overtaken')
+      expect(transactions).toBe(2)
+      expect(await certificatesOf(id)).toEqual([])
+      later += MINUTE
+      expect(await turn(never)).toBe('held')
+    }
+  })
+
+  const brokenToken: Pick<Signer, 'sign'> = { sign: () => Promise.reject(new Error('token is away')) }
+  async function recordOnly() {
+    const application = await approved({ people: await samePeople() })
+    await expect(turn(brokenToken)).rejects.toThrow('token is away')
+    const [record] = await certificatesOf(application.id)
+    expect(record).toMatchObject({ state: 'recorded', der: null })
+    return { application, record }
+  }
+
+  test('ISS-5: signs the recorded octets again after a fault, under the lease only', async () => {
+    const { application, record } = await recordOnly()
+    expect(await turn()).toBe('idle')
+    later += MINUTE
+    expect(await turn()).toBe('issued')
+    const [row] = await certificatesOf(application.id)
+    expect(row).toMatchObject({ id: record.id, serial: record.serial, state: 'issued' })
+    expect(readCertificate(row.der).tbs.raw.equals(record.tbs)).toBe(true)
+  })
+
+  test('ISS-2: abandons on record what was not signed within its hour, and prepares it anew', async () => {
+    const { application, record } = await recordOnly()
+    later += 60 * MINUTE
+    expect(await turn(never)).toBe('abandoned')
+    expect(await services.applications.find(application.id)).toMatchObject({ state: 'approved' })
+    expect(await eventsOf(`certificate:${record.id}`)).toEqual(['certificate.recorded', 'certificate.abandoned'])
+    expect(await turn()).toBe('issued')
+    const rows = await certificatesOf(application.id)
+    expect(rows.map((row: { state: string }) => row.state)).toEqual(['abandoned', 'issued'])
+    expect(rows[1].serial).not.toBe(rows[0].serial)
+    expect(Date.parse(rows[1].not_before)).toBeGreaterThanOrEqual(Date.parse(rows[0].not_before) + 60 * MINUTE)
+  })
+
+  test('VET-6: a record is not signed when its application changed since', async () => {
+    const { application, record } = await recordOnly()
+    await database('applications').where({ id: application.id }).update({ subject_locality: 'Osaka' })
+    later += MINUTE
+    expect(await turn(never)).toBe('held')
+    expect((await heldFor(services, application.id))!.map(({ code }) => code)).toEqual(['approval-differs'])
+    expect(await database('certificates').where({ id: record.id }).first()).toMatchObject({ state: 'abandoned', der: null })
+    expect(await database('approvals').where({ application_id: application.id }).first()).toMatchObject({ voided_because: 'VET-6' })
+  })
+
+  test('ISS-1, ISS-5: a record that somebody else put there is linted and compared, not signed', async () => {
+    const { application, record } = await recordOnly()
+    later += 60 * MINUTE
+    expect(await turn(never)).toBe('abandoned')
+    const at = services.clock()
+    const row = { ...record, id: 'forged', approval_id: application.approvalId, state: 'recorded', recorded_at: at.toISOString(), not_before: at.toISOString() }
+    await database('certificates').insert({ ...row, serial: 'ff'.repeat(16) })
+    await database('applications').where({ id: application.id }).update({ state: 'issuing' })
+    expect(await turn(never)).toBe('held')
+    const codes = (await heldFor(services, application.id))!.map(({ code }) => code)
+    expect(codes).toContain('record-differs')
+    expect(codes).toContain('iss-2-not-backdated')
+  })
+
+  test('ISS-1: throws a signature away that is not the authority\'s', async () => {
+    const { id } = await approved({ people: await samePeople() })
+    await expect(turn({ sign: async (...parameters) => (await token.sign(...parameters)).reverse() })).rejects.toThrow('thrown away')
+    expect((await certificatesOf(id)).map((row: { state: string }) => row.state)).toEqual(['recorded'])
+    later += MINUTE
+    expect(await turn()).toBe('issued')
+  })
+})
