@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { toPem, writeCertificate } from '../../attestations/demo/certificate.ts'
 import type { Question } from '../../src/attestation/verifier.ts'
 import { isVerifiedKey, reportToJson, verifyAttestation, type AttestationInput, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
-import { boolean, integer, oid, sequence } from '../../src/pki/der.ts'
+import { boolean, integer, oid, readDer, sequence } from '../../src/pki/der.ts'
 import type { Policy } from '../../src/policy/policy.ts'
 import { shippedPolicy, withAttestation, withSampleKeys } from '../support/attestation-policy.ts'
 import { unworded } from '../support/attestation-words.ts'
@@ -108,6 +108,7 @@ const DEFECTS: Defect[] = [
   { name: 'an issuer that nobody knows', files: () => device({ issuedBy: 'Yubico PIV Attestation Z 1', deviceSignedBy: stranger.keys[fake.NEWER]! }), refused: untrusted('yubikey-piv.pinned.unknown') },
   { name: 'the preview authority', files: () => device({ issuedBy: fake.PREVIEW }), refused: untrusted('yubikey-piv.pinned.refused') },
   { name: 'the FIDO authority', files: () => device({ issuedBy: fake.FIDO }), refused: untrusted('yubikey-piv.pinned.refused') },
+  { name: 'an ECDSA signature under the name of RSA', files: () => device({ f9: fake.ec('P-256') }), refused: untrusted('yubikey-piv.leaf-signature.bad') },
   { name: 'a refused authority in the place of f9', files: () => device({ deviceSubject: fake.FIDO, f9: factory.keys[fake.FIDO]! }), refused: untrusted('yubikey-piv.pinned.refused') },
   { name: 'a refused name in the place of f9', files: () => device({ deviceSubject: fake.FIDO }), refused: untrusted('yubikey-piv.pinned.refused') },
   { name: 'a refused key in the place of f9', files: () => device({ f9: factory.keys[fake.FIDO]! }), refused: untrusted('yubikey-piv.pinned.refused') },
@@ -232,6 +233,7 @@ describe('statements that cannot be read', () => {
     { name: 'a firmware of two octets', files: () => { const { leaf, device: f9 } = fakeYubikey(factory, spki, { moreInDevice: [] }); return { 'leaf.der': spoiled(leaf, Buffer.from('0403050704', 'hex'), Buffer.from('0402050704', 'hex')), 'f9.der': f9 } }, expected: { file: 'leaf.der', reason: 'malformed.certificate' } },
     { name: 'a form factor of two octets', files: () => device({ form: null, moreInLeaf: [fake.arcExtension(9, 0x83, 0)] }), expected: { file: 'leaf.der', reason: 'yubikey-piv.malformed.extension' } },
     { name: 'a PIN policy of one octet', files: () => ({ ...device(), 'leaf.der': withoutPolicy() }), expected: { file: 'leaf.der', reason: 'yubikey-piv.malformed.extension' } },
+    { name: 'one signature algorithm inside and another outside', files: () => ({ ...device(), 'leaf.der': otherAlgorithm(device()['leaf.der']!) }), expected: { file: 'leaf.der', reason: 'malformed.der' } },
     { name: 'a FIPS mark that is no integer', files: () => device({ fips: null, moreInDevice: [fake.extension(`${fake.ARC}10`, Buffer.from('04', 'hex'))] }), expected: { file: 'f9.der', reason: 'malformed.der' } },
     { name: 'a negative CSPN mark', files: () => device({ moreInDevice: [fake.extension(`${fake.ARC}11`, Buffer.from('0201ff', 'hex'))] }), expected: { file: 'f9.der', reason: 'yubikey-piv.malformed.extension' } },
     { name: 'basicConstraints with a stray member', files: () => device({ moreInLeaf: [fake.extension('2.5.29.19', sequence(boolean(false), integer(0), oid('1.2.3')))] }), expected: { file: 'leaf.der', reason: 'malformed.der' } },
@@ -243,6 +245,11 @@ describe('statements that cannot be read', () => {
   const spoiled = (der: Buffer, from: Buffer, to: Buffer): Buffer => {
     const at = der.indexOf(from)
     return Buffer.concat([der.subarray(0, at), to, der.subarray(at + from.length)])
+  }
+  /** The same certificate with the algorithm outside written without NULL, which verifies as well. */
+  const otherAlgorithm = (der: Buffer): Buffer => {
+    const [tbs, , signature] = readDer(der).children()
+    return sequence(tbs!.raw, sequence(oid('1.2.840.113549.1.1.11')), signature!.raw)
   }
   const withoutPolicy = (): Buffer =>
     writeCertificate({ serial: Buffer.from([1]), issuer: fake.commonName('YubiKey PIV Attestation'), subject: fake.commonName('YubiKey PIV Attestation 9c'), notBefore: new Date('2024-12-01T00:00:00Z'), notAfter: new Date('2050-12-01T00:00:00Z'), spki, extensions: [fake.arcExtension(8, 2)] }, factory.f9.privateKey)
