@@ -10,7 +10,7 @@ import { attributeLabel } from '../../pki/name.ts'
 import { OID } from '../../pki/oids.ts'
 import type { Services } from '../../services.ts'
 import { attestationRows, readAttestationReport, readRuleReport, ruleRows } from '../findings.ts'
-import { translate, type Language } from '../locales.ts'
+import { formatInstant, translate, type Language } from '../locales.ts'
 import type { SignedIn } from '../reply.ts'
 
 const row = (term: string, text: string, mono = false, copy = false) => ({ term, text, mono, copy })
@@ -55,7 +55,7 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
       row(t('review.field.reference'), application.reference, true),
       row(t('review.field.applicant'), named(application.applicantId)),
       row(t('review.field.policy'), application.policyId),
-      ...(application.submittedAt ? [row(t('review.field.submitted'), application.submittedAt)] : []),
+      ...(application.submittedAt ? [row(t('review.field.submitted'), formatInstant(language, application.submittedAt))] : []),
     ],
     subject: application.subject ? subjectAttributes(application.subject).map(({ type, value }) => row(`${t(`review.attribute.${type}`)} (${attributeLabel(OID[type])})`, value)) : [],
     organisation: organisation
@@ -72,7 +72,7 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
         ? [
             row(t('review.field.key-type'), facts.publicKey.facts.type === 'rsa' ? `RSA ${facts.publicKey.facts.bits}, e = ${facts.publicKey.facts.exponent}` : facts.publicKey.facts.type),
             row(t('review.field.key-sha256'), request.spkiSha256, true, true),
-            ...(key ? [row(t('review.field.key-option'), t(`review.key-option.${key.option}`)), row(t('review.field.key-represented'), key.representedAt)] : []),
+            ...(key ? [row(t('review.field.key-option'), t(`review.key-option.${key.option}`)), row(t('review.field.key-represented'), formatInstant(language, key.representedAt))] : []),
           ]
         : [],
     rules: rules ? ruleRows(readRuleReport(rules), language) : [],
@@ -119,7 +119,7 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
               row(t('review.check.document'), check.document),
               row(t('review.check.dates'), t('review.check.dates-value', { document: check.documentDate, obtained: check.obtainedOn })),
               row(t('review.check.lapses'), lapsesAt(check, services.policy.periods).toISOString().slice(0, 10)),
-              row(t('review.check.officer'), `${named(check.officerId)}, ${check.checkedAt}`),
+              row(t('review.check.officer'), `${named(check.officerId)}, ${formatInstant(language, check.checkedAt)}`),
               ...(check.note ? [row(t('review.check.note'), check.note)] : []),
             ]
           : [],
