@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { audit } from '../../src/audit/audit-log.ts'
@@ -66,8 +68,13 @@ describeOnBothDatabases('npm run audit:verify', (open, engine) => {
 
 describe('npm run audit:verify refuses with exit code 2 and one line', () => {
   test('a database that is not there, and makes none', async () => {
-    expect(await verify('sqlite:/nowhere/portal.sqlite')).toEqual({ code: 2, out: '', err: 'There is no database at /nowhere/portal.sqlite.\n' })
-    expect(existsSync('/nowhere')).toBe(false)
+    const folder = join(tmpdir(), `portal-none-${process.pid}`)
+    try {
+      expect(await verify(`sqlite:${folder}/portal.sqlite`)).toEqual({ code: 2, out: '', err: `There is no database at ${folder}/portal.sqlite.\n` })
+      expect(existsSync(folder)).toBe(false)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
   })
   test('a server that does not answer', async () => {
     expect(await verify('postgres://a:secret@127.0.0.1:1/none')).toEqual({ code: 2, out: '', err: expect.stringMatching(/^The audit log could not be checked: (?!.*secret).*ECONNREFUSED.*\n$/) })
