@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { readFileSync } from 'node:fs'
 import { sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
+import { removeOldAttempts } from './people/attempts.ts'
 import { every, listen, log, runProcess, say, stopServer } from './process.ts'
 import { createApp } from './web/app.ts'
 import { removeEndedSessions } from './web/session-store.ts'
@@ -17,6 +18,7 @@ await runProcess('portal', async (services, config) => {
   const transport = config.mail.smtpUrl ? smtpTransport(config.mail.smtpUrl, config.mail.from) : terminalTransport(say)
   const jobs = [
     every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock)),
+    every(3_600_000, 'attempts', () => removeOldAttempts(services.database, services.clock())),
     every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
   ]
   return {
