@@ -90,6 +90,13 @@ export function openItems(application: Application, checks: readonly VettingChec
   })
 }
 
+/**
+ * Items that nobody has answered yet: checking can't be finished with one. An item that could not be confirmed is an answer;
+ * it leads to a rejection, since approval asks for `openItems` to be empty.
+ */
+export const unfinishedItems = (application: Application, checks: readonly VettingCheck[], now: Date, periods: CheckPeriods): readonly { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] =>
+  openItems(application, checks, now, periods).filter(({ why }) => why !== 'not-confirmed')
+
 /** VET-5: the moment from which a check no longer counts, from the day its data was obtained. */
 export const lapsesAt = (check: Pick<VettingCheck, 'obtainedOn'>, periods: Pick<CheckPeriods, 'validationReuseDays'>): Date => new Date(Date.parse(check.obtainedOn) + periods.validationReuseDays * 86_400_000)
 

@@ -1,6 +1,6 @@
 /** An application on one page, as an officer or auditor reads it. */
 import type { Dossier } from '../../application/application.ts'
-import { lapsesAt, openItems, requiredItems } from '../../application/checklist.ts'
+import { lapsesAt, openItems, requiredItems, unfinishedItems } from '../../application/checklist.ts'
 import { findMove, nextActor, type MoveName } from '../../application/lifecycle.ts'
 import { missingForApproval, refuseDuty } from '../../application/review.ts'
 import type { LintFinding } from '../../certificate/lints/lint.ts'
@@ -133,7 +133,7 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
     may: {
       startVetting: may('start-vetting', 'vetted'),
       check: application.state === 'vetting' && refuseDuty(reader, dossier, 'vetted') === null,
-      finishVetting: may('finish-vetting', 'vetted') && open.length === 0,
+      finishVetting: may('finish-vetting', 'vetted') && unfinishedItems(application, dossier.checks, now, services.policy.periods).length === 0,
       approve: may('approve', 'decided') && notIssuable.length === 0,
       reject: may('reject', 'decided'),
       returnToVetting: may('return-to-vetting', null) && refuseDuty(reader, dossier, reader.roles.has('approving-officer') && !dossier.duties.some((each) => each.accountId === reader.id && each.duty === 'vetted') ? 'decided' : 'vetted') === null,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { approvalDigest } from '../../application/approve-digest.ts'
 import type { Application, Dossier } from '../../application/application.ts'
-import { CHECKLIST, judgeEntry, openItems, requiredItems } from '../../application/checklist.ts'
+import { CHECKLIST, judgeEntry, openItems, requiredItems, unfinishedItems } from '../../application/checklist.ts'
 import { findMove, nextActor, STATES, type ApplicationState } from '../../application/lifecycle.ts'
 import { missingForApproval, refuseDuty } from '../../application/review.ts'
 import type { Services } from '../../services.ts'
@@ -182,7 +182,7 @@ async function finishVetting(request: PageRequest): Promise<Reply> {
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('finish-vetting', application.state)
     if (!move) return overtaken(application)
-    if (openItems(application, dossier.checks, request.now, request.services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
+    if (unfinishedItems(application, dossier.checks, request.now, request.services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
     const done = await request.services.work(request.account!.id, async (work) => {
       if (!(await work.applications.move(application, move.to))) return false
       await work.audit({ event: move.event, subject: `application:${application.id}`, details: { checks: dossier.checks.map((check) => check.item) } })
