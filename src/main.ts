@@ -6,7 +6,7 @@ import { readConfig } from './config.ts'
 import { listAuthorities } from './database/authority-store.ts'
 import { migrate } from './database/database.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
-import { explain, refuseSamples, say, StartRefused } from './process.ts'
+import { explain, onStopSignal, refuseSamples, say, StartRefused } from './process.ts'
 import { openServices } from './services.ts'
 
 const PROCESSES = ['portal', 'ca', 'status'] as const
@@ -19,25 +19,38 @@ function stop(code: number): void {
   process.exitCode = code
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
   // Whatever hangs is ended, so that no process outlives its parent.
-  setTimeout(() => {
-    for (const child of children) if (child.exitCode === null) child.kill('SIGKILL')
-  }, 10_000).unref()
+  setTimeout(killAll, 10_000).unref()
+}
+
+function killAll(): void {
+  for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL')
 }
 
 function launch(name: (typeof PROCESSES)[number]): Promise<string> {
   return new Promise((ready, failed) => {
     const child = fork(fileURLToPath(new URL(`./${name}.ts`, import.meta.url)), [], { execArgv: process.execArgv, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     children.push(child)
-    child.once('message', (message) => ready((message as { ready: string }).ready))
-    child.once('exit', (code) => {
+    let started = false
+    child.once('message', (message) => {
+      started = true
+      ready((message as { ready: string }).ready)
+    })
+    child.once('exit', (code, signal) => {
       failed(new StartRefused(`${name} ended`))
-      stop(code === 0 && stopping ? 0 : 1)
+      // Ctrl-C reaches the whole process group; a child that is still loading ends by it at once, perhaps before this process is told.
+      if (signal === 'SIGINT') return stop(0)
+      if (stopping) {
+        if (code !== 0 && signal !== 'SIGTERM') process.exitCode = 1
+        return
+      }
+      // One that refuses to start says so itself.
+      if (started || signal) process.stderr.write(`${name} ended by itself (${signal ?? `exit code ${code}`}): stopping the others\n`)
+      stop(1)
     })
   })
 }
 
-process.on('SIGINT', () => stop(0))
-process.on('SIGTERM', () => stop(0))
+onStopSignal(() => stop(0), killAll)
 
 try {
   const config = readConfig('command')

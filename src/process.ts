@@ -5,34 +5,56 @@ import { ConfigRefused, readConfig, type Config, type ProcessName } from './conf
 import { migrate } from './database/database.ts'
 import { PolicyRefused } from './policy/policy.ts'
 import { openServices, type Services } from './services.ts'
-import { CeremonyRefused } from './signer/ceremony.ts'
 import { SignerUnavailable } from './signer/signer.ts'
+import { StartRefused } from './start-refused.ts'
 
-/** Ends the process with one line and exit code 1: what is wrong, and what to do. */
-export class StartRefused extends Error {
-  readonly #startRefused = true
-  static is(error: unknown): error is StartRefused {
-    return typeof error === 'object' && error !== null && #startRefused in error
-  }
-}
+export { StartRefused }
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
 /** One JSON line on standard error; never a body, a cookie, a PIN. */
 export const log = (line: Record<string, unknown>): void => void process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`)
 
+/** What a driver, the system or a library refuses has a code of its own, and its message is for the operator; the rest is a fault of ours and shows where. */
+const isRefusal = (error: Error): boolean => /^(SQLITE_(CANTOPEN|READONLY|FULL|IOERR|NOTADB|CORRUPT|BUSY|PERM)|(08|28|3D|53|57)[0-9A-Z]{3}$|E[A-Z]+$|ERR_OSSL_|ERR_SSL_)/.test(String((error as NodeJS.ErrnoException).code ?? ''))
+
 export function explain(error: unknown): string {
-  if (ConfigRefused.is(error) || PolicyRefused.is(error) || StartRefused.is(error) || CeremonyRefused.is(error) || error instanceof SignerUnavailable) return error.message
+  if (ConfigRefused.is(error) || PolicyRefused.is(error) || StartRefused.is(error) || SignerUnavailable.is(error)) return error.message
+  if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') return `The database can't be reached: ${(error as Error).message}`
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  // Both addresses of a name were tried: either says it.
+  const cause = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') return `The database can't be reached: ${cause.message}`
+  return isRefusal(error) ? cause.message : (error.stack ?? error.message)
+}
+
+/** A second signal within this time is the same key press told twice: the terminal tells the whole group, and npm passes it on. */
+const SAME_SIGNAL_MS = 1000
+
+/** Calls `stop` once, at SIGINT or SIGTERM; who asks again later ends the process at once. */
+export function onStopSignal(stop: (signal: string) => void, atOnce: () => void = () => undefined): void {
+  let first: number | null = null
+  const take = (signal: string) => {
+    if (first === null) {
+      first = performance.now()
+      stop(signal)
+    } else if (performance.now() - first > SAME_SIGNAL_MS) {
+      atOnce()
+      process.exit(130)
+    }
+  }
+  process.on('SIGINT', take)
+  process.on('SIGTERM', take)
 }
 
 /**
  * Starts one process: configuration, services, tables; then `start`, which returns how to stop.
- * SIGINT and SIGTERM stop it cleanly, once; a second signal ends it at once.
+ * SIGINT and SIGTERM stop it cleanly. Under `npm start` the parent alone says when: by SIGTERM, or by going away.
  */
 export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'), start: (services: Services, config: Config) => Promise<{ ready: string; stop(): Promise<void> }>): Promise<void> {
+  const hasParent = process.send !== undefined
+  // Ctrl-C reaches the whole process group; here it would come before the parent's word, or twice.
+  if (hasParent) process.on('SIGINT', () => undefined)
   let services: Services | null = null
   try {
     const config = readConfig(name)
@@ -44,7 +66,7 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
     await note(opened, name, 'process.started')
     let stopping = false
     const stop = (signal: string) => {
-      if (stopping) process.exit(130)
+      if (stopping) return
       stopping = true
       void running
         .stop()
@@ -58,12 +80,16 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
           },
         )
     }
-    process.on('SIGINT', () => stop('SIGINT'))
-    process.on('SIGTERM', () => stop('SIGTERM'))
-    // The parent of `npm start` went away: nobody would stop this process any more.
-    if (process.send) process.on('disconnect', () => stop('disconnect'))
-    if (process.send) process.send({ ready: running.ready })
-    else say(running.ready)
+    if (hasParent) {
+      process.on('SIGTERM', () => stop('SIGTERM'))
+      // The parent went away: nobody would stop this process any more.
+      process.on('disconnect', () => stop('disconnect'))
+      if (!process.connected) return stop('disconnect')
+      process.send!({ ready: running.ready })
+    } else {
+      onStopSignal(stop)
+      say(running.ready)
+    }
   } catch (error) {
     process.stderr.write(`${name}: ${explain(error)}\n`)
     await services?.close().catch(() => undefined)

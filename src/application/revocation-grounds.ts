@@ -2,7 +2,7 @@
  * Why a certificate is revoked: the grounds of CSBR 4.9.1.1 and CP 4.9.1, who may state each, and what is published for it.
  * Words stand in the locale files: `revocation.ground.<id>.title` and `.hint`.
  */
-import { PUBLISHED_REASONS } from '../revocation/reason.ts'
+import { PUBLISHED_REASONS } from './published-reasons.ts'
 
 export type RevokingRole = 'subscriber' | 'revocation-officer'
 

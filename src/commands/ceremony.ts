@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
+import { CeremonyRefused, planCeremony, type CeremonyPlan } from '../ceremony/ceremony.ts'
 import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
 import { listAuthorities } from '../database/authority-store.ts'
 import { displayName, decodeName, encodeName } from '../pki/name.ts'
 import { explain, refuseSamples, say } from '../process.ts'
 import { openServices } from '../services.ts'
-import { CeremonyRefused, planCeremony, type CeremonyPlan } from '../signer/ceremony.ts'
 import { makeHierarchy } from './hierarchy.ts'
 
 function describe(plan: CeremonyPlan, services: ReturnType<typeof openServices>): string {
@@ -28,8 +28,7 @@ function describe(plan: CeremonyPlan, services: ReturnType<typeof openServices>)
   ].join('\n')
 }
 
-const config = readConfigOrExit()
-const services = openServices(config)
+const services = openOrExit()
 const reader = createInterface({ input: process.stdin, output: process.stdout, terminal: process.stdin.isTTY === true })
 const lines = reader[Symbol.asyncIterator]()
 const ask = async (question: string): Promise<string> => {
@@ -64,9 +63,9 @@ try {
   process.exit(1)
 }
 
-function readConfigOrExit() {
+function openOrExit() {
   try {
-    return readConfig('ceremony')
+    return openServices(readConfig('ceremony'))
   } catch (error) {
     process.stderr.write(`ceremony: ${explain(error)}\n`)
     return process.exit(1)

@@ -1,10 +1,10 @@
 /** Opens the three tokens of a ceremony, making them where SoftHSM is embedded, and holds it. */
 import { join } from 'node:path'
+import { holdCeremony, planCeremony } from '../ceremony/ceremony.ts'
 import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Authority } from '../database/authority-store.ts'
 import type { Services } from '../services.ts'
-import { holdCeremony, planCeremony, type CeremonyPlan } from '../signer/ceremony.ts'
 import { hsmModule, makePin, readPin } from '../signer/open-token.ts'
 import { openSigner } from '../signer/pkcs11.ts'
 import type { Signer } from '../signer/signer.ts'
@@ -19,9 +19,8 @@ function tokenConfigs(env: Readonly<Record<string, string | undefined>>): Record
   return { root: readConfig('ceremony', quiet), issuing: readConfig('ca', quiet), status: readConfig('status', quiet) }
 }
 
-export async function makeHierarchy(services: Services, wanted: { demo: boolean; persons: readonly string[] }, progress: (step: string) => void, confirm: (plan: CeremonyPlan) => Promise<void> = async () => undefined): Promise<readonly Authority[]> {
+export async function makeHierarchy(services: Services, wanted: { demo: boolean; persons: readonly string[] }, progress: (step: string) => void): Promise<readonly Authority[]> {
   const plan = planCeremony(services, wanted)
-  await confirm(plan)
   const configs = tokenConfigs(process.env)
   const { path: module, embedded } = hsmModule(configs.root)
   const open = async (name: keyof typeof HOLDERS): Promise<Signer> => {

@@ -1,26 +1,9 @@
 /** The hierarchy in the database: authorities and the responder keys enrolled with them. */
+import type { Authority, ResponderKey } from '../signer/authority.ts'
 import type { KeyReference } from '../signer/signer.ts'
 import type { Database, Transaction } from './database.ts'
 
-export interface Authority {
-  readonly id: string
-  readonly kind: 'root' | 'issuing'
-  readonly parentId: string | null
-  readonly demo: boolean
-  readonly key: KeyReference
-  readonly subjectDer: Buffer
-  readonly certificateDer: Buffer
-  readonly notBefore: Date
-  readonly notAfter: Date
-}
-
-export interface ResponderKey {
-  readonly id: string
-  readonly authorityId: string
-  readonly key: KeyReference
-  readonly spkiDer: Buffer
-  readonly enrolmentSignature: Buffer
-}
+export type { Authority, ResponderKey }
 
 // biome-ignore lint: rows of the driver are unknown until read here
 type Row = Record<string, any>

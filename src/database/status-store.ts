@@ -1,14 +1,7 @@
 /** What `status` reads: it writes nothing. */
-import type { KeyReference } from '../signer/signer.ts'
+import type { Responder } from '../signer/authority.ts'
 import type { CertificateStatus } from '../revocation/ocsp-response.ts'
 import type { Database } from './database.ts'
-
-export interface Responder {
-  readonly key: KeyReference
-  readonly certificateDer: Buffer
-  readonly notBefore: Date
-  readonly notAfter: Date
-}
 
 /**
  * The status of a serial number under an authority. Issued means issued: recorded but unsigned, abandoned and never seen are

@@ -4,16 +4,24 @@
  */
 import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
+import { demoName } from '../certificate/demo-name.ts'
 import { prepareCertificate } from '../certificate/prepare.ts'
 import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
 import { addDays } from '../certificate/validity.ts'
 import { listResponderKeys, type ResponderKey } from '../database/authority-store.ts'
 import type { Database, Transaction } from '../database/database.ts'
-import { lastRecordedResponderCertificate, lockResponderKey, recordResponderCertificate, storeResponderCertificate, validResponderCertificates, type ResponderCertificate } from '../database/responder-store.ts'
+import {
+  isRefusalNoted,
+  lastRecordedResponderCertificate,
+  lockResponderKey,
+  recordResponderCertificate,
+  type ResponderCertificate,
+  storeResponderCertificate,
+  validResponderCertificates,
+} from '../database/responder-store.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 import { enrolmentHolds } from '../revocation/responder-enrolment.ts'
 import type { Services } from '../services.ts'
-import { demoName } from '../signer/ceremony.ts'
 import { spkiSha256 } from '../signer/signer.ts'
 import { CA_ACTOR } from './issuing.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
@@ -47,12 +55,12 @@ const isEnrolled = (key: ResponderKey, authority: SigningAuthority): boolean =>
   // The octets that would be certified, not the fingerprint beside them.
   spkiSha256(key.spkiDer) === key.key.spkiSha256 && enrolmentHolds(authority.id, spkiSha256(key.spkiDer), authority.spki, key.enrolmentSignature)
 
-/** Once for each such key: the log is for what happened, not for each look. */
 async function noteRefusal({ database, clock }: Parts, authority: SigningAuthority, key: ResponderKey): Promise<void> {
   const subject = `responder:${key.id}`
   await database.transaction(async (trx) => {
-    if (await trx('audit_events').where({ event: 'responder.key-refused', subject }).first('seq')) return
-    await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'responder.key-refused', subject, details: { authority: authority.id, key: spkiSha256(key.spkiDer) } })
+    if (await isRefusalNoted(trx, subject)) return
+    const details = { authority: authority.id, key: spkiSha256(key.spkiDer) }
+    await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'responder.key-refused', subject, details })
   })
 }
 
@@ -71,10 +79,15 @@ async function certify(parts: Parts, authority: SigningAuthority, key: Responder
     await lockResponderKey(trx, key.id)
     const now = clock()
     if (!(await isDue(trx, key, parts, now))) return null
-    const outcome = prepareCertificate({ kind: 'responder', policy, issuer: authority.issuer, subject, spki: key.spkiDer, urls: authority.urls }, { now, randomBytes: random })
-    if ('refused' in outcome) throw new Error(`responder certificate for ${key.id} is not signed: ${outcome.refused.map(({ id, clause }) => `${id} (${clause})`).join('; ')}`)
+    const { issuer, urls } = authority
+    const outcome = prepareCertificate({ kind: 'responder', policy, issuer, subject, spki: key.spkiDer, urls }, { now, randomBytes: random })
+    if ('refused' in outcome) {
+      const against = outcome.refused.map(({ id, clause }) => `${id} (${clause})`)
+      throw new Error(`responder certificate for ${key.id} is not signed: ${against.join('; ')}`)
+    }
     const { tbs, serial, notBefore, notAfter } = outcome.prepared.take()
-    const certificate: ResponderCertificate = { id: randomUUID(), responderKeyId: key.id, authorityId: authority.id, serial, tbs, der: null, notBefore, notAfter, recordedAt: now }
+    const ids = { id: randomUUID(), responderKeyId: key.id, authorityId: authority.id }
+    const certificate: ResponderCertificate = { ...ids, serial, tbs, der: null, notBefore, notAfter, recordedAt: now }
     await recordResponderCertificate(trx, certificate)
     return certificate
   })
@@ -82,12 +95,14 @@ async function certify(parts: Parts, authority: SigningAuthority, key: Responder
   const { tbs } = recorded
   const algorithm = signatureAlgorithmOf('responder', policy)
   const signature = await authority.sign(tbs, algorithm.hash)
-  if (!verify(algorithm.hash, tbs, createPublicKey({ key: authority.spki, format: 'der', type: 'spki' }), signature)) throw new Error(`responder certificate ${recorded.serial}: the signature is not the authority's; it was thrown away`)
+  const publicKey = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
+  if (!verify(algorithm.hash, tbs, publicKey, signature)) throw new Error(`responder certificate ${recorded.serial}: the signature is not the authority's; it was thrown away`)
   const der = assembleCertificate(tbs, algorithm.der, signature)
   if (!readCertificate(der).tbs.raw.equals(tbs)) throw new Error(`responder certificate ${recorded.serial}: what was signed is not what was recorded`)
   return database.transaction(async (trx) => {
     if (!(await storeResponderCertificate(trx, recorded.id, der))) return false
-    const details = { authority: authority.id, serial: recorded.serial, key: key.key.spkiSha256, notAfter: recorded.notAfter.toISOString(), sha256: createHash('sha256').update(der).digest('hex') }
+    const { serial, notAfter } = recorded
+    const details = { authority: authority.id, serial, key: key.key.spkiSha256, notAfter: notAfter.toISOString(), sha256: createHash('sha256').update(der).digest('hex') }
     await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'responder.certificate-issued', subject: `responder:${key.id}`, details })
     return true
   })

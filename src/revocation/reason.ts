@@ -1,9 +1,8 @@
 /** Revocation reasons (RFC 5280 5.3.1) that this CA publishes, on lists and in OCSP answers alike. */
+import { PUBLISHED_REASONS } from '../application/published-reasons.ts'
 import { enumerated } from '../pki/der.ts'
 
-/** The CRLReason codes that may be published. An attribute authority does not exist here, so aACompromise (10) has no meaning. */
-export const PUBLISHED_REASONS = { keyCompromise: 1, cACompromise: 2, affiliationChanged: 3, superseded: 4, cessationOfOperation: 5, privilegeWithdrawn: 9 } as const
-export type PublishedReason = keyof typeof PUBLISHED_REASONS
+export { PUBLISHED_REASONS, type PublishedReason } from '../application/published-reasons.ts'
 
 const codes: ReadonlySet<number> = new Set(Object.values(PUBLISHED_REASONS))
 export const isPublishedReason = (code: number): boolean => codes.has(code)

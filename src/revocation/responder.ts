@@ -1,9 +1,8 @@
 /** OCSP: from the octets of a request to the octets of an answer. Fails closed: what can't be read is tryLater, never good. */
-import type { Authority } from '../database/authority-store.ts'
-import type { Responder } from '../database/status-store.ts'
 import type { Policy } from '../policy/policy.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 import { readDer } from '../pki/der.ts'
+import type { Authority, Responder } from '../signer/authority.ts'
 import type { Signer } from '../signer/signer.ts'
 import { matchesIssuer, parseOcspRequest } from './ocsp-request.ts'
 import { assembleBasicResponse, buildResponseData, errorResponse, keyHash, type CertificateStatus } from './ocsp-response.ts'

@@ -6,18 +6,21 @@
 import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
 import { issuerUrls } from '../certificate/addresses.ts'
+import { demoName } from '../certificate/demo-name.ts'
 import type { LintFinding } from '../certificate/lints/lint.ts'
 import { prepareCertificate } from '../certificate/prepare.ts'
 import { assembleCertificate, type Issuer } from '../certificate/profile.ts'
 import { addMonths, wholeSecond } from '../certificate/validity.ts'
-import { insertAuthority, insertResponderKey, listAuthorities, type Authority, type ResponderKey } from '../database/authority-store.ts'
+import { insertAuthority, insertResponderKey, listAuthorities } from '../database/authority-store.ts'
 import { encodeName, type NameAttribute } from '../pki/name.ts'
 import { readPublicKey } from '../pki/public-key.ts'
 import { assembleCertificateList, buildTbsCertList } from '../revocation/crl.ts'
 import { enrolmentStatement } from '../revocation/responder-enrolment.ts'
 import { statusSince } from '../revocation/retention.ts'
+import { StartRefused } from '../start-refused.ts'
 import type { Services } from '../services.ts'
-import type { GeneratedKeyPair, Signer } from './signer.ts'
+import type { Authority, ResponderKey } from '../signer/authority.ts'
+import type { GeneratedKeyPair, Signer } from '../signer/signer.ts'
 
 export interface CeremonyPlan {
   /** A hierarchy made unattended is a demo one: its names begin with DEMO and demo evidence is accepted under it alone. */
@@ -36,16 +39,8 @@ export interface CeremonyTokens {
   readonly status: Signer
 }
 
-/** Lints that stand against a certificate of the hierarchy: a fault of the policy file. */
-export class CeremonyRefused extends Error {
-  readonly #ceremonyRefused = true
-  static is(error: unknown): error is CeremonyRefused {
-    return typeof error === 'object' && error !== null && #ceremonyRefused in error
-  }
-}
-
-/** The same name for a demo hierarchy, DEMO before organisation and common name. */
-export const demoName = (name: readonly NameAttribute[]): NameAttribute[] => name.map((each) => (each.type === 'commonName' || each.type === 'organizationName' ? { ...each, value: `DEMO ${each.value}`.slice(0, 64) } : each))
+/** Nothing was made: somebody did not confirm, a hierarchy stands, or the policy's own facts don't pass the lints. */
+export class CeremonyRefused extends StartRefused {}
 
 export function planCeremony(services: Services, { demo, persons }: { demo: boolean; persons: readonly string[] }): CeremonyPlan {
   if (!demo && new Set(persons.map((person) => person.trim().toLowerCase()).filter(Boolean)).size < 2) throw new CeremonyRefused('A ceremony needs at least two different persons (CAK-1; CP 6.2.2)')
@@ -60,6 +55,8 @@ export function planCeremony(services: Services, { demo, persons }: { demo: bool
   }
 }
 
+const STANDS = 'A hierarchy stands already: a ceremony makes the first one only'
+
 /** How many responder keys are enrolled: the present one and its successor. */
 const RESPONDER_KEYS = 2
 
@@ -69,7 +66,7 @@ const RESPONDER_KEYS = 2
  */
 export async function holdCeremony(services: Services, plan: CeremonyPlan, tokens: CeremonyTokens, progress: (step: string) => void): Promise<readonly Authority[]> {
   const { policy, database, config } = services
-  if ((await listAuthorities(database)).length > 0) throw new CeremonyRefused('A hierarchy stands already: a ceremony makes the first one only')
+  if ((await listAuthorities(database)).length > 0) throw new CeremonyRefused(STANDS)
   const ceremonyId = randomUUID()
   const mark = ceremonyId.slice(0, 8)
   const heldAt = wholeSecond(services.clock())
@@ -89,12 +86,13 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
   const root = await certify('root', plan.rootId, plan.rootName, rootKey, null)
   const issuing = await certify('issuing', plan.issuingId, plan.issuingName, issuingKey, root)
 
+  const nextUpdate = new Date(addMonths(heldAt, policy.periods.rootCrlValidMonths).getTime() - 1000)
   const tbs = buildTbsCertList({
     issuerNameDer: root.subjectDer,
     authorityKeyIdentifier: readPublicKey(rootKey.spki).keyIdentifier,
     number: 1n,
     thisUpdate: heldAt,
-    nextUpdate: new Date(addMonths(heldAt, policy.periods.rootCrlValidMonths).getTime() - 1000),
+    nextUpdate,
     entries: [],
     expiredCertsOnCrl: statusSince({ caNotBefore: root.notBefore, thisUpdate: heldAt, periods: policy.periods }),
     hash: policy.keys.authority.rootHash,
@@ -122,6 +120,8 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
   }
   const actor = plan.demo ? 'process:set-up' : 'process:ceremony'
   await database.transaction(async (trx) => {
+    // Another ceremony may have ended while the keys were made.
+    if ((await listAuthorities(trx)).length > 0) throw new CeremonyRefused(STANDS)
     const entry = (event: Parameters<typeof audit>[1]['event'], subject: string, details: Record<string, unknown>) => audit(trx, { at: heldAt, actor, event, subject, details })
     await trx('ceremonies').insert({ id: ceremonyId, kind: 'first-hierarchy', demo: plan.demo ? 1 : 0, persons: JSON.stringify(plan.persons), report: JSON.stringify(report), held_at: heldAt.toISOString() })
     await entry('ceremony.held', `ceremony:${ceremonyId}`, report)
@@ -133,7 +133,7 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
       await insertResponderKey(trx, responder, heldAt)
       await entry('responder.key-enrolled', `responder:${responder.id}`, { authority: responder.authorityId, key: responder.key.spkiSha256 })
     }
-    await trx('crls').insert({ authority_id: root.id, number: 1, this_update: heldAt.toISOString(), next_update: addMonths(heldAt, policy.periods.rootCrlValidMonths).toISOString(), entries: 0, tbs, der: rootCrl })
+    await trx('crls').insert({ authority_id: root.id, number: 1, this_update: heldAt.toISOString(), next_update: nextUpdate.toISOString(), entries: 0, tbs, der: rootCrl })
     await entry('crl.issued', `authority:${root.id}`, { number: '1', sha256: fingerprint(rootCrl) })
   })
   return [root, issuing]

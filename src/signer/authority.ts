@@ -1,0 +1,30 @@
+/** Who signs: the authorities of the hierarchy and the OCSP responders under them, each with the reference of its key. */
+import type { KeyReference } from './signer.ts'
+
+export interface Authority {
+  readonly id: string
+  readonly kind: 'root' | 'issuing'
+  readonly parentId: string | null
+  readonly demo: boolean
+  readonly key: KeyReference
+  readonly subjectDer: Buffer
+  readonly certificateDer: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
+
+export interface ResponderKey {
+  readonly id: string
+  readonly authorityId: string
+  readonly key: KeyReference
+  readonly spkiDer: Buffer
+  readonly enrolmentSignature: Buffer
+}
+
+/** A responder key with the certificate that is in force for it. */
+export interface Responder {
+  readonly key: KeyReference
+  readonly certificateDer: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+}
