@@ -85,6 +85,7 @@ const single = (source: unknown): Record<string, string> =>
 
 async function answer(services: Services, route: Route, request: Request, response: Response): Promise<void> {
   const data = sessionData(request)
+  response.locals['session'] = fingerprint(request)
   const account = (request.user as SignedIn | undefined) ?? null
   const now = services.clock()
 
@@ -159,6 +160,7 @@ async function send(services: Services, request: Request, response: Response, re
   switch (reply.kind) {
     case 'redirect':
       if (reply.notice && request.session) sessionData(request).notice = reply.notice
+      await storeSession(request, response)
       return response.redirect(303, reply.to)
     case 'file':
       response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(reply.name)}`)
@@ -175,6 +177,17 @@ async function send(services: Services, request: Request, response: Response, re
       response.setHeader('Retry-After', String(reply.retryAfterSeconds))
       return sendPage(services, request, response, 'errors/too-many', { key: 'errors.too-many.title' }, { minutes: String(Math.max(1, Math.ceil(reply.retryAfterSeconds / 60))) }, 429)
   }
+}
+
+const fingerprint = (request: Request): string => `${request.sessionID} ${JSON.stringify(sessionData(request))}`
+
+/**
+ * A browser follows a redirect and fetches a page's pictures as soon as the answer's first octets arrive, which express-session
+ * sends before it stores: what the next request needs is stored before the answer begins.
+ */
+function storeSession(request: Request, response: Response): Promise<void> {
+  if (!request.session || response.locals['session'] === fingerprint(request)) return Promise.resolve()
+  return new Promise((done, failed) => request.session.save((error) => (error ? failed(error as Error) : done())))
 }
 
 async function sendPage(services: Services, request: Request, response: Response, view: string, title: Message, model: Readonly<Record<string, unknown>>, status: number, errors: readonly FieldError[] = []): Promise<void> {
@@ -199,6 +212,7 @@ async function sendPage(services: Services, request: Request, response: Response
     },
     errors,
   )
+  await storeSession(request, response)
   response.status(status).setHeader('Cache-Control', 'no-store')
   response.type('html').send(html)
 }
