@@ -1,0 +1,77 @@
+import { dirname } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { certificatePem } from '../../../src/pki/pem.ts'
+import { readPin } from '../../../src/signer/open-token.ts'
+import { openSigner } from '../../../src/signer/pkcs11.ts'
+import { useSoftHsm } from '../../../src/signer/softhsm.ts'
+import { describeWith, run, startLife } from '../../support/signing-tools.ts'
+
+/** Bits of jarsigner's exit code under -strict. */
+const CHAIN_REFUSED = 4
+/** The signer is no alias of the keystore. Never silenced by importing the leaf: that makes it a trust anchor, good even when revoked. */
+const NOT_IN_KEYSTORE = 32
+
+describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the key in its token', () => {
+  let life: Awaited<ReturnType<typeof startLife>>
+  let pin: string
+  beforeAll(async () => {
+    life = await startLife()
+    const { key, certificate } = life.leaf
+    pin = readPin(key.pinFile)
+    // Java's provider finds a key by the certificate with its CKA_ID.
+    useSoftHsm(dirname(key.softHsmConf))
+    const signer = await openSigner({ module: key.module, tokenLabel: key.tokenLabel, pin })
+    try {
+      await signer.storeCertificate({ label: key.keyLabel, id: key.keyId, certificate: certificate.der })
+    } finally {
+      await signer.close()
+    }
+    life.file('chain.pem', life.leaf.pem + certificatePem(life.issuing.der) + certificatePem(life.root.der))
+    life.file('p11.cfg', `name = SoftHSM\nlibrary = ${key.module}\nslotListIndex = 0\nattributes = compatibility\n`)
+    life.file('Hello.txt', 'hello\n')
+    for (const [command, words] of [
+      ['jar', ['cf', 'a.jar', 'Hello.txt']],
+      ['keytool', ['-importcert', '-noprompt', '-alias', 'root', '-file', 'root.pem', '-keystore', 'root.p12', '-storetype', 'PKCS12', '-storepass', 'changeit']],
+    ] as const) {
+      const { code, text } = await run(command, words, { cwd: life.folder })
+      if (code !== 0) throw new Error(text)
+    }
+  }, 120_000)
+  afterAll(() => life?.stop())
+
+  const verify = (...words: string[]) => run('jarsigner', ['-verify', '-strict', '-verbose', '-certs', ...words, '-keystore', 'root.p12', '-storepass', 'changeit', 'a.jar'], { cwd: life.folder })
+
+  test('CRT-4: signs a jar through SunPKCS11 with the key and its chain', async () => {
+    const { key } = life.leaf
+    const words = ['-keystore', 'NONE', '-storetype', 'PKCS11', '-providerClass', 'sun.security.pkcs11.SunPKCS11', '-providerArg', 'p11.cfg', '-storepass', pin, '-certchain', 'chain.pem', 'a.jar', key.keyLabel]
+    const { code, text } = await run('jarsigner', words, { cwd: life.folder, env: { SOFTHSM2_CONF: key.softHsmConf } })
+    expect(text).toContain('jar signed.')
+    expect(code).toBe(0)
+  })
+
+  describe('before revocation', () => {
+    test('OCS-1, CRT-8: verifies strictly with revocation checking: OCSP by GET for the leaf, the root\'s list for the CA', async () => {
+      const { code, text } = await verify('-revCheck')
+      expect(text).toContain('jar verified')
+      expect(text).not.toMatch(/revo(ked|cation status)|invalid/i)
+      expect(code).toBe(NOT_IN_KEYSTORE)
+    })
+  })
+
+  describe('after revocation', () => {
+    beforeAll(async () => {
+      await life.revoke(life.leaf)
+      await life.listWith(life.leaf)
+    })
+
+    test('REV-4: refuses the signer as revoked', async () => {
+      const { code, text } = await verify('-revCheck')
+      expect(text).toMatch(/Certificate has been revoked, reason: SUPERSEDED/)
+      expect(code).toBe(CHAIN_REFUSED + NOT_IN_KEYSTORE)
+    })
+
+    test('REV-4: without revocation checking it says nothing, so that the verdict above comes from the status service', async () => {
+      expect((await verify()).code).toBe(NOT_IN_KEYSTORE)
+    })
+  })
+})
