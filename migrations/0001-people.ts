@@ -83,6 +83,8 @@ export async function up(knex: Knex): Promise<void> {
     table.string('created_at', 24).notNullable()
     table.string('sent_at', 24)
     table.integer('failures').notNullable().defaultTo(0)
+    // Null: at once.
+    table.string('next_attempt_at', 24)
   })
 }
 

@@ -16,8 +16,10 @@ await runProcess('portal', async (services, config) => {
   server.headersTimeout = 20_000
   await listen(server, config.portal.port, config.portal.host, 'portal')
   const transport = config.mail.smtpUrl ? smtpTransport(config.mail.smtpUrl, config.mail.from) : terminalTransport(say)
+  // Never the text or the address: links in mails are secrets.
+  const mailFailed = (mail: { id: string; failures: number }, error: unknown) => log({ level: 'warning', job: 'mail', mail: mail.id, attempt: mail.failures, error: (error as Error).message })
   const jobs = [
-    every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock)),
+    every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock, mailFailed)),
     every(3_600_000, 'attempts', () => removeOldAttempts(services.database, services.clock())),
     every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
   ]

@@ -2,6 +2,7 @@
  * What an officer confirms before an application may be decided: the items, the sources each may rest on, and what makes
  * a confirmation complete (VET-1, VET-2, VET-3, VET-5, VET-9, VET-10).
  */
+import { addMonths, addYears } from '../certificate/validity.ts'
 import type { Application, VettingCheck } from './application.ts'
 
 /** Words stand in the locale files: `review.item.<id>.…` and `review.source.<id>`. */
@@ -33,9 +34,7 @@ export function requiredItems(application: Application): readonly ChecklistItem[
   const items = [LEGAL_IDENTITY, PLACE, REGISTRATION, AUTHORITY]
   // CSBR 3.2.2.1 (4): formed less than three years before the request, or at a date that nobody can tell.
   const founded = Date.parse(organisation.foundedOn)
-  const asked = new Date(submittedAt ?? application.createdAt)
-  const limit = Date.UTC(asked.getUTCFullYear() - YOUNG_YEARS, asked.getUTCMonth(), asked.getUTCDate())
-  if (!(founded <= limit)) items.push(REQUESTER)
+  if (!(founded <= addYears(new Date(submittedAt ?? application.createdAt), -YOUNG_YEARS).getTime())) items.push(REQUESTER)
   if (subject.organizationalUnit !== '') items.push(UNIT)
   // The organisation's name in the certificate is the legal name or a verified trade name.
   if (subject.organization !== organisation.legalName || subject.commonName !== organisation.legalName) items.push(TRADE_NAME)
@@ -72,7 +71,7 @@ export function judgeEntry(item: ChecklistItem, entry: CheckEntry, today: Date, 
   else if (documentDate !== null && obtainedOn < documentDate) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.before-document' } })
   else if (today.getTime() - obtainedOn > periods.validationReuseDays * 86_400_000) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.too-old', values: { days: String(periods.validationReuseDays) } } })
   // CP 3.2.2: a seal certificate proves for three months.
-  if (entry.source === 'seal-certificate' && documentDate !== null && obtainedOn !== null && monthsBefore(obtainedOn, periods.sealCertificateMonths) > documentDate)
+  if (entry.source === 'seal-certificate' && documentDate !== null && obtainedOn !== null && addMonths(new Date(obtainedOn), -periods.sealCertificateMonths).getTime() > documentDate)
     wrong.push({ field: 'documentDate', message: { key: 'review.errors.seal-too-old', values: { months: String(periods.sealCertificateMonths) } } })
   // VET-10: a confirmation rests on a document that somebody looked at for alteration.
   if (entry.outcome === 'confirmed' && !entry.inspected) wrong.push({ field: 'inspected', message: { key: 'review.errors.inspect' } })
@@ -104,9 +103,4 @@ function day(text: string): number | null {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return null
   const date = new Date(`${text}T00:00:00Z`)
   return Number.isNaN(date.getTime()) || date.toISOString().slice(0, 10) !== text ? null : date.getTime()
-}
-
-function monthsBefore(moment: number, months: number): number {
-  const date = new Date(moment)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - months, date.getUTCDate())
 }

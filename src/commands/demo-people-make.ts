@@ -7,6 +7,7 @@ import { organisationNamed } from '../people/organisations.ts'
 import { hashPassword } from '../people/passwords.ts'
 import type { Role } from '../people/roles.ts'
 import { enrolTotp, newTotpSecret } from '../people/second-factor.ts'
+import { StartRefused } from '../start-refused.ts'
 import type { Services } from '../services.ts'
 
 export interface DemoPerson {
@@ -49,7 +50,7 @@ export async function demoPeople(services: Services): Promise<readonly DemoPerso
     await services.work('process:demo', async (work, trx) => {
       const organisationId = organisation === null ? null : await organisationNamed(trx, organisation, work.now)
       const id = await createAccount(trx, { email, name, language: 'en', passwordHash, state: 'active', roles, grantedBy: 'demo', organisationId }, work.now)
-      if (id === null) throw new Error(`${email} exists and is no demo account of this data folder`)
+      if (id === null) throw new StartRefused(`${email} exists and is no demo account of this data folder`)
       await enrolTotp(trx, services.secrets, id, person.totpSecret, null, work.now)
       await work.audit({ event: 'demo.people-created', subject: `account:${id}`, details: { roles } })
     })

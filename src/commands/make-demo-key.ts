@@ -43,7 +43,8 @@ export function parseSubject(text: string): readonly NameAttribute[] {
 
 /** @param folder where files and token go; made when missing */
 export async function makeDemoKey(services: Services, wanted: { readonly subject: readonly NameAttribute[]; readonly bits: number; readonly folder: string }): Promise<DemoKey> {
-  const module = process.env['PKCS11_MODULE'] ?? findSoftHsm({ dataDir: services.config.dataDir })
+  // Never the module of PKCS11_MODULE: a demo key has no place in a CA's HSM.
+  const module = findSoftHsm({ dataDir: services.config.dataDir })
   if (!module) throw new StartRefused('SoftHSM2 was not found: run  npm start  once')
   const maker = await openDemoMaker(services)
   const { folder } = wanted

@@ -30,21 +30,38 @@ export interface OutboxRow {
   created_at: string
   sent_at: string | null
   failures: number
+  next_attempt_at: string | null
 }
 
-/** Sends what waits, oldest first; a failure is counted and tried again at the next call, at most 20 times. */
-export async function sendWaitingMail(database: Database, transport: (mail: OutboxRow) => Promise<void>, now: () => Date): Promise<number> {
-  const waiting = await database<OutboxRow>('mail_outbox').whereNull('sent_at').andWhere('failures', '<', 20).orderBy('created_at').limit(20)
+const ATTEMPTS = 20
+
+/** Half a minute after the first failure, twice as long after each, an hour at most: 20 attempts take the better part of a day. */
+export const pauseAfter = (failures: number): number => Math.min(30_000 * 2 ** (failures - 1), 3_600_000)
+
+/**
+ * Sends what is due, the one that failed least first, so that a dead mailbox holds nobody up. `failed` is told of each failure.
+ * @returns how many were sent
+ */
+export async function sendWaitingMail(database: Database, transport: (mail: OutboxRow) => Promise<void>, now: () => Date, failed: (mail: OutboxRow, error: unknown) => void = () => undefined): Promise<number> {
+  const waiting = await database<OutboxRow>('mail_outbox')
+    .whereNull('sent_at')
+    .andWhere('failures', '<', ATTEMPTS)
+    .andWhere((due) => due.whereNull('next_attempt_at').orWhere('next_attempt_at', '<=', now().toISOString()))
+    .orderBy('failures')
+    .orderBy('created_at')
+    .limit(20)
   let sent = 0
   for (const mail of waiting) {
-    // Taken first, so that two senders never send one mail twice; given back when sending fails.
-    const taken = await database('mail_outbox').where({ id: mail.id, sent_at: null }).update({ sent_at: now().toISOString() })
-    if (taken !== 1) continue
+    // Counted as failed first: of two senders one gets it, and after a crash it is tried again rather than lost.
+    const failures = Number(mail.failures) + 1
+    const next_attempt_at = new Date(now().getTime() + pauseAfter(failures)).toISOString()
+    if ((await database('mail_outbox').where({ id: mail.id, sent_at: null, failures: mail.failures }).update({ failures, next_attempt_at })) !== 1) continue
     try {
       await transport(mail)
+      await database('mail_outbox').where({ id: mail.id }).update({ sent_at: now().toISOString(), failures: mail.failures, next_attempt_at: null })
       sent++
-    } catch {
-      await database('mail_outbox').where({ id: mail.id }).update({ sent_at: null, failures: Number(mail.failures) + 1 })
+    } catch (error) {
+      failed({ ...mail, failures }, error)
     }
   }
   return sent

@@ -13,6 +13,7 @@ import { routeTable } from './routes.ts'
 import { csrfMatches, csrfToken, securityHeaders } from './security.ts'
 import { DatabaseSessionStore } from './session-store.ts'
 import { readMultipart } from './uploads.ts'
+import { wellFormed } from './well-formed.ts'
 
 const ASSETS = fileURLToPath(new URL('./assets', import.meta.url))
 const SECOND_FACTOR_MINUTES = 10
@@ -89,6 +90,8 @@ async function answer(services: Services, route: Route, request: Request, respon
   const account = (request.user as SignedIn | undefined) ?? null
   const now = services.clock()
 
+  // No reference and no name holds one, and PostgreSQL refuses to compare with one.
+  if (Object.values(single(request.params)).some((value) => value.includes('\0'))) return send(services, request, response, { kind: 'not-found' })
   const refusal = await guard(services, route, account, data, request, now)
   if (refusal) {
     if (request.is('multipart/form-data')) request.resume()
@@ -109,7 +112,8 @@ async function answer(services: Services, route: Route, request: Request, respon
   const form = Object.fromEntries(fields)
   if (route.method === 'POST' && (request.headers['sec-fetch-site'] === 'cross-site' || !csrfMatches(data, form['_csrf'])))
     return send(services, request, response, { kind: 'page', view: 'errors/stale-form', title: { key: 'errors.stale-form.title' }, model: {}, status: 403 })
-  const lists: Record<string, string[]> = {}
+  // Without a prototype: a field may be called `constructor`.
+  const lists: Record<string, string[]> = Object.create(null) as Record<string, string[]>
   for (const [name, value] of fields) (lists[name] ??= []).push(value)
 
   const reply = await route.handle({
@@ -163,7 +167,7 @@ async function send(services: Services, request: Request, response: Response, re
       await storeSession(request, response)
       return response.redirect(303, reply.to)
     case 'file':
-      response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(reply.name)}`)
+      response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(wellFormed(reply.name))}`)
       response.setHeader('Cache-Control', 'no-store')
       response.type(reply.type).send(reply.bytes)
       return

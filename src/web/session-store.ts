@@ -7,6 +7,9 @@ import type { Database } from '../database/database.ts'
 
 const hashed = (id: string): string => createHash('sha256').update(id).digest('hex')
 
+/** Marks what came from the table, for as long as the request lives. */
+type Stored = session.SessionData & { stored?: true }
+
 interface Row {
   id_hash: string
   account_id: string | null
@@ -42,7 +45,7 @@ export class DatabaseSessionStore extends session.Store {
       await this.#database('sessions').where({ id_hash: row.id_hash }).delete()
       return null
     }
-    return JSON.parse(row.data) as session.SessionData
+    return { ...(JSON.parse(row.data) as session.SessionData), stored: true } as Stored
   }
 
   override set(id: string, data: session.SessionData, done?: (error?: unknown) => void): void {
@@ -52,9 +55,10 @@ export class DatabaseSessionStore extends session.Store {
   async #write(id: string, data: session.SessionData): Promise<void> {
     const now = this.#clock()
     const passport = (data as { passport?: { user?: string } }).passport
-    const row = { account_id: passport?.user ?? null, data: JSON.stringify(data), last_seen_at: now.toISOString() }
+    const row = { account_id: passport?.user ?? null, data: JSON.stringify({ ...data, stored: undefined }), last_seen_at: now.toISOString() }
     const changed = await this.#database('sessions').where({ id_hash: hashed(id) }).update(row)
-    if (changed === 0)
+    // A session that was read from here and is gone has been ended elsewhere: a request still under way doesn't bring it back.
+    if (changed === 0 && !(data as Stored).stored)
       await this.#database('sessions')
         .insert({ id_hash: hashed(id), ...row, created_at: now.toISOString(), expires_at: new Date(now.getTime() + this.#absolute).toISOString() })
         .onConflict('id_hash')

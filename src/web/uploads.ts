@@ -3,12 +3,16 @@ import busboy from 'busboy'
 import type { Request } from 'express'
 import type { Message } from './locales.ts'
 import type { UploadedFile } from './reply.ts'
+import { wellFormed } from './well-formed.ts'
 
 export interface Multipart {
   readonly fields: ReadonlyArray<readonly [name: string, value: string]>
   readonly files: readonly UploadedFile[]
   readonly problem: Message | null
 }
+
+/** What a person would call the file: no control characters, no half of a character where it was cut, at most 200. */
+const plainName = (given: string): string => [...wellFormed(given.replace(/[\p{Cc}\p{Cf}]/gu, ''))].slice(-200).join('') || 'file'
 
 /** Never rejects for what the sender did: too much or broken multipart comes back as a sentence. */
 export function readMultipart(request: Request, limits: { maxBytes: number; maxFiles: number }): Promise<Multipart> {
@@ -26,6 +30,7 @@ export function readMultipart(request: Request, limits: { maxBytes: number; maxF
       return
     }
     const tooLarge = () => (problem ??= { key: 'forms.upload-too-large', values: { limit: String(Math.floor(limits.maxBytes / 1024)) } })
+    for (const limit of ['fieldsLimit', 'partsLimit'] as const) parser.on(limit, () => (problem ??= { key: 'forms.upload-broken' }))
     parser.on('field', (name, value, info) => {
       if (info.valueTruncated) problem ??= { key: 'forms.upload-too-large', values: { limit: '64' } }
       fields.push([name, value])
@@ -38,9 +43,11 @@ export function readMultipart(request: Request, limits: { maxBytes: number; maxF
         else chunks.push(chunk)
       })
       stream.on('limit', tooLarge)
+      // A form cut off within a file ends the file's stream with an error: unheard it would end the process.
+      stream.on('error', () => (problem ??= { key: 'forms.upload-broken' }))
       stream.on('close', () => {
         // An empty file input arrives as a nameless file.
-        if (info.filename) files.push({ field, name: info.filename.slice(-200), bytes: Buffer.concat(chunks) })
+        if (info.filename) files.push({ field, name: plainName(info.filename), bytes: Buffer.concat(chunks) })
       })
     })
     parser.on('filesLimit', () => (problem ??= { key: 'forms.upload-too-many', values: { limit: String(limits.maxFiles) } }))

@@ -52,10 +52,11 @@ export function reviewRoutes(_services: Services): readonly Route[] {
 async function queue(request: PageRequest): Promise<Reply> {
   const { services, account, language, query } = request
   const fallback = account!.roles.has('vetting-officer') ? 'vet' : account!.roles.has('approving-officer') ? 'decide' : 'done'
-  const tab = query['show'] !== undefined && query['show'] in TABS ? query['show'] : fallback
+  const tab = query['show'] !== undefined && Object.hasOwn(TABS, query['show']) ? query['show'] : fallback
   const counts: Record<string, number> = {}
-  for (const [name, states] of Object.entries(TABS)) counts[name] = Number((await services.database('applications').whereIn('state', [...states]).count({ total: '*' }).first())?.['total'] ?? 0)
-  const found = await services.applications.list({ states: TABS[tab]! })
+  for (const [name, states] of Object.entries(TABS)) counts[name] = Number((await services.database('applications').whereIn('state', [...states]).whereNotNull('submitted_at').count({ total: '*' }).first())?.['total'] ?? 0)
+  // One withdrawn as a draft was never handed in.
+  const found = (await services.applications.list({ states: TABS[tab]! })).filter((application) => application.submittedAt !== null)
   const open = tab === 'done' ? found : [...found].reverse()
   return page('review/queue', 'review.queue.title', {
     tab,
@@ -185,6 +186,7 @@ async function finishVetting(request: PageRequest): Promise<Reply> {
     if (unfinishedItems(application, dossier.checks, request.now, request.services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
     const done = await request.services.work(request.account!.id, async (work) => {
       if (!(await work.applications.move(application, move.to))) return false
+      if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
       await work.audit({ event: move.event, subject: `application:${application.id}`, details: { checks: dossier.checks.map((check) => check.item) } })
       return true
     })
