@@ -14,8 +14,10 @@ await runProcess('ca', async (services, config) => {
     const authority = await currentAuthority(database, signer, config)
     if (!authority) throw new StartRefused('No hierarchy yet: run  npm start  for a demo one, or  npm run ceremony  with two persons present')
     const { key } = authority.row
-    if (key.tokenLabel !== signer.tokenLabel) throw new StartRefused(`The key of ${authority.id} is on the token ${key.tokenLabel}; CA_TOKEN names ${signer.tokenLabel}`)
-    if (spkiSha256(await signer.publicKey(key.label)) !== key.spkiSha256) throw new StartRefused(`The token ${signer.tokenLabel} has another key under the label ${key.label} than the one of ${authority.id}`)
+    const { tokenLabel } = signer
+    if (key.tokenLabel !== tokenLabel) throw new StartRefused(`The key of ${authority.id} is on the token ${key.tokenLabel}; CA_TOKEN names ${tokenLabel}`)
+    const present = spkiSha256(await signer.publicKey(key.label)) === key.spkiSha256
+    if (!present) throw new StartRefused(`The token ${tokenLabel} has another key under the label ${key.label} than the one of ${authority.id}`)
 
     const authorities = () => authoritiesOn(signer, database, config)
     const parts = issuingParts(services, signer)
@@ -27,12 +29,13 @@ await runProcess('ca', async (services, config) => {
       every(60_000, 'responder-certificate', async () => {
         for (const each of await authorities()) {
           const { refused } = await renewResponderCertificates(services, each)
-          for (const id of refused) log({ level: 'alert', job: 'responder-certificate', authority: each.id, responderKey: id, refused: 'this key was never enrolled by the authority (OCS-2)' })
+          const why = 'this key was never enrolled by the authority (OCS-2)'
+          for (const id of refused) log({ level: 'alert', job: 'responder-certificate', authority: each.id, responderKey: id, refused: why })
         }
       }),
     ]
     return {
-      ready: `CA       ${authority.id}${authority.demo ? ' (demo)' : ''}, key in token ${signer.tokenLabel}`,
+      ready: `CA       ${authority.id}${authority.demo ? ' (demo)' : ''}, key in token ${tokenLabel}`,
       async stop() {
         await Promise.all(jobs.map((job) => job.stop()))
         await signer.close()

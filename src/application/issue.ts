@@ -33,13 +33,20 @@ class Overtaken extends Error {
   }
 }
 
-/** Acts on one application. @throws what the module or the database throws; the lease then keeps the application back for a while, and the rest goes on */
+/**
+ * Acts on one application.
+ * @throws what the module or the database throws; the lease then keeps the application back for a while, and the rest goes on
+ */
 export async function issueNext(parts: IssuingParts): Promise<IssuingTurn> {
   const now = parts.clock()
   const waiting = await parts.store.nextWaiting(now)
   if (!waiting) return 'idle'
   try {
-    const dossier = await parts.change(async (work, store) => ((await store.lease(waiting, parts.owner, now, new Date(now.getTime() + LEASE_MS))) ? work.applications.dossier(waiting.id) : null))
+    const until = new Date(now.getTime() + LEASE_MS)
+    const dossier = await parts.change(async (work, store) => {
+      const taken = await store.lease(waiting, parts.owner, now, until)
+      return taken ? work.applications.dossier(waiting.id) : null
+    })
     if (!dossier) return 'overtaken'
     return await (dossier.application.state === 'issuing' ? resume : issue)(parts, dossier)
   } catch (error) {
@@ -58,10 +65,22 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
   const outcome = prepareCertificate(order(parts, authority, complete), { now, randomBytes: parts.randomBytes })
   if ('refused' in outcome) return hold(parts, complete, outcome.refused.map(({ id, row, message }) => ({ code: id, row, message })))
   const { tbs, serial, notBefore, notAfter } = outcome.prepared.take()
-  const record: RecordedCertificate = { id: parts.newId(), authorityId: authority.id, applicationId: complete.id, approvalId: dossier.approval!.id, serial, spkiSha256: complete.request.spkiSha256, tbs, notBefore, notAfter, recordedAt: now }
+  const record: RecordedCertificate = {
+    id: parts.newId(),
+    authorityId: authority.id,
+    applicationId: complete.id,
+    approvalId: dossier.approval!.id,
+    serial,
+    spkiSha256: complete.request.spkiSha256,
+    tbs,
+    notBefore,
+    notAfter,
+    recordedAt: now,
+  }
   const recorded = await parts.change(async (work, store) => {
     // The audit log lets one writer through at a time: what is read after it holds until this transaction ends.
-    const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
+    const validity = { notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
+    const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), ...validity }
     await work.audit({ event: eventOf('take', complete), subject: `certificate:${record.id}`, details })
     await refuseChange(work, store, complete)
     const taken = await move(work, 'take', complete)
@@ -71,7 +90,7 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
   return sign(parts, authority, recorded, record)
 }
 
-/** A crash, or a process that was too slow, left a record without a signature: the same octets are signed again, or abandoned on record when their hour is past. */
+/** A crash, or a process too slow, left a record without a signature: the same octets are signed again, or abandoned on record when their hour is past. */
 async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
   const { application } = dossier
   const authority = await parts.authority()
@@ -85,7 +104,8 @@ async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTur
   // A row is not signed because it is there: its octets are linted again, as of the moment that they were recorded.
   const { kind, policy, issuer, subject, spki, urls } = order(parts, authority, judged.complete)
   const lints = lintTbs(record.tbs, { kind, policy, issuer, subject, spki, urls, now: record.recordedAt })
-  const against = [...lints.map(({ id, row, message }) => ({ code: id, row, message })), ...(matches(record, dossier) ? [] : [finding('record-differs', 'ISS-5')])]
+  const against = lints.map(({ id, row, message }): HoldFinding => ({ code: id, row, message }))
+  if (!matches(record, dossier)) against.push(finding('record-differs', 'ISS-5'))
   return against.length > 0 ? hold(parts, application, against, record) : sign(parts, authority, judged.complete, record)
 }
 
@@ -119,35 +139,44 @@ async function refuseChange(work: Work, store: IssuanceStore, application: Compl
 async function sign(parts: IssuingParts, authority: IssuingAuthority, application: CompleteApplication, record: RecordedCertificate): Promise<IssuingTurn> {
   const algorithm = signatureAlgorithmOf('subscriber', parts.policy)
   const signature = await authority.sign(record.tbs, algorithm.hash)
-  if (!verify(algorithm.hash, record.tbs, createPublicKey({ key: authority.spki, format: 'der', type: 'spki' }), signature)) throw new Error(`certificate ${record.id}: the signature is not the issuing authority's; it was thrown away`)
+  const key = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
+  if (!verify(algorithm.hash, record.tbs, key, signature)) throw new Error(`certificate ${record.id}: the signature is not the authority's; it was thrown away`)
   const der = assembleCertificate(record.tbs, algorithm.der, signature)
   const read = readCertificate(der)
   // What goes out is what was linted and recorded, octet for octet, under one algorithm inside and outside (RFC 5280 4.1.1.2).
-  if (!read.tbs.raw.equals(record.tbs) || !read.signatureAlgorithm.raw.equals(read.tbs.signature.raw)) throw new Error(`certificate ${record.id}: what was signed is not what was recorded`)
+  const asRecorded = read.tbs.raw.equals(record.tbs) && read.signatureAlgorithm.raw.equals(read.tbs.signature.raw)
+  if (!asRecorded) throw new Error(`certificate ${record.id}: what was signed is not what was recorded`)
   const fingerprint = sha256(der)
   await parts.change(async (work, store) => {
     await move(work, 'issue', application)
     if (!(await store.storeIssued(record.id, der, fingerprint, work.now))) throw new Overtaken()
-    if (!(await store.claimKey(record.spkiSha256, application.organisationId, CERTIFIED_PURPOSE, work.now))) throw new Error(`key ${record.spkiSha256} is certified for another subscriber or purpose (APP-4)`)
+    const claimed = await store.claimKey(record.spkiSha256, application.organisationId, CERTIFIED_PURPOSE, work.now)
+    if (!claimed) throw new Error(`key ${record.spkiSha256} is certified for another subscriber or purpose (APP-4)`)
     await store.endLease(application.id)
-    await work.audit({ event: eventOf('issue', application), subject: `certificate:${record.id}`, details: { application: application.id, serial: record.serial, sha256: fingerprint } })
+    const details = { application: application.id, serial: record.serial, sha256: fingerprint }
+    await work.audit({ event: eventOf('issue', application), subject: `certificate:${record.id}`, details })
     const contact = await store.contact(application.applicantId)
     if (!contact) return
-    const values = { name: contact.name, reference: application.reference, subject: application.subject.commonName, serial: record.serial, notAfter: record.notAfter.toISOString().slice(0, 10), link: `${parts.portalUrl}/applications/${application.reference}/certificate` }
+    const { reference, subject } = application
+    const link = `${parts.portalUrl}/applications/${reference}/certificate`
+    const notAfter = record.notAfter.toISOString().slice(0, 10)
+    const values = { name: contact.name, reference, subject: subject.commonName, serial: record.serial, notAfter, link }
     await work.mail({ to: contact.email, language: contact.language, name: 'certificate-issued', values })
   })
   return 'issued'
 }
 
 /** Stops the application for an officer to see why. A record goes with it: its octets are never signed. */
-async function hold(parts: IssuingParts, application: Application, findings: readonly HoldFinding[], record: RecordedCertificate | null = null): Promise<IssuingTurn> {
+async function hold(parts: IssuingParts, application: Application, findings: readonly HoldFinding[], record?: RecordedCertificate): Promise<IssuingTurn> {
+  const subject = `application:${application.id}`
   await parts.change(async (work, store) => {
     await move(work, 'hold', application, { holdFindings: JSON.stringify(findings) })
     await store.endLease(application.id)
     if (record) await giveUp(work, store, record, 'held')
-    await work.audit({ event: eventOf('hold', application), subject: `application:${application.id}`, details: { findings: findings.map(({ code, row }) => `${row} ${code}`) } })
+    await work.audit({ event: eventOf('hold', application), subject, details: { findings: findings.map(({ code, row }) => `${row} ${code}`) } })
     // VET-6: an approval of other data is none, and can't come back by changing the data back.
-    if (findings.some(({ row }) => row === 'VET-6') && (await work.applications.voidApproval(application.id, 'VET-6'))) await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'VET-6' } })
+    const voided = findings.some(({ row }) => row === 'VET-6') && (await work.applications.voidApproval(application.id, 'VET-6'))
+    if (voided) await work.audit({ event: 'application.approval-voided', subject, details: { because: 'VET-6' } })
   })
   return 'held'
 }
@@ -164,7 +193,8 @@ async function abandon(parts: IssuingParts, application: Application, record: Re
 
 async function giveUp(work: Work, store: IssuanceStore, record: RecordedCertificate, because: string): Promise<void> {
   if (!(await store.abandon(record.id))) throw new Overtaken()
-  await work.audit({ event: 'certificate.abandoned', subject: `certificate:${record.id}`, details: { application: record.applicationId, serial: record.serial, because } })
+  const details = { application: record.applicationId, serial: record.serial, because }
+  await work.audit({ event: 'certificate.abandoned', subject: `certificate:${record.id}`, details })
 }
 
 const eventOf = (name: MoveName, { state }: Application) => findMove(name, state)!.event

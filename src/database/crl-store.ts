@@ -50,7 +50,12 @@ export async function lastRecordedCrl(db: Database | Transaction, authorityId: s
 
 /** How many revoked certificates of this authority expire at `since` or later. */
 export async function countRevoked(db: Database | Transaction, authorityId: string, since: Date): Promise<number> {
-  const row = await db('revocations').join('certificates', 'certificates.id', 'revocations.certificate_id').where('revocations.authority_id', authorityId).where('certificates.not_after', '>=', since.toISOString()).count({ n: '*' }).first()
+  const row = await db('revocations')
+    .join('certificates', 'certificates.id', 'revocations.certificate_id')
+    .where('revocations.authority_id', authorityId)
+    .where('certificates.not_after', '>=', since.toISOString())
+    .count({ n: '*' })
+    .first()
   return Number(row?.['n'] ?? 0)
 }
 
@@ -62,12 +67,25 @@ export async function listRevoked(db: Database | Transaction, authorityId: strin
     .orderBy('revocations.recorded_at')
     .orderBy('revocations.serial')
     .select('revocations.serial', 'revocations.revoked_at', 'revocations.reason_code', 'certificates.not_after')
-  return rows.map((row) => ({ serial: row['serial'], revokedAt: new Date(row['revoked_at']), reason: Number(row['reason_code']), notAfter: new Date(row['not_after']) }))
+  return rows.map((row) => ({
+    serial: row['serial'],
+    revokedAt: new Date(row['revoked_at']),
+    reason: Number(row['reason_code']),
+    notAfter: new Date(row['not_after']),
+  }))
 }
 
 /** Puts a list on record before its signature. The primary key refuses a number that is taken (CRL-2). */
 export async function recordCrl(trx: Transaction, crl: StoredCrl): Promise<void> {
-  await trx('crls').insert({ authority_id: crl.authorityId, number: Number(crl.number), this_update: crl.thisUpdate.toISOString(), next_update: crl.nextUpdate.toISOString(), entries: crl.entries, tbs: crl.tbs, der: null })
+  await trx('crls').insert({
+    authority_id: crl.authorityId,
+    number: Number(crl.number),
+    this_update: crl.thisUpdate.toISOString(),
+    next_update: crl.nextUpdate.toISOString(),
+    entries: crl.entries,
+    tbs: crl.tbs,
+    der: null,
+  })
 }
 
 /** False when that list was signed already. */

@@ -64,7 +64,8 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
       })
     },
     async storeIssued(id, der, sha256, issuedAt) {
-      return (await db('certificates').where({ id, state: 'recorded' }).update({ state: 'issued', der, certificate_sha256: sha256, issued_at: issuedAt.toISOString() })) === 1
+      const stored = { state: 'issued', der, certificate_sha256: sha256, issued_at: issuedAt.toISOString() }
+      return (await db('certificates').where({ id, state: 'recorded' }).update(stored)) === 1
     },
     async abandon(id) {
       return (await db('certificates').where({ id, state: 'recorded' }).update({ state: 'abandoned' })) === 1

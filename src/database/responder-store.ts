@@ -34,9 +34,14 @@ const read = (row: Row): ResponderCertificate => ({
 })
 
 /** The certificates that a key may answer with at `now`, the one that lasts longest first. */
-export async function validResponderCertificates(db: Database | Transaction, responderKeyId: string, now: Date): Promise<readonly IssuedResponderCertificate[]> {
+export async function validResponderCertificates(db: Database | Transaction, responderKeyId: string, now: Date): Promise<IssuedResponderCertificate[]> {
   const at = now.toISOString()
-  const rows: Row[] = await db('responder_certificates').where({ responder_key_id: responderKeyId }).whereNotNull('der').where('not_before', '<=', at).where('not_after', '>=', at).orderBy('not_after', 'desc')
+  const rows: Row[] = await db('responder_certificates')
+    .where({ responder_key_id: responderKeyId })
+    .whereNotNull('der')
+    .where('not_before', '<=', at)
+    .where('not_after', '>=', at)
+    .orderBy('not_after', 'desc')
   return rows.map((row) => read(row) as IssuedResponderCertificate)
 }
 
@@ -45,6 +50,10 @@ export async function lastRecordedResponderCertificate(db: Database | Transactio
   const row = await db('responder_certificates').where({ responder_key_id: responderKeyId }).orderBy('recorded_at', 'desc').first()
   return row ? read(row) : null
 }
+
+/** Whether the audit log holds that this key was refused: the log is for what happened, not for each look. */
+export const isRefusalNoted = async (trx: Transaction, subject: string): Promise<boolean> =>
+  (await trx('audit_events').where({ event: 'responder.key-refused', subject }).first('seq')) !== undefined
 
 /** One process at a time prepares a certificate for a key; SQLite's immediate transaction already is one. */
 export async function lockResponderKey(trx: Transaction, responderKeyId: string): Promise<void> {

@@ -34,12 +34,15 @@ export async function issueCrl({ policy, database, clock }: Parts, authority: Si
   const { number, tbs } = recorded
   const hash = policy.keys.authority.issuingHash
   const signature = await authority.sign(tbs, hash)
-  if (!verify(hash, tbs, createPublicKey({ key: authority.spki, format: 'der', type: 'spki' }), signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
+  const key = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
+  if (!verify(hash, tbs, key, signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
   const der = assembleCertificateList(tbs, hash, signature)
   if (!readCertificateList(der).tbsDer.equals(tbs)) throw new Error(`CRL ${number}: what was signed is not what was recorded`)
   return database.transaction(async (trx) => {
     if (!(await publishCrl(trx, authority.id, number, der))) return null
-    const details = { number: String(number), entries: recorded.entries, thisUpdate: recorded.thisUpdate.toISOString(), nextUpdate: recorded.nextUpdate.toISOString(), sha256: createHash('sha256').update(der).digest('hex') }
+    const { entries, thisUpdate, nextUpdate } = recorded
+    const times = { thisUpdate: thisUpdate.toISOString(), nextUpdate: nextUpdate.toISOString() }
+    const details = { number: String(number), entries, ...times, sha256: createHash('sha256').update(der).digest('hex') }
     await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'crl.issued', subject: `authority:${authority.id}`, details })
     return number
   })
@@ -92,7 +95,8 @@ async function record(trx: Transaction, authority: SigningAuthority, policy: Pol
     previous: published ? readCertificateList(published.der) : null,
     notAfterOf: (serial) => notAfter.get(serial),
   })
-  if (findings.length > 0) throw new Error(`CRL ${number} of ${authority.id} is not signed: ${findings.map(({ lint, clause, detail }) => `${lint} (${clause}): ${detail}`).join('; ')}`)
+  const against = findings.map(({ lint, clause, detail }) => `${lint} (${clause}): ${detail}`)
+  if (against.length > 0) throw new Error(`CRL ${number} of ${authority.id} is not signed: ${against.join('; ')}`)
   const crl: StoredCrl = { authorityId: authority.id, number, thisUpdate, nextUpdate, entries: entries.length, tbs, der: null }
   await recordCrl(trx, crl)
   return crl

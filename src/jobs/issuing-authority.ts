@@ -18,7 +18,8 @@ export interface SigningAuthority extends IssuingAuthority {
 /** @throws Error when the row names another key than its certificate */
 export function signingAuthority(row: Authority, signer: Pick<Signer, 'sign'>, { status, portal }: Place): SigningAuthority {
   const { tbs } = readCertificate(row.certificateDer)
-  if (spkiSha256(tbs.spki) !== row.key.spkiSha256 || !tbs.subject.equals(row.subjectDer)) throw new Error(`authority ${row.id}: its row and its certificate differ`)
+  const one = spkiSha256(tbs.spki) === row.key.spkiSha256 && tbs.subject.equals(row.subjectDer) && tbs.notBefore.date.getTime() === row.notBefore.getTime()
+  if (!one) throw new Error(`authority ${row.id}: its row and its certificate differ`)
   return {
     row,
     id: row.id,
@@ -31,7 +32,10 @@ export function signingAuthority(row: Authority, signer: Pick<Signer, 'sign'>, {
   }
 }
 
-const isDemoName = (name: Buffer): boolean => decodeName(name).some((rdn) => rdn.some(({ oid, text }) => oid === OID.commonName && text?.startsWith('DEMO ') === true))
+const isDemoName = (name: Buffer): boolean =>
+  decodeName(name)
+    .flat()
+    .some(({ oid, text }) => oid === OID.commonName && text?.startsWith('DEMO ') === true)
 
 /** The authority that issues now; null before the ceremony. */
 export async function currentAuthority(database: Database, signer: Pick<Signer, 'sign'>, place: Place): Promise<SigningAuthority | null> {

@@ -96,13 +96,15 @@ async function certify(parts: Parts, authority: SigningAuthority, key: Responder
   const algorithm = signatureAlgorithmOf('responder', policy)
   const signature = await authority.sign(tbs, algorithm.hash)
   const publicKey = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
-  if (!verify(algorithm.hash, tbs, publicKey, signature)) throw new Error(`responder certificate ${recorded.serial}: the signature is not the authority's; it was thrown away`)
+  const ours = verify(algorithm.hash, tbs, publicKey, signature)
+  if (!ours) throw new Error(`responder certificate ${recorded.serial}: the signature is not the authority's; it was thrown away`)
   const der = assembleCertificate(tbs, algorithm.der, signature)
   if (!readCertificate(der).tbs.raw.equals(tbs)) throw new Error(`responder certificate ${recorded.serial}: what was signed is not what was recorded`)
   return database.transaction(async (trx) => {
     if (!(await storeResponderCertificate(trx, recorded.id, der))) return false
     const { serial, notAfter } = recorded
-    const details = { authority: authority.id, serial, key: key.key.spkiSha256, notAfter: notAfter.toISOString(), sha256: createHash('sha256').update(der).digest('hex') }
+    const sha256 = createHash('sha256').update(der).digest('hex')
+    const details = { authority: authority.id, serial, key: key.key.spkiSha256, notAfter: notAfter.toISOString(), sha256 }
     await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'responder.certificate-issued', subject: `responder:${key.id}`, details })
     return true
   })

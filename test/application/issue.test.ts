@@ -29,6 +29,11 @@ const MINUTE = 60_000
 let spare: KeyPair | undefined
 /** Another applicant's key. */
 const otherKeys = () => (spare ??= rsaKeyPair(3072))
+/** One waits for `given` until another calls `give`. */
+function signal(): { readonly given: Promise<void>; give(): void } {
+  let give: () => void = () => undefined
+  return { given: new Promise((resolve) => (give = resolve)), give: () => give() }
+}
 const never: Pick<Signer, 'sign'> = { sign: () => Promise.reject(new Error('nothing may be signed here')) }
 
 describeOnBothDatabases('issuing', (open) => {
@@ -187,7 +192,21 @@ describeOnBothDatabases('issuing', (open) => {
         await trx('vetting_checks').where({ application_id: id }).update({ officer_id: approver })
       },
     })
-    expect(found).toEqual(['ACC-2 duty-vetted'])
+    expect(found).toEqual(['ACC-2 duty-vetted', 'ACC-2 vetted-not-entitled'])
+  })
+
+  test('ACC-2: holds when the approver has not the duty of deciding on record, and counts no approver of an earlier round', async () => {
+    const people = await samePeople()
+    const earlier = await insertPeople(services)
+    const decidedBefore = (trx: Database, id: string) => trx('duties').insert({ application_id: id, account_id: earlier.approver, duty: 'decided', taken_at: '2026-01-01T00:00:00.000Z' })
+    const swap = async (trx: Database, { id, approver }: { id: string; approver: string }) => {
+      await trx('duties').where({ application_id: id, account_id: approver }).delete()
+      await decidedBefore(trx, id)
+    }
+    expect(await heldBy({ people, beforeApproval: swap })).toEqual(['ACC-2 duty-decided'])
+    await approved({ people, beforeApproval: async (trx, { id }) => void (await decidedBefore(trx, id)) })
+    await database('accounts').where({ id: earlier.approver }).update({ state: 'closed' })
+    expect(await turn()).toBe('issued')
   })
 
   test('ACC-2: holds when the approver, or the vetting officer, is not who may do so at this moment', async () => {
@@ -261,6 +280,29 @@ describeOnBothDatabases('issuing', (open) => {
     expect(signatures[0]!.equals(signatures[1]!)).toBe(true)
     expect((await certificatesOf(id)).map((row: { state: string }) => row.state)).toEqual(['issued'])
     expect((await eventsOf(`certificate:${(await certificatesOf(id))[0].id}`)).filter((event) => event === 'certificate.issued')).toHaveLength(1)
+  })
+
+  test('ISS-5: a process whose lease was taken over stores nothing, even while the other has not stored yet', async () => {
+    await approved({ people: await samePeople() })
+    const [slowIsDone, otherIsSigning] = [signal(), signal()]
+    let other: Promise<string> | undefined
+    const slow: Pick<Signer, 'sign'> = {
+      async sign(...parameters) {
+        later += 31_000
+        other = turn({
+          async sign(...again) {
+            otherIsSigning.give()
+            await slowIsDone.given
+            return token.sign(...again)
+          },
+        })
+        await otherIsSigning.given
+        return token.sign(...parameters)
+      },
+    }
+    expect(await turn(slow)).toBe('overtaken')
+    slowIsDone.give()
+    expect(await other).toBe('issued')
   })
 
   test('ISS-5: what a process judged before it lost its lease is never put on record', async () => {

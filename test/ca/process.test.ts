@@ -101,12 +101,17 @@ test('ISS-6: refuses a token that does not hold the authority\'s key, before any
   expect(await refused({ CA_TOKEN: 'status', CA_PIN_FILE: join(hierarchy.env['DATA_DIR']!, 'pins', 'status') })).toMatch(/^ca: The key of issuing-g1 is on the token issuing; CA_TOKEN names status/)
 })
 
-test('CAK-1: refuses a key under the right label that is not the one on record', async () => {
+test('ISS-6: refuses to start when the recorded key is not in the token', async () => {
   const other = await openFresh('SQLite')
   await hierarchy.services(other)
-  const { key_label: label } = await other('authorities').where({ id: 'root-g1' }).first()
-  const { key_label } = await other('authorities').where({ id: 'issuing-g1' }).first()
-  expect(label).not.toBe(key_label)
-  await other('authorities').where({ id: 'issuing-g1' }).update({ key_label: label })
-  expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: The token issuing has no public key/)
+  await other('authorities').where({ id: 'issuing-g1' }).update({ key_label: 'gone' })
+  expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: The token issuing has no public key gone/)
+})
+
+test('ISS-6: refuses to start when the token has another key under the recorded label', async () => {
+  const other = await openFresh('SQLite')
+  await hierarchy.services(other)
+  await (await hierarchy.token('ca')).generateRsaKeyPair({ label: 'other', id: 'abcd', bits: 2048 })
+  await other('authorities').where({ id: 'issuing-g1' }).update({ key_label: 'other' })
+  expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: The token issuing has another key under the label other/)
 })
