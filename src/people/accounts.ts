@@ -47,7 +47,11 @@ export async function findAccount(database: Database | Transaction, id: string):
 }
 
 export async function findAccountByEmail(database: Database | Transaction, email: string): Promise<AccountRow | null> {
-  return (await database<AccountRow>('accounts').where({ email: normaliseEmail(email) }).first()) ?? null
+  return (
+    (await database<AccountRow>('accounts')
+      .where({ email: normaliseEmail(email) })
+      .first()) ?? null
+  )
 }
 
 export interface NewAccount {
@@ -71,7 +75,14 @@ export async function createAccount(trx: Transaction, account: NewAccount, now: 
   if (!compatible(account.roles)) throw new Error(`roles that exclude each other: ${account.roles.join(', ')}`)
   const email = normaliseEmail(account.email)
   const stamp = now.toISOString()
-  const facts = { name: account.name, locale: account.language, password_hash: account.passwordHash, password_changed_at: stamp, state: account.state, organisation_id: account.organisationId ?? null }
+  const facts = {
+    name: account.name,
+    locale: account.language,
+    password_hash: account.passwordHash,
+    password_changed_at: stamp,
+    state: account.state,
+    organisation_id: account.organisationId ?? null,
+  }
   const existing = await findAccountByEmail(trx, email)
   if (existing && existing.state !== 'unconfirmed') return null
   const id = existing?.id ?? randomUUID()

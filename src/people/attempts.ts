@@ -36,7 +36,10 @@ export function addressBucket(address: string): string {
   const left = head === '' ? [] : head.split(':')
   const right = tail === undefined || tail === '' ? [] : tail.split(':')
   const groups = tail === undefined ? left : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right]
-  return `${groups.slice(0, 4).map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`
 }
 
 /** What is tried: a name or a code of an account. Names are hashed: the table keeps nobody's typing. */
@@ -89,14 +92,19 @@ export async function admitTry(trx: Transaction, target: Target, address: string
   if (until > time) return { admitted: false, retryAfterSeconds: Math.ceil((until - time) / 1000) }
   const at = now.toISOString()
   const ids: number[] = []
-  for (const bucket of [line, fromHere(target, address), anywhere(target)]) ids.push(Number((await trx('attempts').insert({ bucket, at }).returning('id'))[0].id))
+  for (const bucket of [line, fromHere(target, address), anywhere(target)])
+    ids.push(Number((await trx('attempts').insert({ bucket, at }).returning('id'))[0].id))
   return { admitted: true, ids, locksNext: here.count + 1 === LOCKING_TRIES || all.count + 1 === LOCKING_TRIES }
 }
 
 /** The try was right: it counts no more, nor do the wrong ones before it from here, and this address is known now. */
 export async function tryWasRight(trx: Transaction, target: Target, address: string, ids: readonly number[], now: Date): Promise<void> {
-  await trx('attempts').whereIn('id', [...ids]).delete()
-  await trx('attempts').where({ bucket: fromHere(target, address) }).delete()
+  await trx('attempts')
+    .whereIn('id', [...ids])
+    .delete()
+  await trx('attempts')
+    .where({ bucket: fromHere(target, address) })
+    .delete()
   await knowAddress(trx, target, address, now)
 }
 
@@ -107,7 +115,13 @@ export async function knowAddress(trx: Transaction, target: Target, address: str
 }
 
 /** Counts one use of something that has no right or wrong (a registration, a mail): false past `most` within `minutes`. */
-export async function admitUse(trx: Transaction, what: string, of: string, limit: { readonly most: number; readonly minutes: number }, now: Date): Promise<boolean> {
+export async function admitUse(
+  trx: Transaction,
+  what: string,
+  of: string,
+  limit: { readonly most: number; readonly minutes: number },
+  now: Date,
+): Promise<boolean> {
   const bucket = `use:${what}:${digest(of)}`
   await alone(trx, bucket)
   if ((await seen(trx, bucket, now.getTime() - limit.minutes * MINUTE)).count >= limit.most) return false
@@ -117,5 +131,7 @@ export async function admitUse(trx: Transaction, what: string, of: string, limit
 
 /** Removes what no count looks at any more; the portal calls it now and then. */
 export async function removeOldAttempts(database: Database, now: Date): Promise<void> {
-  await database('attempts').where('at', '<', new Date(now.getTime() - KNOWN_DAYS * DAY).toISOString()).delete()
+  await database('attempts')
+    .where('at', '<', new Date(now.getTime() - KNOWN_DAYS * DAY).toISOString())
+    .delete()
 }

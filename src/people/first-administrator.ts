@@ -31,15 +31,30 @@ export async function firstAdministratorLinkIsGood(parts: PeopleParts, token: st
  */
 export async function createFirstAdministrator(
   parts: PeopleParts,
-  given: { readonly token: string; readonly email: string; readonly name: string; readonly password: string; readonly language: 'en' | 'ja'; readonly address: string },
+  given: {
+    readonly token: string
+    readonly email: string
+    readonly name: string
+    readonly password: string
+    readonly language: 'en' | 'ja'
+    readonly address: string
+  },
 ): Promise<{ readonly outcome: 'gone' | 'address-in-use' } | { readonly outcome: 'created'; readonly accountId: string }> {
   const passwordHash = await hashPassword(given.password)
   return parts.work(ACTOR, async (work, trx) => {
     if (!(await findLink(trx, 'first-administrator', given.token, work.now)) || (await countAdministrators(trx, 'all')) > 0) return { outcome: 'gone' }
-    const accountId = await createAccount(trx, { email: given.email, name: given.name, language: given.language, passwordHash, state: 'active', roles: ['administrator'], grantedBy: ACTOR }, work.now)
+    const accountId = await createAccount(
+      trx,
+      { email: given.email, name: given.name, language: given.language, passwordHash, state: 'active', roles: ['administrator'], grantedBy: ACTOR },
+      work.now,
+    )
     if (accountId === null) return { outcome: 'address-in-use' }
     if (!(await takeLink(trx, 'first-administrator', given.token, work.now))) throw new Error('the link was used within the transaction')
-    await work.audit({ event: 'account.first-administrator', subject: `account:${accountId}`, details: { roles: ['administrator'], alone: true, address: given.address } })
+    await work.audit({
+      event: 'account.first-administrator',
+      subject: `account:${accountId}`,
+      details: { roles: ['administrator'], alone: true, address: given.address },
+    })
     return { outcome: 'created', accountId }
   })
 }

@@ -43,7 +43,11 @@ export async function findInvitation(db: Database | Transaction, id: string): Pr
 
 /** Waiting and sent ones, newest first, with the name of who made each. */
 export async function listOpenInvitations(db: Database | Transaction): Promise<readonly (Invitation & { readonly createdByName: string })[]> {
-  const rows = await db('invitations').join('accounts', 'accounts.id', 'invitations.created_by').whereIn('invitations.state', ['waiting', 'sent']).orderBy('invitations.created_at', 'desc').select('invitations.*', 'accounts.name as created_by_name')
+  const rows = await db('invitations')
+    .join('accounts', 'accounts.id', 'invitations.created_by')
+    .whereIn('invitations.state', ['waiting', 'sent'])
+    .orderBy('invitations.created_at', 'desc')
+    .select('invitations.*', 'accounts.name as created_by_name')
   return rows.map((row) => ({ ...read(row), createdByName: row.created_by_name }))
 }
 
@@ -54,7 +58,12 @@ export const staffRoles = (roles: readonly Role[]): boolean => roles.length > 0 
 
 async function send(parts: PeopleParts, work: Work, trx: Transaction, invitation: Pick<Invitation, 'id' | 'email' | 'language'>): Promise<void> {
   const token = await makeLink(trx, parts.random, 'invitation', { invitationId: invitation.id }, work.now)
-  await work.mail({ to: invitation.email, language: invitation.language, name: 'invitation', values: { link: `${parts.config.portal.url}/invitation/${token}` } })
+  await work.mail({
+    to: invitation.email,
+    language: invitation.language,
+    name: 'invitation',
+    values: { link: `${parts.config.portal.url}/invitation/${token}` },
+  })
 }
 
 /** Invites somebody. It is sent at once only while the inviting administrator is the only one; else a second one confirms first. */
@@ -73,7 +82,18 @@ export async function invite(
     const alone = (await countAdministrators(trx, 'enrolled')) === 1
     const id = randomUUID()
     const roles = [...new Set(given.roles)]
-    await trx('invitations').insert({ id, email, roles: JSON.stringify(roles), locale: given.language, state: alone ? 'sent' : 'waiting', created_by: actorId, created_at: work.now.toISOString(), alone: alone ? 1 : 0, confirmed_by: null, confirmed_at: null })
+    await trx('invitations').insert({
+      id,
+      email,
+      roles: JSON.stringify(roles),
+      locale: given.language,
+      state: alone ? 'sent' : 'waiting',
+      created_by: actorId,
+      created_at: work.now.toISOString(),
+      alone: alone ? 1 : 0,
+      confirmed_by: null,
+      confirmed_at: null,
+    })
     await work.audit({ event: 'account.invited', subject: `invitation:${id}`, details: { email, roles, alone } })
     if (alone) await send(parts, work, trx, { id, email, language: given.language })
     return { outcome: alone ? 'sent' : 'waiting', id }
@@ -86,9 +106,16 @@ export async function confirmInvitation(parts: PeopleParts, actorId: string, id:
     const invitation = await findInvitation(trx, id)
     if (!invitation || invitation.state !== 'waiting') return 'gone'
     if (invitation.createdBy === actorId) return 'own'
-    const changed = await trx('invitations').where({ id, state: 'waiting' }).whereNot('created_by', actorId).update({ state: 'sent', confirmed_by: actorId, confirmed_at: work.now.toISOString() })
+    const changed = await trx('invitations')
+      .where({ id, state: 'waiting' })
+      .whereNot('created_by', actorId)
+      .update({ state: 'sent', confirmed_by: actorId, confirmed_at: work.now.toISOString() })
     if (changed !== 1) return 'gone'
-    await work.audit({ event: 'account.invitation-confirmed', subject: `invitation:${id}`, details: { email: invitation.email, roles: invitation.roles, createdBy: invitation.createdBy } })
+    await work.audit({
+      event: 'account.invitation-confirmed',
+      subject: `invitation:${id}`,
+      details: { email: invitation.email, roles: invitation.roles, createdBy: invitation.createdBy },
+    })
     await send(parts, work, trx, invitation)
     return 'sent'
   })
@@ -124,11 +151,23 @@ export async function acceptInvitation(
     if (known && known.state !== 'unconfirmed') return { outcome: 'address-in-use' }
     if ((await trx('invitations').where({ id: invitation.id, state: 'sent' }).update({ state: 'accepted' })) !== 1) return { outcome: 'gone' }
     if (!(await takeLink(trx, 'invitation', given.token, work.now))) throw new Error('the link of an open invitation was used')
-    const account = { email: invitation.email, name: given.name, language: given.language, passwordHash, state: 'active' as const, roles: invitation.roles, grantedBy: invitation.createdBy }
+    const account = {
+      email: invitation.email,
+      name: given.name,
+      language: given.language,
+      passwordHash,
+      state: 'active' as const,
+      roles: invitation.roles,
+      grantedBy: invitation.createdBy,
+    }
     const accountId = await createAccount(trx, account, work.now)
     if (accountId === null) throw new Error('a confirmed account has appeared within the transaction')
     const { roles, createdBy, confirmedBy, alone } = invitation
-    await work.audit({ event: 'account.invitation-accepted', subject: `account:${accountId}`, details: { invitation: invitation.id, roles, createdBy, confirmedBy, alone, address: given.address } })
+    await work.audit({
+      event: 'account.invitation-accepted',
+      subject: `account:${accountId}`,
+      details: { invitation: invitation.id, roles, createdBy, confirmedBy, alone, address: given.address },
+    })
     return { outcome: 'accepted', accountId }
   })
 }

@@ -26,16 +26,28 @@ const hashOf = (token: string): string => createHash('sha256').update(token).dig
 /** Makes a link's token and voids every older one for the same purpose. */
 export async function makeLink(trx: Transaction, random: RandomBytes, kind: LinkKind, whose: LinkFor, now: Date): Promise<string> {
   const row = { kind, account_id: whose.accountId ?? null, invitation_id: whose.invitationId ?? null }
-  await trx('link_tokens').where({ ...row, used_at: null }).delete()
+  await trx('link_tokens')
+    .where({ ...row, used_at: null })
+    .delete()
   const token = random(32).toString('base64url')
-  await trx('link_tokens').insert({ token_hash: hashOf(token), ...row, created_at: now.toISOString(), expires_at: new Date(now.getTime() + HOURS[kind] * 3_600_000).toISOString() })
+  await trx('link_tokens').insert({
+    token_hash: hashOf(token),
+    ...row,
+    created_at: now.toISOString(),
+    expires_at: new Date(now.getTime() + HOURS[kind] * 3_600_000).toISOString(),
+  })
   return token
 }
 
 /** What an unused, unexpired token stands for; null otherwise. Uses nothing up: mail scanners open links too. */
 export async function findLink(db: Database | Transaction, kind: LinkKind, token: string, now: Date): Promise<LinkRow | null> {
   if (!/^[A-Za-z0-9_-]{43}$/.test(token)) return null
-  return (await db<LinkRow>('link_tokens').where({ token_hash: hashOf(token), kind, used_at: null }).andWhere('expires_at', '>', now.toISOString()).first()) ?? null
+  return (
+    (await db<LinkRow>('link_tokens')
+      .where({ token_hash: hashOf(token), kind, used_at: null })
+      .andWhere('expires_at', '>', now.toISOString())
+      .first()) ?? null
+  )
 }
 
 /** Uses the token up: of two at the same moment one gets the row, the other null. */

@@ -22,16 +22,25 @@ async function setPassword(work: Work, trx: Transaction, account: AccountRow, pa
 }
 
 /** Sends a link to an active account's address. The answer is the same for every address. */
-export async function requestReset(parts: PeopleParts, given: { readonly email: string; readonly address: string }): Promise<{ readonly outcome: 'accepted' } | { readonly outcome: 'wait'; readonly retryAfterSeconds: number }> {
+export async function requestReset(
+  parts: PeopleParts,
+  given: { readonly email: string; readonly address: string },
+): Promise<{ readonly outcome: 'accepted' } | { readonly outcome: 'wait'; readonly retryAfterSeconds: number }> {
   const email = normaliseEmail(given.email)
   return parts.work(VISITOR, async (work, trx) => {
-    if (!(await admitUse(trx, 'reset-from', addressBucket(given.address), PER_ADDRESS, work.now))) return { outcome: 'wait', retryAfterSeconds: PER_ADDRESS.minutes * 60 }
+    if (!(await admitUse(trx, 'reset-from', addressBucket(given.address), PER_ADDRESS, work.now)))
+      return { outcome: 'wait', retryAfterSeconds: PER_ADDRESS.minutes * 60 }
     if (!(await admitUse(trx, 'reset', email, PER_EMAIL, work.now))) return { outcome: 'accepted' }
     const account = await findAccountByEmail(trx, email)
     await work.audit({ event: 'account.password-reset-requested', subject: `account:${account?.id ?? 'unknown'}`, details: { address: given.address } })
     if (account?.state !== 'active') return { outcome: 'accepted' }
     const token = await makeLink(trx, parts.random, 'reset-password', { accountId: account.id }, work.now)
-    await work.mail({ to: account.email, language: account.locale, name: 'password-reset', values: { name: account.name, link: `${parts.config.portal.url}/password-reset/${token}` } })
+    await work.mail({
+      to: account.email,
+      language: account.locale,
+      name: 'password-reset',
+      values: { name: account.name, link: `${parts.config.portal.url}/password-reset/${token}` },
+    })
     return { outcome: 'accepted' }
   })
 }
@@ -47,7 +56,10 @@ export async function accountToReset(parts: PeopleParts, token: string): Promise
  * Sets a new password by a link. Signing in still asks for the second factor. The place from which the mailbox's owner
  * came is known from then on, so that a stranger's wrong tries can't keep the owner out (see attempts.ts).
  */
-export async function resetPassword(parts: PeopleParts, given: { readonly token: string; readonly password: string; readonly address: string }): Promise<'gone' | 'reset'> {
+export async function resetPassword(
+  parts: PeopleParts,
+  given: { readonly token: string; readonly password: string; readonly address: string },
+): Promise<'gone' | 'reset'> {
   const passwordHash = await hashPassword(given.password)
   const account = await accountToReset(parts, given.token)
   if (!account) return 'gone'
@@ -80,7 +92,10 @@ export async function changePassword(
 }
 
 /** Ten new recovery codes in place of the older ones, after a code of the authenticator. */
-export async function newRecoveryCodes(parts: PeopleParts, given: { readonly accountId: string; readonly code: string; readonly address: string }): Promise<Refused | { readonly outcome: 'made'; readonly recoveryCodes: readonly string[] }> {
+export async function newRecoveryCodes(
+  parts: PeopleParts,
+  given: { readonly accountId: string; readonly code: string; readonly address: string },
+): Promise<Refused | { readonly outcome: 'made'; readonly recoveryCodes: readonly string[] }> {
   const account = await findAccount(parts.database, given.accountId)
   if (!account) throw new Error('a signed-in account that is not there')
   return parts.work(account.id, async (work, trx) => {

@@ -30,7 +30,11 @@ const COMMONEST = new Set(
   qwertyuiop[] qwertyuiopasdf qwertyuiopasdfghjkl qwerty123456 qwerty1234567 qwertyqwerty 1qaz2wsx3edc 1q2w3e4r5t6y 1q2w3e4r5t6y7u zaq12wsxcde3 asdfghjkl123
   asdfghjkl;'  abcdefghijkl abcdefgh1234 abcd12345678 abc123abc123 abcabcabcabc iloveyou1234 iloveyou123456 letmeinletmein letmein123456 welcome12345
   welcome123456 changeme1234 changeme12345 changemechangeme trustno1trustno1 correcthorsebatterystaple secretsecret secret123456 testtesttest test12345678
-  testing12345 footballfootball baseball1234 sunshine1234 superman1234 princess1234 p@ssw0rd1234 p@ssword1234 passw0rd1234 pa$$word1234 monkey123456 dragon123456`.split(/\s+/),
+  testing12345 footballfootball baseball1234 sunshine1234 superman1234 princess1234
+  p@ssw0rd1234 p@ssword1234 passw0rd1234 pa$$word1234
+  monkey123456 dragon123456`.split(
+    /\s+/,
+  ),
 )
 
 const UNITS = ['abcdefghijklmnopqrstuvwxyz', '01234567890123456789', '98765432109876543210', 'qwertyuiopasdfghjklzxcvbnm']
@@ -38,7 +42,15 @@ const UNITS = ['abcdefghijklmnopqrstuvwxyz', '01234567890123456789', '9876543210
 function isRun(text: string): boolean {
   if (UNITS.some((unit) => unit.includes(text))) return true
   // One to four characters said again and again.
-  for (const size of [1, 2, 3, 4]) if (text === text.slice(0, size).repeat(Math.ceil(text.length / size)).slice(0, text.length)) return true
+  for (const size of [1, 2, 3, 4])
+    if (
+      text ===
+      text
+        .slice(0, size)
+        .repeat(Math.ceil(text.length / size))
+        .slice(0, text.length)
+    )
+      return true
   return false
 }
 

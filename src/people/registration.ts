@@ -22,15 +22,29 @@ export async function register(
   // Hashed in either case: time tells nothing.
   const passwordHash = await hashPassword(given.password)
   return parts.work(VISITOR, async (work, trx) => {
-    if (!(await admitUse(trx, 'register-from', addressBucket(given.address), PER_ADDRESS, work.now))) return { outcome: 'wait', retryAfterSeconds: PER_ADDRESS.minutes * 60 }
+    if (!(await admitUse(trx, 'register-from', addressBucket(given.address), PER_ADDRESS, work.now)))
+      return { outcome: 'wait', retryAfterSeconds: PER_ADDRESS.minutes * 60 }
     if (!(await admitUse(trx, 'register', email, PER_EMAIL, work.now))) return { outcome: 'accepted' }
     const existing = await findAccountByEmail(trx, email)
     if (existing && existing.state !== 'unconfirmed') {
-      await work.audit({ event: 'access.refused', subject: `account:${existing.id}`, details: { what: 'registration of a known address', address: given.address } })
-      await work.mail({ to: existing.email, language: existing.locale, name: 'already-registered', values: { name: existing.name, signIn: `${url}/sign-in`, reset: `${url}/password-reset` } })
+      await work.audit({
+        event: 'access.refused',
+        subject: `account:${existing.id}`,
+        details: { what: 'registration of a known address', address: given.address },
+      })
+      await work.mail({
+        to: existing.email,
+        language: existing.locale,
+        name: 'already-registered',
+        values: { name: existing.name, signIn: `${url}/sign-in`, reset: `${url}/password-reset` },
+      })
       return { outcome: 'accepted' }
     }
-    const id = await createAccount(trx, { email, name: given.name, language: given.language, passwordHash, state: 'unconfirmed', roles: ['subscriber'], grantedBy: 'registration' }, work.now)
+    const id = await createAccount(
+      trx,
+      { email, name: given.name, language: given.language, passwordHash, state: 'unconfirmed', roles: ['subscriber'], grantedBy: 'registration' },
+      work.now,
+    )
     if (id === null) throw new Error('a confirmed account has appeared within the transaction')
     const token = await makeLink(trx, parts.random, 'confirm-email', { accountId: id }, work.now)
     await work.audit({ event: 'account.registered', subject: `account:${id}`, details: { address: given.address } })
@@ -50,7 +64,10 @@ export async function emailToConfirm(parts: PeopleParts, token: string): Promise
  * Confirms an address. The password is asked for too: otherwise a stranger could register somebody's address, and a careless
  * click on the mail would give the stranger a confirmed account in that person's name.
  */
-export async function confirmEmail(parts: PeopleParts, given: { readonly token: string; readonly password: string; readonly address: string }): Promise<Refused | { readonly outcome: 'gone' } | { readonly outcome: 'confirmed'; readonly accountId: string }> {
+export async function confirmEmail(
+  parts: PeopleParts,
+  given: { readonly token: string; readonly password: string; readonly address: string },
+): Promise<Refused | { readonly outcome: 'gone' } | { readonly outcome: 'confirmed'; readonly accountId: string }> {
   const email = await emailToConfirm(parts, given.token)
   if (email === null) return { outcome: 'gone' }
   const verdict = await checkPassword(parts, { email, password: given.password, address: given.address }, 'unconfirmed')

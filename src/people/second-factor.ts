@@ -45,7 +45,13 @@ export async function takeTotpStep(db: Database | Transaction, accountId: string
 }
 
 /** Checks and takes a code of an enrolled account. */
-export async function takeTotpCode(db: Database | Transaction, secrets: Secrets, account: Pick<AccountRow, 'id' | 'totp_secret_sealed' | 'totp_confirmed_at'>, typed: string, now: Date): Promise<boolean> {
+export async function takeTotpCode(
+  db: Database | Transaction,
+  secrets: Secrets,
+  account: Pick<AccountRow, 'id' | 'totp_secret_sealed' | 'totp_confirmed_at'>,
+  typed: string,
+  now: Date,
+): Promise<boolean> {
   if (account.totp_secret_sealed === null || account.totp_confirmed_at === null) return false
   const step = await totpStep(openTotpSecret(secrets, account.id, account.totp_secret_sealed), typed, now)
   return step !== null && (await takeTotpStep(db, account.id, step))
@@ -83,7 +89,9 @@ export async function replaceRecoveryCodes(trx: Transaction, random: RandomBytes
 export async function takeRecoveryCode(db: Database | Transaction, accountId: string, typed: string, now: Date): Promise<boolean> {
   const code = plain(typed).toLowerCase()
   if (!/^[a-z2-9]{12}$/.test(code)) return false
-  const rows = await db('recovery_codes').where({ account_id: accountId, code_hash: hashOf(accountId, code), used_at: null }).update({ used_at: now.toISOString() })
+  const rows = await db('recovery_codes')
+    .where({ account_id: accountId, code_hash: hashOf(accountId, code), used_at: null })
+    .update({ used_at: now.toISOString() })
   return rows === 1
 }
 

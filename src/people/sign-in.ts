@@ -17,13 +17,25 @@ export const targetsOf = (account: Pick<AccountRow, 'id' | 'email'>): readonly T
 
 const subjectOf = (account: AccountRow | null): string => `account:${account?.id ?? 'unknown'}`
 
-async function refuse(work: Work, account: AccountRow | null, step: 'password' | 'code' | 'recovery-code', address: string, reason: 'wrong' | 'too-many'): Promise<void> {
+async function refuse(
+  work: Work,
+  account: AccountRow | null,
+  step: 'password' | 'code' | 'recovery-code',
+  address: string,
+  reason: 'wrong' | 'too-many',
+): Promise<void> {
   await work.audit({ event: 'session.refused', subject: subjectOf(account), details: { step, reason, address } })
 }
 
 async function tellLock(parts: PeopleParts, work: Work, account: AccountRow | null, step: string, address: string): Promise<void> {
   await work.audit({ event: 'session.locked', subject: subjectOf(account), details: { step, address, minutes: LOCK_MINUTES } })
-  if (account?.state === 'active') await work.mail({ to: account.email, language: account.locale, name: 'sign-in-locked', values: { name: account.name, address, minutes: String(LOCK_MINUTES), link: `${parts.config.portal.url}/password-reset` } })
+  if (account?.state === 'active')
+    await work.mail({
+      to: account.email,
+      language: account.locale,
+      name: 'sign-in-locked',
+      values: { name: account.name, address, minutes: String(LOCK_MINUTES), link: `${parts.config.portal.url}/password-reset` },
+    })
 }
 
 /**
@@ -31,7 +43,11 @@ async function tellLock(parts: PeopleParts, work: Work, account: AccountRow | nu
  * is the same, and takes the same time.
  * @param state which accounts may answer; an unconfirmed one only at the link that confirms it
  */
-export async function checkPassword(parts: PeopleParts, given: { readonly email: string; readonly password: string; readonly address: string }, state: AccountRow['state'] = 'active'): Promise<Refused | { readonly outcome: 'right'; readonly account: AccountRow }> {
+export async function checkPassword(
+  parts: PeopleParts,
+  given: { readonly email: string; readonly password: string; readonly address: string },
+  state: AccountRow['state'] = 'active',
+): Promise<Refused | { readonly outcome: 'right'; readonly account: AccountRow }> {
   const target = passwordTarget(given.email)
   const [account, admission] = await parts.work(VISITOR, async (work, trx) => {
     const found = await findAccountByEmail(trx, given.email)
@@ -59,7 +75,13 @@ export interface CodeTry {
 }
 
 /** Judges and uses up a code of the account inside the transaction of what it allows. */
-export async function checkCode(parts: PeopleParts, work: Work, trx: Transaction, account: AccountRow, given: CodeTry): Promise<Refused | { readonly outcome: 'right' }> {
+export async function checkCode(
+  parts: PeopleParts,
+  work: Work,
+  trx: Transaction,
+  account: AccountRow,
+  given: CodeTry,
+): Promise<Refused | { readonly outcome: 'right' }> {
   const target = codeTarget(account.id)
   const step = given.kind === 'totp' ? 'code' : 'recovery-code'
   const admission = await admitTry(trx, target, given.address, work.now)
@@ -67,7 +89,10 @@ export async function checkCode(parts: PeopleParts, work: Work, trx: Transaction
     await refuse(work, account, step, given.address, 'too-many')
     return { outcome: 'wait', retryAfterSeconds: admission.retryAfterSeconds }
   }
-  const right = given.kind === 'totp' ? await takeTotpCode(trx, parts.secrets, account, given.typed, work.now) : await takeRecoveryCode(trx, account.id, given.typed, work.now)
+  const right =
+    given.kind === 'totp'
+      ? await takeTotpCode(trx, parts.secrets, account, given.typed, work.now)
+      : await takeRecoveryCode(trx, account.id, given.typed, work.now)
   if (right) {
     await tryWasRight(trx, target, given.address, admission.ids, work.now)
     return { outcome: 'right' }
@@ -84,7 +109,11 @@ export async function pendingAccount(parts: PeopleParts, accountId: string, sinc
 }
 
 /** The second step of signing in. When it answers `right` the session may become the account's. */
-export async function checkSecondFactor(parts: PeopleParts, pending: { readonly accountId: string; readonly since: string }, given: CodeTry): Promise<Refused | StartAgain | { readonly outcome: 'right' }> {
+export async function checkSecondFactor(
+  parts: PeopleParts,
+  pending: { readonly accountId: string; readonly since: string },
+  given: CodeTry,
+): Promise<Refused | StartAgain | { readonly outcome: 'right' }> {
   const account = await pendingAccount(parts, pending.accountId, pending.since)
   if (!account || account.totp_confirmed_at === null) return { outcome: 'start-again' }
   return parts.work(account.id, async (work, trx) => {

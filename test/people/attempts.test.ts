@@ -8,11 +8,12 @@ const at = (seconds: number) => new Date(start + seconds * 1000)
 const target: Target = { what: 'password', of: 'officer@ca.example' }
 const HOME = '192.0.2.10'
 
-const attempt = (database: Database, address: string, seconds: number, whom = target) => database.transaction((trx) => admitTry(trx, whom, address, at(seconds)))
+const attempt = (database: Database, address: string, seconds: number, whom = target) =>
+  database.transaction((trx) => admitTry(trx, whom, address, at(seconds)))
 /** Wrong tries, each as soon as the wait before it is over. */
 async function wrongTries(database: Database, address: string, count: number, from = 0): Promise<number> {
   let time = from
-  for (let each = 0; each < count; ) {
+  for (let each = 0; each < count;) {
     const admission = await attempt(database, address, time)
     if (admission.admitted) each++
     else time += admission.retryAfterSeconds
@@ -27,7 +28,9 @@ test('ACC-3: the wait grows from the fifth wrong try on, is 15 minutes at the te
 test('ACC-3: one subscriber line is one address, an IPv6 /64 included', () => {
   expect(addressBucket('192.0.2.1')).toBe('192.0.2.1')
   expect(addressBucket('::ffff:192.0.2.1')).toBe('192.0.2.1')
-  expect(new Set(['2001:db8:1:2::1', '2001:0db8:0001:0002:aaaa:bbbb:cccc:dddd', '2001:DB8:1:2:0:0:0:9%eth0'].map(addressBucket))).toEqual(new Set(['2001:db8:1:2::/64']))
+  expect(new Set(['2001:db8:1:2::1', '2001:0db8:0001:0002:aaaa:bbbb:cccc:dddd', '2001:DB8:1:2:0:0:0:9%eth0'].map(addressBucket))).toEqual(
+    new Set(['2001:db8:1:2::/64']),
+  )
   expect(addressBucket('2001:db8:1:3::1')).not.toBe(addressBucket('2001:db8:1:2::1'))
   expect(addressBucket('::1')).toBe('0:0:0:0::/64')
   expect(addressBucket('x'.repeat(500)).length).toBeLessThan(60)

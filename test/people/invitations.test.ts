@@ -17,7 +17,15 @@ test('ACC-2: of all sets of roles only single ones and sets of officers can be h
 })
 
 describeOnBothDatabases('ACC-2: accounts and invitations in the database', (open) => {
-  const account = (email: string, roles: readonly Role[]) => ({ email, name: email, language: 'en' as const, passwordHash: '-', state: 'active' as const, roles, grantedBy: 'test' })
+  const account = (email: string, roles: readonly Role[]) => ({
+    email,
+    name: email,
+    language: 'en' as const,
+    passwordHash: '-',
+    state: 'active' as const,
+    roles,
+    grantedBy: 'test',
+  })
 
   test('ACC-2: no account is made with roles that exclude each other', async () => {
     const database = await open()
@@ -33,8 +41,20 @@ describeOnBothDatabases('ACC-2: accounts and invitations in the database', (open
 
   test('ACC-2: the database itself refuses an invitation sent on one administrator’s word, and a confirmation by the one who made it', async () => {
     const database = await open()
-    const [first, second] = await database.transaction(async (trx) => [await createAccount(trx, account('a@ca.example', ['administrator']), now), await createAccount(trx, account('b@ca.example', ['administrator']), now)])
-    const invitation = { email: 'c@ca.example', roles: '["auditor"]', locale: 'en', created_by: first, created_at: now.toISOString(), alone: 0, confirmed_by: null as string | null, confirmed_at: null }
+    const [first, second] = await database.transaction(async (trx) => [
+      await createAccount(trx, account('a@ca.example', ['administrator']), now),
+      await createAccount(trx, account('b@ca.example', ['administrator']), now),
+    ])
+    const invitation = {
+      email: 'c@ca.example',
+      roles: '["auditor"]',
+      locale: 'en',
+      created_by: first,
+      created_at: now.toISOString(),
+      alone: 0,
+      confirmed_by: null as string | null,
+      confirmed_at: null,
+    }
     const put = (change: object) => database('invitations').insert({ id: randomUUID(), ...invitation, ...change })
     await expect(put({ state: 'sent' })).rejects.toThrow(/invitations_confirmed|CHECK/)
     await expect(put({ state: 'accepted' })).rejects.toThrow(/invitations_confirmed|CHECK/)

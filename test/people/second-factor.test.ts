@@ -2,7 +2,16 @@ import { generate } from 'otplib'
 import { describe, expect, test } from 'vitest'
 import { randomBytes } from 'node:crypto'
 import { createAccount } from '../../src/people/accounts.ts'
-import { countRecoveryCodes, enrolTotp, newTotpSecret, replaceRecoveryCodes, takeRecoveryCode, takeTotpCode, takeTotpStep, totpStep } from '../../src/people/second-factor.ts'
+import {
+  countRecoveryCodes,
+  enrolTotp,
+  newTotpSecret,
+  replaceRecoveryCodes,
+  takeRecoveryCode,
+  takeTotpCode,
+  takeTotpStep,
+  totpStep,
+} from '../../src/people/second-factor.ts'
 import type { Secrets } from '../../src/secrets.ts'
 import { openSecrets } from '../../src/secrets.ts'
 import type { Database } from '../../src/database/database.ts'
@@ -24,26 +33,44 @@ describe('ACC-1: TOTP codes', () => {
   test('ACC-1: RFC 6238 appendix B: the SHA-1 vectors, at their last six digits', async () => {
     // "12345678901234567890" in base32.
     const known = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ'
-    for (const [time, code] of [[59, '287082'], [1111111109, '081804'], [1111111111, '050471'], [1234567890, '005924'], [2000000000, '279037']] as const)
+    for (const [time, code] of [
+      [59, '287082'],
+      [1111111109, '081804'],
+      [1111111111, '050471'],
+      [1234567890, '005924'],
+      [2000000000, '279037'],
+    ] as const)
       expect(await totpStep(known, code, new Date(time * 1000))).toBe(Math.floor(time / 30))
   })
 
   test('ACC-1: takes the codes of one step either side, no others', async () => {
-    expect(await Promise.all([-60, -30, 0, 30, 60].map(async (seconds) => totpStep(secret, await codeAt(seconds), now)))).toEqual([null, step - 1, step, step + 1, null])
+    expect(await Promise.all([-60, -30, 0, 30, 60].map(async (seconds) => totpStep(secret, await codeAt(seconds), now)))).toEqual([
+      null,
+      step - 1,
+      step,
+      step + 1,
+      null,
+    ])
   })
 
   test('ACC-1: full-width digits, spaces and dashes are no mistakes; anything else is refused, nothing throws', async () => {
     const code = await codeAt(0)
     const wide = [...code].map((digit) => String.fromCodePoint(digit.codePointAt(0)! + 0xfee0)).join('')
-    for (const typed of [` ${code.slice(0, 3)} ${code.slice(3)} `, `${code.slice(0, 3)}-${code.slice(3)}`, wide, `${wide.slice(0, 3)}\u3000${wide.slice(3)}`]) expect(await totpStep(secret, typed, now)).toBe(step)
-    for (const typed of ['', '12345', '1234567', 'abcdef', '١٢٣٤٥٦', `${code}0`, '\u0000', 'NaN', '0x1234']) expect(await totpStep(secret, typed, now)).toBeNull()
+    for (const typed of [` ${code.slice(0, 3)} ${code.slice(3)} `, `${code.slice(0, 3)}-${code.slice(3)}`, wide, `${wide.slice(0, 3)}\u3000${wide.slice(3)}`])
+      expect(await totpStep(secret, typed, now)).toBe(step)
+    for (const typed of ['', '12345', '1234567', 'abcdef', '١٢٣٤٥٦', `${code}0`, '\u0000', 'NaN', '0x1234'])
+      expect(await totpStep(secret, typed, now)).toBeNull()
   })
 })
 
 describeOnBothDatabases('ACC-1: the second factor of an account', (open) => {
   async function account(database: Database): Promise<string> {
     return database.transaction(async (trx) => {
-      const id = await createAccount(trx, { email: 'a@people.example', name: 'A', language: 'en', passwordHash: '-', state: 'active', roles: ['subscriber'], grantedBy: 'test' }, now)
+      const id = await createAccount(
+        trx,
+        { email: 'a@people.example', name: 'A', language: 'en', passwordHash: '-', state: 'active', roles: ['subscriber'], grantedBy: 'test' },
+        now,
+      )
       await enrolTotp(trx, secrets, id!, secret, null, now)
       return id!
     })

@@ -93,7 +93,12 @@ export class Client {
 
   async #send(method: string, path: string, body: URLSearchParams | FormData | null, sending: Sending): Promise<Page> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(new URL(path, this.url), { method, body, redirect: 'manual', headers: { ...this.headers, ...sending.headers, ...(cookie === '' ? {} : { cookie }) } })
+    const response = await fetch(new URL(path, this.url), {
+      method,
+      body,
+      redirect: 'manual',
+      headers: { ...this.headers, ...sending.headers, ...(cookie === '' ? {} : { cookie }) },
+    })
     for (const line of response.headers.getSetCookie()) {
       const [pair = '', ...rest] = line.split(';')
       const at = pair.indexOf('=')
@@ -116,8 +121,10 @@ export class Client {
   #read(method: string, path: string, response: Response, location: string | null, bytes: Buffer, html: string): Page {
     if (html !== '') {
       const faults = pageFaults(html)
-      if (faults.length > 0) throw new Error(`${method} ${path} (${response.status}) gave a page with faults:\n  ${faults.join('\n  ')}\n${textOf(html).slice(0, 600)}`)
-      if (/(?:default|script|style)-src[^;]*'unsafe/.test(response.headers.get('content-security-policy') ?? "'unsafe")) throw new Error(`${path}: the content security policy allows inline code`)
+      if (faults.length > 0)
+        throw new Error(`${method} ${path} (${response.status}) gave a page with faults:\n  ${faults.join('\n  ')}\n${textOf(html).slice(0, 600)}`)
+      if (/(?:default|script|style)-src[^;]*'unsafe/.test(response.headers.get('content-security-policy') ?? "'unsafe"))
+        throw new Error(`${path}: the content security policy allows inline code`)
     }
     const tags = tagsOf(html)
     this.csrf = tags.find((tag) => tag.attributes['name'] === '_csrf')?.attributes['value'] ?? this.csrf
@@ -138,8 +145,10 @@ export class Client {
         const tag = tags.find((each) => each.attributes['name'] === field && ['input', 'textarea', 'select'].includes(each.name))
         if (!tag) return null
         if (tag.name === 'textarea') return tag.text.replace(/^\n/, '')
-        if (tag.name === 'input' && (tag.attributes['type'] === 'radio' || tag.attributes['type'] === 'checkbox')) return tags.find((each) => each.attributes['name'] === field && each.attributes['checked'] !== undefined)?.attributes['value'] ?? null
-        if (tag.name === 'select') return tags.slice(tags.indexOf(tag)).find((each) => each.name === 'option' && each.attributes['selected'] !== undefined)?.attributes['value'] ?? null
+        if (tag.name === 'input' && (tag.attributes['type'] === 'radio' || tag.attributes['type'] === 'checkbox'))
+          return tags.find((each) => each.attributes['name'] === field && each.attributes['checked'] !== undefined)?.attributes['value'] ?? null
+        if (tag.name === 'select')
+          return tags.slice(tags.indexOf(tag)).find((each) => each.name === 'option' && each.attributes['selected'] !== undefined)?.attributes['value'] ?? null
         return tag.attributes['value'] ?? ''
       },
     }

@@ -10,14 +10,19 @@ export interface Tag {
 
 const entities: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0' }
 export const unescape = (text: string): string =>
-  text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(\w+));/gi, (whole, decimal, hex, name) => (decimal ? String.fromCodePoint(Number(decimal)) : hex ? String.fromCodePoint(parseInt(hex, 16)) : (entities[name] ?? whole)))
+  text.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(\w+));/gi, (whole, decimal, hex, name) =>
+    decimal ? String.fromCodePoint(Number(decimal)) : hex ? String.fromCodePoint(parseInt(hex, 16)) : (entities[name] ?? whole),
+  )
 
 /** Start tags in order. The portal's own markup is regular: no comments with tags in them, every attribute quoted. */
 export function tagsOf(html: string): readonly Tag[] {
   const tags: Tag[] = []
-  for (const match of html.replace(/<!--[\s\S]*?-->/g, '').matchAll(/<([a-z][a-z0-9-]*)((?:\s+[^\s=>/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))?)*)\s*\/?>([^<]*)/gi)) {
+  for (const match of html
+    .replace(/<!--[\s\S]*?-->/g, '')
+    .matchAll(/<([a-z][a-z0-9-]*)((?:\s+[^\s=>/]+(?:\s*=\s*(?:"[^"]*"|'[^']*'|[^\s"'>]+))?)*)\s*\/?>([^<]*)/gi)) {
     const attributes: Record<string, string> = {}
-    for (const attribute of match[2]!.matchAll(/([^\s=>/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?/g)) attributes[attribute[1]!.toLowerCase()] = unescape(attribute[2] ?? attribute[3] ?? attribute[4] ?? '')
+    for (const attribute of match[2]!.matchAll(/([^\s=>/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?/g))
+      attributes[attribute[1]!.toLowerCase()] = unescape(attribute[2] ?? attribute[3] ?? attribute[4] ?? '')
     tags.push({ name: match[1]!.toLowerCase(), attributes, text: unescape(match[3]!) })
   }
   return tags
@@ -25,7 +30,14 @@ export function tagsOf(html: string): readonly Tag[] {
 
 /** The words of a page as a reader sees them. */
 export const textOf = (html: string): string =>
-  unescape(html.replace(/<!--[\s\S]*?-->/g, '').replace(/<(script|style|title)\b[\s\S]*?<\/\1>/gi, ' ').replace(/<[^>]+>/g, ' ')).replace(/\s+/g, ' ').trim()
+  unescape(
+    html
+      .replace(/<!--[\s\S]*?-->/g, '')
+      .replace(/<(script|style|title)\b[\s\S]*?<\/\1>/gi, ' ')
+      .replace(/<[^>]+>/g, ' '),
+  )
+    .replace(/\s+/g, ' ')
+    .trim()
 
 let areas: RegExp | undefined
 
@@ -41,10 +53,12 @@ export function pageFaults(html: string): readonly string[] {
   if (named('h1').length !== 1) faults.push(`${named('h1').length} h1 elements`)
 
   const ids = tags.flatMap((tag) => (tag.attributes['id'] === undefined ? [] : [tag.attributes['id']]))
-  for (const id of new Set(ids)) if (ids.filter((each) => each === id).length > 1) faults.push(`id "${id}" is there ${ids.filter((each) => each === id).length} times`)
+  for (const id of new Set(ids))
+    if (ids.filter((each) => each === id).length > 1) faults.push(`id "${id}" is there ${ids.filter((each) => each === id).length} times`)
   for (const tag of tags) {
     for (const name of ['aria-describedby', 'aria-labelledby', 'aria-controls'])
-      for (const id of (tag.attributes[name] ?? '').split(/\s+/).filter(Boolean)) if (!ids.includes(id)) faults.push(`${name} points to "${id}", which is not there`)
+      for (const id of (tag.attributes[name] ?? '').split(/\s+/).filter(Boolean))
+        if (!ids.includes(id)) faults.push(`${name} points to "${id}", which is not there`)
     const href = tag.attributes['href']
     if (tag.name === 'a' && href?.startsWith('#') && href !== '#' && !ids.includes(href.slice(1))) faults.push(`a link leads to ${href}, which is not there`)
     for (const name of Object.keys(tag.attributes)) if (name === 'style' || /^on[a-z]+$/.test(name)) faults.push(`<${tag.name}> has the attribute ${name}`)
@@ -59,11 +73,16 @@ export function pageFaults(html: string): readonly string[] {
     if (!['input', 'select', 'textarea'].includes(tag.name)) continue
     const { type, id, name } = tag.attributes
     if (type === 'hidden' || type === 'submit' || type === 'button') continue
-    if (!(id && labelled.has(id)) && !tag.attributes['aria-label'] && !tag.attributes['aria-labelledby']) faults.push(`<${tag.name} name="${name ?? ''}"> has no label`)
+    if (!(id && labelled.has(id)) && !tag.attributes['aria-label'] && !tag.attributes['aria-labelledby'])
+      faults.push(`<${tag.name} name="${name ?? ''}"> has no label`)
   }
   for (const form of html.match(/<form\b[\s\S]*?<\/form>/gi) ?? []) {
     const [start, ...inside] = tagsOf(form)
-    if (start!.attributes['method']?.toLowerCase() === 'post' && !inside.some((tag) => tag.attributes['name'] === '_csrf' && (tag.attributes['value'] ?? '').length >= 43)) faults.push(`the form to ${start!.attributes['action'] ?? ''} has no CSRF token`)
+    if (
+      start!.attributes['method']?.toLowerCase() === 'post' &&
+      !inside.some((tag) => tag.attributes['name'] === '_csrf' && (tag.attributes['value'] ?? '').length >= 43)
+    )
+      faults.push(`the form to ${start!.attributes['action'] ?? ''} has no CSRF token`)
   }
 
   // A key that was printed instead of its sentence, or a {placeholder} that nothing filled.

@@ -42,19 +42,32 @@ afterAll(async () => {
   for (const portal of open) await portal.close()
 })
 
-export async function startPortal(options: { readonly policy?: Policy; readonly clock?: Clock; readonly env?: Readonly<Record<string, string>> } = {}): Promise<Portal> {
+export async function startPortal(
+  options: { readonly policy?: Policy; readonly clock?: Clock; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Portal> {
   const dataDir = mkdtempSync(join(tmpdir(), 'portal-'))
   const server = createServer()
   await new Promise<void>((ready, failed) => server.once('error', failed).listen(0, '127.0.0.1', ready))
   const { port } = server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
-  const config = readConfig('portal', { NODE_ENV: 'test', DATA_DIR: dataDir, PORTAL_PORT: String(port), PORTAL_URL: url, STATUS_PORT: String(port === 65535 ? 1024 : port + 1), TRUST_PROXY: 'yes', ...options.env })
+  const config = readConfig('portal', {
+    NODE_ENV: 'test',
+    DATA_DIR: dataDir,
+    PORTAL_PORT: String(port),
+    PORTAL_URL: url,
+    STATUS_PORT: String(port === 65535 ? 1024 : port + 1),
+    TRUST_PROXY: 'yes',
+    ...options.env,
+  })
   let moved = 0
   const clock = options.clock ?? (() => new Date(Date.now() + moved))
   const services = openServices(config, { clock, ...(options.policy ? { policy: options.policy } : {}) })
   await migrate(services.database)
   const faults: Record<string, unknown>[] = []
-  server.on('request', createApp(services, (line) => faults.push(line)))
+  server.on(
+    'request',
+    createApp(services, (line) => faults.push(line)),
+  )
   const portal: Portal = {
     url,
     services,
@@ -65,8 +78,16 @@ export async function startPortal(options: { readonly policy?: Policy; readonly 
       moved += (seconds + minutes * 60 + hours * 3600) * 1000
     },
     async mails(to) {
-      const rows = await services.database<OutboxRow>('mail_outbox').where({ recipient: to }).orderBy([{ column: 'created_at', order: 'desc' }])
-      return rows.map((row) => ({ subject: row.subject, body: row.body, link: /https?:\/\/\S+/.exec(row.body)?.[0].slice(url.length) ?? null, language: row.locale }))
+      const rows = await services
+        .database<OutboxRow>('mail_outbox')
+        .where({ recipient: to })
+        .orderBy([{ column: 'created_at', order: 'desc' }])
+      return rows.map((row) => ({
+        subject: row.subject,
+        body: row.body,
+        link: /https?:\/\/\S+/.exec(row.body)?.[0].slice(url.length) ?? null,
+        language: row.locale,
+      }))
     },
     async close() {
       if (!open.delete(portal)) return
@@ -92,7 +113,10 @@ export interface Person {
 let count = 0
 
 /** An active account with its second factor enrolled. `organisation` is a legal name. */
-export async function createPerson(services: Services, options: { readonly roles: readonly Role[]; readonly organisation?: string; readonly name?: string; readonly email?: string }): Promise<Person> {
+export async function createPerson(
+  services: Services,
+  options: { readonly roles: readonly Role[]; readonly organisation?: string; readonly name?: string; readonly email?: string },
+): Promise<Person> {
   const number = ++count
   const name = options.name ?? `${options.roles[0]} ${number}`
   const email = options.email ?? `${options.roles[0]}-${number}@people.example`
@@ -102,7 +126,11 @@ export async function createPerson(services: Services, options: { readonly roles
   const id = await services.database.transaction(async (trx) => {
     const now = services.clock()
     const organisationId = options.organisation === undefined ? null : await organisationNamed(trx, options.organisation, now)
-    const account = await createAccount(trx, { email, name, language: 'en', passwordHash, state: 'active', roles: options.roles, grantedBy: 'test', organisationId }, now)
+    const account = await createAccount(
+      trx,
+      { email, name, language: 'en', passwordHash, state: 'active', roles: options.roles, grantedBy: 'test', organisationId },
+      now,
+    )
     if (account === null) throw new Error(`${email} is there already`)
     await enrolTotp(trx, services.secrets, account, secret, null, now)
     return account
@@ -130,7 +158,8 @@ export async function totpCode(services: Services, person: Pick<Person, 'secret'
 export async function signIn(portal: Pick<Portal, 'services'>, client: Client, person: Person): Promise<Page> {
   await client.get('/sign-in')
   const second = await client.post('/sign-in', { email: person.email, password: person.password })
-  if (second.path !== '/second-factor') throw new Error(`the password of ${person.email} led to ${second.path} (${second.status}): ${second.text.slice(0, 300)}`)
+  if (second.path !== '/second-factor')
+    throw new Error(`the password of ${person.email} led to ${second.path} (${second.status}): ${second.text.slice(0, 300)}`)
   const page = await client.post('/second-factor', { code: await totpCode(portal.services, person) })
   if (page.path === '/second-factor') throw new Error(`the code of ${person.email} was refused (${page.status}): ${page.text.slice(0, 300)}`)
   return page

@@ -39,7 +39,12 @@ describe('changing the password', () => {
     const browser = client()
     await signIn(portal, browser, someone)
     const before = await portal.services.database('accounts').where({ id: someone.id }).first('password_hash')
-    const page = await browser.post('/account/password', { 'present-password': someone.password, password: NEW, code: await totpCode(portal.services, someone), ...change })
+    const page = await browser.post('/account/password', {
+      'present-password': someone.password,
+      password: NEW,
+      code: await totpCode(portal.services, someone),
+      ...change,
+    })
     expect([page.status, page.errors.get(field), page.errors.size]).toEqual([422, words(key, { least: '12', max: '128' }), 1])
     expect(await portal.services.database('accounts').where({ id: someone.id }).first('password_hash')).toEqual(before)
     expect(await isIn(browser)).toBe(true)
@@ -55,7 +60,8 @@ describe('changing the password', () => {
 })
 
 describe('a new password by mail', () => {
-  const linkTo = async (someone: Person): Promise<string> => (await portal.mails(someone.email)).find((mail) => mail.link?.startsWith('/password-reset/'))!.link!
+  const linkTo = async (someone: Person): Promise<string> =>
+    (await portal.mails(someone.email)).find((mail) => mail.link?.startsWith('/password-reset/'))!.link!
 
   test('ACC-1: the link sets a password and ends every session; the second factor is still asked for', async () => {
     const someone = await person()
@@ -77,7 +83,10 @@ describe('a new password by mail', () => {
 
   test('ACC-3: the answer is the same for an unknown address, which gets no mail', async () => {
     const someone = await person()
-    const [known, unknown] = [await client().post('/password-reset', { email: someone.email }), await client().post('/password-reset', { email: 'nobody@people.example' })]
+    const [known, unknown] = [
+      await client().post('/password-reset', { email: someone.email }),
+      await client().post('/password-reset', { email: 'nobody@people.example' }),
+    ]
     expect([known.status, known.path, known.text]).toEqual([unknown.status, unknown.path, unknown.text])
     expect(await portal.mails('nobody@people.example')).toEqual([])
   })

@@ -54,8 +54,20 @@ describe('registration', () => {
     expect(stored.password_hash).toMatch(/^\$argon2id\$/)
     expect(JSON.stringify(stored)).not.toContain(secret)
     expect(await portal.services.database('account_roles').where({ account_id: id }).pluck('role')).toEqual(['subscriber'])
-    const events = await portal.services.database('audit_events').where({ subject: `account:${id}` }).orderBy('seq').pluck('event')
-    expect(events).toEqual(['account.registered', 'session.refused', 'account.email-confirmed', 'session.refused', 'account.second-factor-enrolled', 'account.recovery-codes-made', 'session.signed-in'])
+    const events = await portal.services
+      .database('audit_events')
+      .where({ subject: `account:${id}` })
+      .orderBy('seq')
+      .pluck('event')
+    expect(events).toEqual([
+      'account.registered',
+      'session.refused',
+      'account.email-confirmed',
+      'session.refused',
+      'account.second-factor-enrolled',
+      'account.recovery-codes-made',
+      'session.signed-in',
+    ])
   })
 
   test('ACC-3: the same answer, status and body, for a known and for an unknown address; only the mailbox learns which', async () => {

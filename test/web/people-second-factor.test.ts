@@ -69,7 +69,9 @@ describe('the second factor', () => {
     for (let wrong = 0; wrong < 10; wrong++) {
       const browser = clocked.client({ address: `203.0.113.${wrong}` })
       await browser.post('/sign-in', { email: someone.email, password: someone.password })
-      expect((await browser.post(wrong % 2 === 0 ? '/second-factor' : '/second-factor/recovery', { code: wrong % 2 === 0 ? '000000' : 'aaaa-aaaa-aaaa' })).status).toBe(422)
+      expect(
+        (await browser.post(wrong % 2 === 0 ? '/second-factor' : '/second-factor/recovery', { code: wrong % 2 === 0 ? '000000' : 'aaaa-aaaa-aaaa' })).status,
+      ).toBe(422)
       clocked.advance({ seconds: 81 })
     }
     const browser = clocked.client({ address: '203.0.113.99' })
@@ -97,7 +99,9 @@ describe('the second factor', () => {
     expect(JSON.stringify(await portal.services.database('sessions'))).not.toContain(first)
     expect((await one.post('/second-factor', { code: await totpCode(portal.services, { secret: first }) })).path).toBe('/second-factor/recovery-codes')
     // Of two enrolments at once the later is asked for the code of the first.
-    expect((await two.post('/second-factor', { code: await totpCode(portal.services, { secret: second }) })).errors.get('code')).toBe(words('second-factor.wrong'))
+    expect((await two.post('/second-factor', { code: await totpCode(portal.services, { secret: second }) })).errors.get('code')).toBe(
+      words('second-factor.wrong'),
+    )
     expect((await two.get('/second-factor')).text).not.toContain(words('second-factor.enrol.key'))
     expect(await isIn(two)).toBe(false)
   })

@@ -12,7 +12,12 @@ let line = 0
 /** Each test from an address of its own, so that one's wrong tries don't slow the next. */
 const client = (): Client => portal.client({ address: `198.51.100.${++line}` })
 const person = (): Promise<Person> => createPerson(portal.services, { roles: ['subscriber'] })
-const events = (id: string) => portal.services.database('audit_events').where({ subject: `account:${id}` }).orderBy('seq').select('event', 'details')
+const events = (id: string) =>
+  portal.services
+    .database('audit_events')
+    .where({ subject: `account:${id}` })
+    .orderBy('seq')
+    .select('event', 'details')
 const isIn = async (browser: Client): Promise<boolean> => (await browser.get('/account', { follow: false })).status === 200
 
 describe('signing in', () => {
@@ -23,7 +28,8 @@ describe('signing in', () => {
     expect(turned.path).toBe('/sign-in')
     expect(turned.text).toContain(words('errors.sign-in-first'))
     expect((await browser.post('/sign-in', { email: ` ${someone.email.toUpperCase()} `, password: someone.password })).path).toBe('/second-factor')
-    for (const path of ['/account', '/second-factor/recovery-codes', '/account/password']) expect((await browser.get(path, { follow: false })).location).toBe('/sign-in')
+    for (const path of ['/account', '/second-factor/recovery-codes', '/account/password'])
+      expect((await browser.get(path, { follow: false })).location).toBe('/sign-in')
     expect((await browser.post('/second-factor', { code: await totpCode(portal.services, someone) })).path).toBe('/account/password')
     expect((await events(someone.id)).map((each) => each.event)).toEqual(['session.signed-in'])
   })
@@ -53,7 +59,7 @@ describe('signing in', () => {
     }
     expect(answers[0]).toEqual(answers[1])
     expect(answers[0]![0]).toBe(422)
-    const [{ details }] = await events(someone.id) as [{ details: string }]
+    const [{ details }] = (await events(someone.id)) as [{ details: string }]
     expect(JSON.parse(details)).toEqual({ step: 'password', reason: 'wrong', address: expect.stringMatching(/^198\.51\.100\./) })
   })
 
@@ -90,21 +96,32 @@ describe('signing in', () => {
     expect(await isIn(away)).toBe(true)
 
     clocked.advance({ minutes: 16 })
-    expect((await clocked.client({ address: '198.51.100.1' }).post('/sign-in', { email: known.email, password: 'a wholly new passphrase' })).path).toBe('/second-factor')
+    expect((await clocked.client({ address: '198.51.100.1' }).post('/sign-in', { email: known.email, password: 'a wholly new passphrase' })).path).toBe(
+      '/second-factor',
+    )
     expect(clocked.faults).toEqual([])
     await clocked.close()
   }, 60_000)
 
   test('ACC-3: hostile fields are answered with a sentence, never a fault', async () => {
     const browser = client()
-    for (const fields of [{}, { email: '' }, { email: 'x'.repeat(5000), password: 'y' }, { email: ['a@b.example', 'c@d.example'], password: 'z' }, { email: '\u0000@b.example', password: '\u0000' }, { 'email[$ne]': '1', password: 'x' }, { __proto__: 'x', email: '__proto__', password: 'constructor' }])
+    for (const fields of [
+      {},
+      { email: '' },
+      { email: 'x'.repeat(5000), password: 'y' },
+      { email: ['a@b.example', 'c@d.example'], password: 'z' },
+      { email: '\u0000@b.example', password: '\u0000' },
+      { 'email[$ne]': '1', password: 'x' },
+      { __proto__: 'x', email: '__proto__', password: 'constructor' },
+    ])
       expect((await browser.post('/sign-in', fields as Record<string, string>)).status).toBe(422)
     expect((await browser.get('/password-reset/..%2f..%2fetc')).status).toBe(404)
     expect((await browser.get(`/register/confirm/${'A'.repeat(43)}`)).status).toBe(404)
   })
 
   test('ACC-1: after signing in only a path of our own is gone to', () => {
-    for (const path of ['//evil.example', '/\\evil.example', 'https://evil.example/', '/a b', '/\n/evil', '/sign-in', 'javascript:alert(1)', '', undefined]) expect(safeReturn(path)).toBe('/')
+    for (const path of ['//evil.example', '/\\evil.example', 'https://evil.example/', '/a b', '/\n/evil', '/sign-in', 'javascript:alert(1)', '', undefined])
+      expect(safeReturn(path)).toBe('/')
     for (const path of ['/account', '/applications/A-1?x=1&y=%2F']) expect(safeReturn(path)).toBe(path)
   })
 })
@@ -157,7 +174,13 @@ describe('sessions', () => {
     await signIn(portal, one, someone)
     await one.post('/sign-out/everywhere')
     expect([await isIn(one), await isIn(two)]).toEqual([false, false])
-    expect((await events(someone.id)).map((each) => each.event)).toEqual(['session.signed-in', 'session.signed-in', 'session.signed-out', 'session.signed-in', 'session.signed-out-everywhere'])
+    expect((await events(someone.id)).map((each) => each.event)).toEqual([
+      'session.signed-in',
+      'session.signed-in',
+      'session.signed-out',
+      'session.signed-in',
+      'session.signed-out-everywhere',
+    ])
   })
 
   test('ACC-1: the table holds no identifier that a cookie has', async () => {

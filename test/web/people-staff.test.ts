@@ -83,7 +83,9 @@ describe('invitations', () => {
     expect(opened.text).toContain(words('roles.vetting-officer'))
     const wrong = await officer.post(link, { name: 'Jiro', password: 'officer@ca.example' })
     expect([wrong.errors.get('password'), wrong.value('name')]).toEqual([words('people.password.is-about-you'), 'Jiro'])
-    expect((await officer.post(link, { name: 'Jiro Kato', password: 'slow river copper lamp', roles: 'administrator', email: 'x@ca.example' })).path).toBe('/second-factor')
+    expect((await officer.post(link, { name: 'Jiro Kato', password: 'slow river copper lamp', roles: 'administrator', email: 'x@ca.example' })).path).toBe(
+      '/second-factor',
+    )
     await enrol(officer)
     const account = await portal.services.database('accounts').where({ email: invited.email }).first()
     expect(await portal.services.database('account_roles').where({ account_id: account.id }).orderBy('role').select('role', 'granted_by')).toEqual([
@@ -152,7 +154,9 @@ describe('invitations', () => {
   test('ACC-2: nobody registers as staff, whatever the form says', async () => {
     portal = await startPortal()
     const email = 'sneaky@maker.example'
-    await portal.client().post('/register', { name: 'S', email, password: 'slow river copper lamp', roles: 'administrator', role: 'administrator', state: 'active' })
+    await portal
+      .client()
+      .post('/register', { name: 'S', email, password: 'slow river copper lamp', roles: 'administrator', role: 'administrator', state: 'active' })
     const { id, state } = await portal.services.database('accounts').where({ email }).first()
     expect([state, await portal.services.database('account_roles').where({ account_id: id }).pluck('role')]).toEqual(['unconfirmed', ['subscriber']])
   })
@@ -163,7 +167,8 @@ describe('the auditor', () => {
     portal = await startPortal()
     const auditor = await createPerson(portal.services, { roles: ['auditor'], name: 'Akiko Audit' })
     await portal.services.work('process:test', async (work) => {
-      for (let each = 0; each < 120; each++) await work.audit({ event: 'process.started', subject: `process:${each % 2 === 0 ? 'ca' : 'c_'}`, details: { each } })
+      for (let each = 0; each < 120; each++)
+        await work.audit({ event: 'process.started', subject: `process:${each % 2 === 0 ? 'ca' : 'c_'}`, details: { each } })
     })
     const client = portal.client()
     await signIn(portal, client, auditor)
@@ -182,7 +187,8 @@ describe('the auditor', () => {
     expect(filtered.text).not.toContain('process:ca')
     expect(filtered.value('subject')).toBe('process:c_')
     expect((await client.get('/audit?subject=%25')).text).toContain(words('audit.none'))
-    for (const query of ["?subject='%22<script>&before=x", `?before=${'9'.repeat(40)}`, '?before=-1', '?subject[]=a']) expect((await client.get(`/audit${query}`)).status).toBe(200)
+    for (const query of ["?subject='%22<script>&before=x", `?before=${'9'.repeat(40)}`, '?before=-1', '?subject[]=a'])
+      expect((await client.get(`/audit${query}`)).status).toBe(200)
     expect((await client.get('/audit?lang=ja')).title).toBe(words('audit.title', {}, 'ja'))
   })
 

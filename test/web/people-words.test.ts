@@ -16,7 +16,16 @@ describe('the words of people', () => {
   })
 
   test('ACC-1: every mail about people has its words in both languages and the same places to fill', () => {
-    for (const name of ['confirm-address', 'already-registered', 'password-reset', 'password-changed', 'sign-in-locked', 'recovery-code-used', 'recovery-codes-made', 'invitation'])
+    for (const name of [
+      'confirm-address',
+      'already-registered',
+      'password-reset',
+      'password-changed',
+      'sign-in-locked',
+      'recovery-code-used',
+      'recovery-codes-made',
+      'invitation',
+    ])
       for (const part of ['subject', 'body']) {
         const places = (language: 'en' | 'ja') => [...WORDS[language].get(`mail.${name}.${part}`)!.matchAll(/\{\w+\}/g)].map(([place]) => place).sort()
         expect(places('ja'), name).toEqual(places('en'))
@@ -27,12 +36,22 @@ describe('the words of people', () => {
     // Before there is an administrator.
     const first = (await createFirstAdministratorLink(portal.services))!.slice(portal.url.length)
     const anybody = portal.client({ language: 'ja' })
-    for (const path of [first, '/register', '/register/sent', '/sign-in', '/password-reset', '/password-reset/sent', '/invitation/gone', '/register/confirm/gone']) {
+    for (const path of [
+      first,
+      '/register',
+      '/register/sent',
+      '/sign-in',
+      '/password-reset',
+      '/password-reset/sent',
+      '/invitation/gone',
+      '/register/confirm/gone',
+    ]) {
       const page = await anybody.get(path)
       expect(page.html, path).toContain('<html lang="ja">')
       expect(page.title, path).toMatch(/[ぁ-んァ-ヶ一-龠]/)
     }
-    for (const path of [first, '/register', '/sign-in', '/password-reset']) for (const [, sentence] of (await anybody.post(path, { name: '', email: '', password: 'x' })).errors) expect(sentence).toMatch(/[ぁ-んァ-ヶ一-龠]/)
+    for (const path of [first, '/register', '/sign-in', '/password-reset'])
+      for (const [, sentence] of (await anybody.post(path, { name: '', email: '', password: 'x' })).errors) expect(sentence).toMatch(/[ぁ-んァ-ヶ一-龠]/)
 
     const administrator = await createPerson(portal.services, { roles: ['administrator'], name: '鈴木 一郎' })
     const second = await createPerson(portal.services, { roles: ['administrator'] })
@@ -51,7 +70,9 @@ describe('the words of people', () => {
     expect([mail!.language, mail!.subject]).toEqual(['ja', words('mail.invitation.subject', {}, 'ja')])
     const invited = portal.client({ language: 'ja' })
     expect((await invited.get(mail!.link!)).text).toContain(words('roles.auditor', {}, 'ja'))
-    expect((await invited.post(mail!.link!, { name: '監査 花子', password: '月曜日の朝はゆっくり歩く' })).title).toBe(words('second-factor.enrol.title', {}, 'ja'))
+    expect((await invited.post(mail!.link!, { name: '監査 花子', password: '月曜日の朝はゆっくり歩く' })).title).toBe(
+      words('second-factor.enrol.title', {}, 'ja'),
+    )
 
     for (const path of ['/account', '/account/password', '/account/recovery-codes']) expect((await client.get(path)).title).toMatch(/[ぁ-んァ-ヶ一-龠]/)
     expect((await client.post('/account/password', {})).errors.size).toBe(3)

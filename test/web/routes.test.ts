@@ -48,7 +48,8 @@ beforeAll(async () => {
 afterAll(() => expect(portal.faults).toEqual([]))
 
 const roled = () => table.filter((route): route is Route & { who: readonly Role[] } => typeof route.who !== 'string')
-const send = (client: Client, route: Route) => (route.method === 'GET' ? client.get(pathOf(route), { follow: false }) : client.post(pathOf(route), {}, { follow: false }))
+const send = (client: Client, route: Route) =>
+  route.method === 'GET' ? client.get(pathOf(route), { follow: false }) : client.post(pathOf(route), {}, { follow: false })
 /** Every route at once in one test would stop at the first; this names all that fail. */
 async function each(routes: readonly Route[], check: (route: Route) => Promise<string | null>): Promise<void> {
   const failures: string[] = []
@@ -112,25 +113,28 @@ describe('the route table', () => {
 
   test('ACC-1: no POST changes anything without the session’s token: none, another’s, or from another site', async () => {
     const before = await state()
-    await each(table.filter((route) => route.method === 'POST'), async (route) => {
-      const client = route.who === 'anyone' ? portal.client() : route.who === 'second-factor' ? halfway : people.get(route.who[0])!
-      if (route.who === 'anyone') await client.get('/sign-in')
-      const foreign = people.get('auditor') === client ? people.get('subscriber')!.csrf! : people.get('auditor')!.csrf!
-      for (const [how, sending, fields] of [
-        ['no token', { csrf: null }, {}],
-        ['an empty token', { csrf: '' }, {}],
-        ['the token of another session', { csrf: foreign }, {}],
-        ['a request from another site', { headers: { 'sec-fetch-site': 'cross-site' } }, {}],
-      ] as const) {
-        const page = await client.post(pathOf(route), fields, { ...sending, follow: false })
-        if (page.status !== 403 || page.title !== words('errors.stale-form.title')) return `${how}: ${page.status} ${page.location ?? page.title}`
-        if (route.upload && how !== 'a request from another site') {
-          const upload = await client.upload(pathOf(route), {}, [{ field: 'file', name: 'a.pem', bytes: 'x' }], { ...sending, follow: false })
-          if (upload.status !== 403) return `${how}, multipart: ${upload.status}`
+    await each(
+      table.filter((route) => route.method === 'POST'),
+      async (route) => {
+        const client = route.who === 'anyone' ? portal.client() : route.who === 'second-factor' ? halfway : people.get(route.who[0])!
+        if (route.who === 'anyone') await client.get('/sign-in')
+        const foreign = people.get('auditor') === client ? people.get('subscriber')!.csrf! : people.get('auditor')!.csrf!
+        for (const [how, sending, fields] of [
+          ['no token', { csrf: null }, {}],
+          ['an empty token', { csrf: '' }, {}],
+          ['the token of another session', { csrf: foreign }, {}],
+          ['a request from another site', { headers: { 'sec-fetch-site': 'cross-site' } }, {}],
+        ] as const) {
+          const page = await client.post(pathOf(route), fields, { ...sending, follow: false })
+          if (page.status !== 403 || page.title !== words('errors.stale-form.title')) return `${how}: ${page.status} ${page.location ?? page.title}`
+          if (route.upload && how !== 'a request from another site') {
+            const upload = await client.upload(pathOf(route), {}, [{ field: 'file', name: 'a.pem', bytes: 'x' }], { ...sending, follow: false })
+            if (upload.status !== 403) return `${how}, multipart: ${upload.status}`
+          }
         }
-      }
-      return null
-    })
+        return null
+      },
+    )
     expect(await state()).toBe(before)
   })
 
@@ -141,15 +145,18 @@ describe('the route table', () => {
   })
 
   test('ACC-1: for who may, each GET answers with a page or a sentence, and each POST of an empty form with one, never a fault', async () => {
-    await each(table.filter((route) => !route.path.startsWith('/sign-out')), async (route) => {
-      const clients = route.who === 'anyone' ? [portal.client()] : route.who === 'second-factor' ? [halfway] : route.who.map((role) => people.get(role)!)
-      for (const client of clients) {
-        const page = await send(client, route)
-        if (page.status >= 500) return `${page.status} ${page.title}`
-        if (page.status === 200 && page.html !== '' && page.title === '') return 'no heading'
-      }
-      return null
-    })
+    await each(
+      table.filter((route) => !route.path.startsWith('/sign-out')),
+      async (route) => {
+        const clients = route.who === 'anyone' ? [portal.client()] : route.who === 'second-factor' ? [halfway] : route.who.map((role) => people.get(role)!)
+        for (const client of clients) {
+          const page = await send(client, route)
+          if (page.status >= 500) return `${page.status} ${page.title}`
+          if (page.status === 200 && page.html !== '' && page.title === '') return 'no heading'
+        }
+        return null
+      },
+    )
   })
 
   test('ACC-1: whoever is signed in has both factors: without the second the account is nobody', async () => {

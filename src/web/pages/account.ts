@@ -38,7 +38,8 @@ export function accountRoutes(_services: Services): readonly Route[] {
         const { password, code, 'present-password': present } = form.values
         const verdict = await changePassword(request.services, { accountId: account.id, present, code, password, address: request.address })
         if (verdict.outcome === 'wait') return { kind: 'too-many', retryAfterSeconds: verdict.retryAfterSeconds }
-        if (verdict.outcome === 'wrong') return passwordPage([{ field: verdict.field, message: { key: verdict.field === 'code' ? 'second-factor.wrong' : 'account.password.wrong' } }])
+        if (verdict.outcome === 'wrong')
+          return passwordPage([{ field: verdict.field, message: { key: verdict.field === 'code' ? 'second-factor.wrong' : 'account.password.wrong' } }])
         // Every session has ended with the old password; this one begins anew, under a new id.
         await request.signIn(account.id)
         return redirect('/account', 'account.password.done')

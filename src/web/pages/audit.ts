@@ -20,7 +20,10 @@ export function auditRoutes(_services: Services): readonly Route[] {
         const before = /^[1-9]\d{0,14}$/.test(query['before'] ?? '') ? Number(query['before']) : null
         const events = await auditPage(services.database, { subject, before, limit: PER_PAGE })
         const last = events.at(-1)
-        const older = events.length === PER_PAGE && last && last.seq > 1 ? `/audit?${new URLSearchParams({ ...(subject === '' ? {} : { subject }), before: String(last.seq) })}` : null
+        const older =
+          events.length === PER_PAGE && last && last.seq > 1
+            ? `/audit?${new URLSearchParams({ ...(subject === '' ? {} : { subject }), before: String(last.seq) })}`
+            : null
         return page('people/audit', 'audit.title', {
           subject,
           events: events.map((event) => ({ ...event, words: WORDS[language].get(`audit.events.${event.event}`) ?? event.event })),

@@ -27,7 +27,12 @@ async function peoplePage(request: PageRequest, errors: readonly FieldError[] = 
   )
 }
 
-const FIELD: Readonly<Record<InvitationProblem, string>> = { 'no-role': 'roles', 'roles-exclude': 'roles', 'address-in-use': 'email', 'already-invited': 'email' }
+const FIELD: Readonly<Record<InvitationProblem, string>> = {
+  'no-role': 'roles',
+  'roles-exclude': 'roles',
+  'address-in-use': 'email',
+  'already-invited': 'email',
+}
 
 export function peopleRoutes(_services: Services): readonly Route[] {
   return [
@@ -62,7 +67,8 @@ export function peopleRoutes(_services: Services): readonly Route[] {
       path: '/people/invitations/:id/withdraw',
       who: ['administrator'],
       events: ['account.invitation-withdrawn'],
-      handle: async ({ services, account, params }) => ((await withdrawInvitation(services, account!.id, params['id']!)) === 'gone' ? { kind: 'not-found' } : redirect('/people', 'people.invited.withdrawn')),
+      handle: async ({ services, account, params }) =>
+        (await withdrawInvitation(services, account!.id, params['id']!)) === 'gone' ? { kind: 'not-found' } : redirect('/people', 'people.invited.withdrawn'),
     },
   ]
 }

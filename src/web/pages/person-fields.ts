@@ -9,7 +9,11 @@ export const emailField = z
   .max(400, 'forms.too-long|max=254')
   .transform((text) => text.normalize('NFKC').trim().toLowerCase())
   .pipe(z.email('forms.email').max(254, 'forms.too-long|max=254'))
-export const nameField = z.string('forms.required').min(1, 'forms.required').max(100, 'forms.too-long|max=100').regex(/^[^\n]*$/, 'forms.characters')
+export const nameField = z
+  .string('forms.required')
+  .min(1, 'forms.required')
+  .max(100, 'forms.too-long|max=100')
+  .regex(/^[^\n]*$/, 'forms.characters')
 export const passwordField = z.string('forms.required').min(1, 'forms.required').max(1000, `people.password.too-long|max=${PASSWORD_MOST}`)
 export const codeField = z.string('forms.required').min(1, 'forms.required').max(100, 'forms.too-long|max=100')
 export const LIMITS = { least: String(PASSWORD_LEAST), most: String(PASSWORD_MOST) }

@@ -14,11 +14,19 @@ const REGISTRATION = z.object({ name: nameField, email: emailField, password: pa
 type Entered = Readonly<Record<string, string>>
 const entered = (form: Entered) => ({ name: form['name'] ?? '', email: form['email'] ?? '' })
 
-const registerPage = (form: Entered, errors: readonly FieldError[] = []): Reply => page('people/register', 'register.title', { ...entered(form), ...LIMITS }, { errors })
-const confirmPage = (token: string, email: string, errors: readonly FieldError[] = []): Reply => page('people/confirm', 'register.confirm.title', { token, email }, { errors })
+const registerPage = (form: Entered, errors: readonly FieldError[] = []): Reply =>
+  page('people/register', 'register.title', { ...entered(form), ...LIMITS }, { errors })
+const confirmPage = (token: string, email: string, errors: readonly FieldError[] = []): Reply =>
+  page('people/confirm', 'register.confirm.title', { token, email }, { errors })
 const invitationPage = (token: string, invitation: Invitation, form: Entered, errors: readonly FieldError[] = []): Reply =>
-  page('people/invitation', 'register.invitation.title', { token, email: invitation.email, roles: invitation.roles, name: form['name'] ?? '', ...LIMITS }, { errors })
-const firstPage = (token: string, form: Entered, errors: readonly FieldError[] = []): Reply => page('people/first-administrator', 'register.first.title', { token, ...entered(form), ...LIMITS }, { errors })
+  page(
+    'people/invitation',
+    'register.invitation.title',
+    { token, email: invitation.email, roles: invitation.roles, name: form['name'] ?? '', ...LIMITS },
+    { errors },
+  )
+const firstPage = (token: string, form: Entered, errors: readonly FieldError[] = []): Reply =>
+  page('people/first-administrator', 'register.first.title', { token, ...entered(form), ...LIMITS }, { errors })
 const deadLink = (next: string, nextText: string): Reply => page('people/dead-link', 'people.dead-link.title', { next, nextText }, { status: 404 })
 
 /** The form of a new account, its password judged against the rest of it. */
@@ -43,7 +51,13 @@ const subscriberRoutes: readonly Route[] = [
       return verdict.outcome === 'wait' ? { kind: 'too-many', retryAfterSeconds: verdict.retryAfterSeconds } : redirect('/register/sent')
     },
   },
-  { method: 'GET', path: '/register/sent', who: 'anyone', events: [], handle: async () => page('people/mail-sent', 'register.sent.title', { text: 'register.sent.text' }) },
+  {
+    method: 'GET',
+    path: '/register/sent',
+    who: 'anyone',
+    events: [],
+    handle: async () => page('people/mail-sent', 'register.sent.title', { text: 'register.sent.text' }),
+  },
   {
     method: 'GET',
     path: '/register/confirm/:token',
@@ -104,7 +118,9 @@ const staffRoutes: readonly Route[] = [
       if (!form.ok) return invitationPage(token, invitation, request.form, form.errors)
       const verdict = await acceptInvitation(request.services, { token, ...form.values, language: request.language, address: request.address })
       if (verdict.outcome === 'accepted') return askSecondFactor(request, verdict.accountId)
-      return verdict.outcome === 'gone' ? deadLink('/', 'people.dead-link.home') : invitationPage(token, invitation, request.form, [{ field: 'form', message: { key: 'register.invitation.address-in-use' } }])
+      return verdict.outcome === 'gone'
+        ? deadLink('/', 'people.dead-link.home')
+        : invitationPage(token, invitation, request.form, [{ field: 'form', message: { key: 'register.invitation.address-in-use' } }])
     },
   },
   {
@@ -112,7 +128,8 @@ const staffRoutes: readonly Route[] = [
     path: '/first-administrator/:token',
     who: 'anyone',
     events: [],
-    handle: async ({ services, params }) => ((await firstAdministratorLinkIsGood(services, params['token']!)) ? firstPage(params['token']!, {}) : deadLink('/sign-in', 'sign-in.title')),
+    handle: async ({ services, params }) =>
+      (await firstAdministratorLinkIsGood(services, params['token']!)) ? firstPage(params['token']!, {}) : deadLink('/sign-in', 'sign-in.title'),
   },
   {
     method: 'POST',
@@ -126,7 +143,9 @@ const staffRoutes: readonly Route[] = [
       if (!form.ok) return firstPage(token, request.form, form.errors)
       const verdict = await createFirstAdministrator(request.services, { token, ...form.values, language: request.language, address: request.address })
       if (verdict.outcome === 'created') return askSecondFactor(request, verdict.accountId)
-      return verdict.outcome === 'gone' ? deadLink('/sign-in', 'sign-in.title') : firstPage(token, request.form, [{ field: 'email', message: { key: 'register.first.address-in-use' } }])
+      return verdict.outcome === 'gone'
+        ? deadLink('/sign-in', 'sign-in.title')
+        : firstPage(token, request.form, [{ field: 'email', message: { key: 'register.first.address-in-use' } }])
     },
   },
 ]

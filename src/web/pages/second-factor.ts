@@ -19,7 +19,11 @@ export function safeReturn(path: string | undefined): string {
 export async function askSecondFactor(request: PageRequest, accountId: string): Promise<Reply> {
   const { returnTo } = request.session
   await request.renewSession()
-  Object.assign(request.session, { pendingAccountId: accountId, pendingSince: request.services.clock().toISOString(), ...(returnTo === undefined ? {} : { returnTo }) })
+  Object.assign(request.session, {
+    pendingAccountId: accountId,
+    pendingSince: request.services.clock().toISOString(),
+    ...(returnTo === undefined ? {} : { returnTo }),
+  })
   return redirect('/second-factor')
 }
 
@@ -96,7 +100,8 @@ async function giveCode(request: PageRequest, kind: 'totp' | 'recovery', again: 
 
 export function secondFactorRoutes(services: Services): readonly Route[] {
   const issuer = services.policy.operator.name.en
-  const recoveryPage = (account: AccountRow, errors: readonly FieldError[]): Reply => page('people/recovery', 'second-factor.recovery.title', { email: account.email }, { errors })
+  const recoveryPage = (account: AccountRow, errors: readonly FieldError[]): Reply =>
+    page('people/recovery', 'second-factor.recovery.title', { email: account.email }, { errors })
   return [
     {
       method: 'GET',

@@ -12,7 +12,8 @@ import { askSecondFactor } from './second-factor.ts'
 
 const signInPage = (email: string, errors: readonly FieldError[] = []): Reply => page('people/sign-in', 'sign-in.title', { email }, { errors })
 const askResetPage = (email: string, errors: readonly FieldError[] = []): Reply => page('people/ask-reset', 'sign-in.reset.title', { email }, { errors })
-const newPasswordPage = (token: string, email: string, errors: readonly FieldError[] = []): Reply => page('people/new-password', 'sign-in.new-password.title', { token, email, ...LIMITS }, { errors })
+const newPasswordPage = (token: string, email: string, errors: readonly FieldError[] = []): Reply =>
+  page('people/new-password', 'sign-in.new-password.title', { token, email, ...LIMITS }, { errors })
 const deadLink = (): Reply => page('people/dead-link', 'people.dead-link.title', { next: '/password-reset', nextText: 'sign-in.reset.title' }, { status: 404 })
 
 export function signInRoutes(_services: Services): readonly Route[] {
@@ -57,7 +58,9 @@ export function signInRoutes(_services: Services): readonly Route[] {
       events: ['session.signed-out-everywhere'],
       async handle(request) {
         const { id } = request.account!
-        await request.services.work(id, async (work, trx) => work.audit({ event: 'session.signed-out-everywhere', subject: `account:${id}`, details: { sessionsEnded: await endSessions(trx, id) } }))
+        await request.services.work(id, async (work, trx) =>
+          work.audit({ event: 'session.signed-out-everywhere', subject: `account:${id}`, details: { sessionsEnded: await endSessions(trx, id) } }),
+        )
         await request.renewSession()
         return redirect('/sign-in', 'sign-in.signed-out-everywhere')
       },
@@ -75,7 +78,13 @@ export function signInRoutes(_services: Services): readonly Route[] {
         return verdict.outcome === 'wait' ? { kind: 'too-many', retryAfterSeconds: verdict.retryAfterSeconds } : redirect('/password-reset/sent')
       },
     },
-    { method: 'GET', path: '/password-reset/sent', who: 'anyone', events: [], handle: async () => page('people/mail-sent', 'sign-in.reset.sent.title', { text: 'sign-in.reset.sent.text' }) },
+    {
+      method: 'GET',
+      path: '/password-reset/sent',
+      who: 'anyone',
+      events: [],
+      handle: async () => page('people/mail-sent', 'sign-in.reset.sent.title', { text: 'sign-in.reset.sent.text' }),
+    },
     {
       method: 'GET',
       path: '/password-reset/:token',
