@@ -8,7 +8,7 @@ const oneLine = (max: number) =>
   z
     .string('forms.required')
     .transform((text) => text.replace(/[\t\n]+/g, ' ').trim())
-    .refine((text) => [...text].length <= max && text.length <= max, `forms.too-long|max=${max}`)
+    .refine((text) => [...text].length <= max, `forms.too-long|max=${max}`)
     .refine((text) => !UNSEEN.test(text), 'forms.characters')
 
 export const optionalLine = (max: number) => z.preprocess((value) => value ?? '', oneLine(max))
