@@ -1,0 +1,26 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { MOVES, STATES } from '../../src/application/lifecycle.ts'
+import { lifecyclePicture, print, PRINTED, README } from '../../src/commands/readme-parts.ts'
+import { ENTRIES } from '../../src/config.ts'
+
+const text = readFileSync(README, 'utf8')
+
+test('README.md says what the code says: run  npm run readme  after a change of lifecycle.ts or config.ts', () => {
+  expect(print(text)).toBe(text)
+})
+
+test('README.md tells every state, move and entry of the environment', () => {
+  for (const state of STATES) expect(lifecyclePicture()).toContain(state)
+  for (const move of MOVES) expect(text).toContain(`| ${move.name} | ${move.from.join(', ')} | ${move.to} |`)
+  for (const entry of ENTRIES) expect(text).toContain(`| \`${entry.name}\` |`)
+})
+
+test('a part that was changed by hand is printed anew, and a lost mark is noticed', () => {
+  for (const name of Object.keys(PRINTED)) {
+    const begin = `<!-- printed: ${name} -->`
+    expect(print(text.replace(begin, `${begin}\nby hand`))).toBe(text)
+    expect(() => print(text.replace(begin, ''))).toThrow(name)
+    expect(() => print(text.replace(`<!-- end: ${name} -->`, ''))).toThrow(name)
+  }
+})
