@@ -1,5 +1,8 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { SessionData } from 'express-session'
+import { endSessions } from '../../src/people/sessions.ts'
 import { safeReturn } from '../../src/web/pages/second-factor.ts'
+import { DatabaseSessionStore } from '../../src/web/session-store.ts'
 import { createPerson, signIn, startPortal, totpCode, words, type Client, type Person, type Portal } from '../support/portal.ts'
 
 let portal: Portal
@@ -190,6 +193,19 @@ describe('sessions', () => {
     const id = decodeURIComponent(browser.cookies.get('portal')!).replace(/^s:/, '').split('.')[0]!
     expect(id.length).toBeGreaterThan(20)
     expect(JSON.stringify(await portal.services.database('sessions'))).not.toContain(id)
+  })
+
+  test('ACC-3: a request still under way when its session is ended doesn’t bring it back', async () => {
+    const someone = await person()
+    const browser = client()
+    await signIn(portal, browser, someone)
+    const { database, clock, config } = portal.services
+    const store = new DatabaseSessionStore(database, clock, config.session)
+    const id = decodeURIComponent(browser.cookies.get('portal')!).replace(/^s:/, '').split('.')[0]!
+    const underWay = await new Promise<SessionData | null | undefined>((done, failed) => store.get(id, (error, data) => (error ? failed(error) : done(data))))
+    await endSessions(database, someone.id)
+    await new Promise<void>((done, failed) => store.set(id, underWay!, (error) => (error ? failed(error) : done())))
+    expect(await isIn(browser)).toBe(false)
   })
 
   test('ACC-1: a closed account is out at its next request', async () => {
