@@ -53,15 +53,15 @@ export async function openBrowser(journey: string): Promise<{ person(baseUrl: st
   mkdirSync(folder, { recursive: true })
   const args = ['--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])]
   const browser = await chromium.launch({ executablePath: findChromium()!, headless: true, args })
-  const pictures = { folder, taken: 0, narrow: new Set<string>() }
+  const pictures = { folder, taken: 0, seen: new Set<string>() }
   return { person: (baseUrl, options = {}) => Person.open(browser, baseUrl, options, pictures), close: () => browser.close() }
 }
 
 interface Pictures {
   readonly folder: string
   taken: number
-  /** Kinds of page already seen at 320 px. */
-  readonly narrow: Set<string>
+  /** Pages judged and drawn already, by language, status and build: a page of the same elements with other words in them is the same to axe. */
+  readonly seen: Set<string>
 }
 
 export class Person {
@@ -191,18 +191,31 @@ export class Person {
     expect(this.#answer?.status(), `status of ${where}`).toBe(status)
     expect(await this.page.locator('html').getAttribute('lang'), `lang of ${where}`).toBe(this.language)
     await this.#noSidewaysScroll(where)
-    if (this.#javaScript) expect(await this.#violations(), `axe at ${where}`).toEqual([])
-    const kind = `${name ?? kindOf(this.path)}${status === 200 ? '' : `-${status}`}`
-    const picture = `${String(++this.#pictures.taken).padStart(3, '0')}-${kind}`
-    await this.page.screenshot({ path: join(this.#pictures.folder, `${picture}.png`), fullPage: true })
-    if (!this.#pictures.narrow.has(kind)) {
-      this.#pictures.narrow.add(kind)
+    const build = `${this.language} ${status} ${this.#javaScript} ${await this.#build()}`
+    if (!this.#pictures.seen.has(build)) {
+      this.#pictures.seen.add(build)
+      const picture = join(this.#pictures.folder, `${String(++this.#pictures.taken).padStart(3, '0')}-${name ?? kindOf(this.path)}${status === 200 ? '' : `-${status}`}`)
+      if (this.#javaScript) expect(await this.#violations(), `axe at ${where}`).toEqual([])
+      await this.page.screenshot({ path: `${picture}.png`, fullPage: true })
       await this.page.setViewportSize(NARROW)
       await this.#noSidewaysScroll(`${where} at ${NARROW.width} px`)
-      await this.page.screenshot({ path: join(this.#pictures.folder, `${picture}-narrow.png`), fullPage: true })
+      await this.page.screenshot({ path: `${picture}-narrow.png`, fullPage: true })
       await this.page.setViewportSize(WIDE)
     }
     expect(this.#faults.splice(0), `faults at ${where}`).toEqual([])
+  }
+
+  /** The page without its words: elements with what gives them looks, names and roles, and where there is text. */
+  #build(): Promise<string> {
+    return this.page.evaluate(() => {
+      const told = ['class', 'type', 'role', 'for', 'name', 'lang', 'scope', 'tabindex']
+      const walk = (element: Element): string => {
+        const attributes = [...element.attributes].map(({ name, value }) => (told.includes(name) ? `${name}=${value}` : name)).sort().join(' ')
+        const text = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent!.trim() !== '')
+        return `<${element.localName} ${attributes}${text ? ' +' : ''}>${[...element.children].map(walk).join('')}`
+      }
+      return walk(document.body)
+    })
   }
 
   async #violations(): Promise<readonly string[]> {
