@@ -10,6 +10,10 @@ export async function acceptCertificate(work: Work, records: CertificateRecords,
   if (!move || certificate.applicationId !== application.id || certificate.revocation) return false
   if (!(await work.applications.move(application, move.to))) return false
   await records.setAccepted(certificate.id)
-  await work.audit({ event: move.event, subject: `certificate:${certificate.id}`, details: { application: application.id, serial: certificate.serial, by: 'subscriber' } })
+  await work.audit({
+    event: move.event,
+    subject: `certificate:${certificate.id}`,
+    details: { application: application.id, serial: certificate.serial, by: 'subscriber' },
+  })
   return true
 }

@@ -17,7 +17,8 @@ export type StepState = 'done' | 'to-do' | 'refused'
 const DOCUMENTS = ['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'] as const
 
 /** The texts in force, one a document, in the language asked for. */
-export const textsInForce = (policy: Pick<Policy, 'texts'>, language: 'en' | 'ja'): readonly PolicyDocument[] => DOCUMENTS.map((document) => policy.texts.find((text) => text.document === document && text.language === language)!)
+export const textsInForce = (policy: Pick<Policy, 'texts'>, language: 'en' | 'ja'): readonly PolicyDocument[] =>
+  DOCUMENTS.map((document) => policy.texts.find((text) => text.document === document && text.language === language)!)
 
 /** Whether the text agreed to still is one of those in force, in whichever language it was read (APP-1). */
 export const agreementInForce = (agreement: Agreement, policy: Pick<Policy, 'texts'>): boolean =>
@@ -46,7 +47,8 @@ function subjectState({ subject, organisation }: Application, policy: Policy): S
   return subjectSchema(policy.subject.countries).safeParse(subject).success ? 'done' : 'refused'
 }
 
-const attested = ({ key, request }: Application, state: StepState): StepState => (key === null || request === null || openMethod(key.method) === null ? 'to-do' : state)
+const attested = ({ key, request }: Application, state: StepState): StepState =>
+  key === null || request === null || openMethod(key.method) === null ? 'to-do' : state
 
 /** A reference that people can read over the telephone: ten letters and digits, none of them alike. */
 export function drawReference(random: RandomBytes): string {
@@ -59,9 +61,16 @@ export function drawReference(random: RandomBytes): string {
   return `${drawn.slice(0, 5).join('')}-${drawn.slice(5).join('')}`
 }
 
-export async function startApplication(work: Work, start: { id: string; reference: string; applicantId: string; organisationId: string | null; policyId: string }): Promise<Application> {
+export async function startApplication(
+  work: Work,
+  start: { id: string; reference: string; applicantId: string; organisationId: string | null; policyId: string },
+): Promise<Application> {
   const application = await work.applications.create(start)
-  await work.audit({ event: 'application.started', subject: `application:${application.id}`, details: { reference: application.reference, policy: application.policyId } })
+  await work.audit({
+    event: 'application.started',
+    subject: `application:${application.id}`,
+    details: { reference: application.reference, policy: application.policyId },
+  })
   return application
 }
 
@@ -109,8 +118,13 @@ export async function submitApplication(work: Work, input: SubmissionInput): Pro
   const at = work.now.toISOString()
   if (!(await work.applications.move(application, move.to, { accuracyCertifiedAt: at, submittedAt: at }))) return 'changed-meanwhile'
   for (const assessment of assessments) await work.applications.putAssessment(application.id, assessment)
-  if (!(await work.applications.takeDuty(application.id, application.applicantId, 'applied'))) throw new Error('the applicant already holds another duty on the application')
-  await work.audit({ event: move.event, subject: `application:${application.id}`, details: { spkiSha256: application.request?.spkiSha256, accuracyCertifiedAt: at } })
+  if (!(await work.applications.takeDuty(application.id, application.applicantId, 'applied')))
+    throw new Error('the applicant already holds another duty on the application')
+  await work.audit({
+    event: move.event,
+    subject: `application:${application.id}`,
+    details: { spkiSha256: application.request?.spkiSha256, accuracyCertifiedAt: at },
+  })
   await work.mail({
     to: applicant.email,
     language: applicant.language,
@@ -124,7 +138,8 @@ export async function submitApplication(work: Work, input: SubmissionInput): Pro
 export async function withdrawApplication(work: Work, application: Application): Promise<boolean> {
   const move = findMove('withdraw', application.state)
   if (!move || !(await work.applications.move(application, move.to))) return false
-  if (await work.applications.voidApproval(application.id, 'withdrawn')) await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'withdrawn' } })
+  if (await work.applications.voidApproval(application.id, 'withdrawn'))
+    await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'withdrawn' } })
   await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state } })
   return true
 }

@@ -14,5 +14,6 @@ const oneLine = (max: number) =>
 export const optionalLine = (max: number) => z.preprocess((value) => value ?? '', oneLine(max))
 export const requiredLine = (max: number) => oneLine(max).refine((text) => text !== '', 'forms.required')
 
+const HYPHENS = /[‐‑‒–—−ー]/g
 /** Digits, letters and hyphens in their ASCII form, however a Japanese keyboard wrote them. */
-export const normalised = <T extends z.ZodType<string>>(schema: T) => schema.transform((text) => text.normalize('NFKC').replace(/[‐‑‒–—−ー]/g, '-'))
+export const normalised = <T extends z.ZodType<string>>(schema: T) => schema.transform((text) => text.normalize('NFKC').replace(HYPHENS, '-'))

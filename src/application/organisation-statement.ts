@@ -31,6 +31,7 @@ export const organisationSchema = (countries: readonly string[], today: string) 
     })
     .superRefine((organisation, context) => {
       if (organisation.country !== 'JP') return
-      if (!isCorporateNumber(organisation.registrationNumber)) context.addIssue({ code: 'custom', path: ['registrationNumber'], message: 'apply.organisation.error.corporate-number' })
+      if (!isCorporateNumber(organisation.registrationNumber))
+        context.addIssue({ code: 'custom', path: ['registrationNumber'], message: 'apply.organisation.error.corporate-number' })
       if (organisation.state === '') context.addIssue({ code: 'custom', path: ['state'], message: 'apply.organisation.error.prefecture' })
     })

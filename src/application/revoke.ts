@@ -22,7 +22,9 @@ export interface RevocationRequest {
  * - `not-permitted`: the ground is not one that this role may state
  * - `changed-meanwhile`: somebody moved the application at the same moment; nothing changed, ask again
  */
-export type RevocationOutcome = { readonly outcome: 'revoked'; readonly certificates: readonly CertificateRecord[] } | { readonly outcome: 'already-revoked' | 'not-permitted' | 'changed-meanwhile' }
+export type RevocationOutcome =
+  | { readonly outcome: 'revoked'; readonly certificates: readonly CertificateRecord[] }
+  | { readonly outcome: 'already-revoked' | 'not-permitted' | 'changed-meanwhile' }
 
 /**
  * Revokes now, in the caller's transaction, with its audit entries and a mail to each applicant. Whose certificate it is has been checked before.
@@ -37,7 +39,11 @@ export async function revokeCertificate(work: Work, records: CertificateRecords,
   const revoked = [certificate]
   if (ground.keyCompromised) {
     if (await records.markCompromised(certificate.spkiSha256, `certificate:${certificate.id}`))
-      await work.audit({ event: 'key.marked-compromised', subject: `key:${certificate.spkiSha256}`, details: { ground: ground.id, certificate: certificate.id } })
+      await work.audit({
+        event: 'key.marked-compromised',
+        subject: `key:${certificate.spkiSha256}`,
+        details: { ground: ground.id, certificate: certificate.id },
+      })
     for (const other of await records.findByKey(certificate.spkiSha256)) {
       if (other.id === certificate.id || other.revocation) continue
       // A certificate whose application can't move stays for the next call: the key is marked, and the officers' list shows it.
@@ -47,7 +53,12 @@ export async function revokeCertificate(work: Work, records: CertificateRecords,
   return { outcome: 'revoked', certificates: revoked }
 }
 
-async function revokeOne(work: Work, records: CertificateRecords, certificate: CertificateRecord, { ground, explanation, by, as, portalUrl }: RevocationRequest): Promise<'revoked' | 'already-revoked' | 'changed-meanwhile'> {
+async function revokeOne(
+  work: Work,
+  records: CertificateRecords,
+  certificate: CertificateRecord,
+  { ground, explanation, by, as, portalUrl }: RevocationRequest,
+): Promise<'revoked' | 'already-revoked' | 'changed-meanwhile'> {
   const application = await work.applications.find(certificate.applicationId)
   if (!application) throw new Error(`certificate ${certificate.id} belongs to no application`)
   const move = findMove('revoke', application.state)
@@ -55,12 +66,27 @@ async function revokeOne(work: Work, records: CertificateRecords, certificate: C
   // The move comes first: it is the compare-and-set that lets one of two simultaneous requests through.
   if (!(await work.applications.move(application, move.to))) return 'changed-meanwhile'
   const revokedAt = work.now.toISOString()
-  const inserted = await records.insertRevocation(certificate, { reasonCode: ground.reasonCode, ground: ground.id, explanation, revokedAt, recordedAt: revokedAt, requestedBy: by })
+  const inserted = await records.insertRevocation(certificate, {
+    reasonCode: ground.reasonCode,
+    ground: ground.id,
+    explanation,
+    revokedAt,
+    recordedAt: revokedAt,
+    requestedBy: by,
+  })
   if (!inserted) throw new Error(`certificate ${certificate.id} is revoked, and its application was not`)
   await work.audit({
     event: move.event,
     subject: `certificate:${certificate.id}`,
-    details: { application: application.id, serial: certificate.serial, ground: ground.id, clause: ground.clause, reasonCode: ground.reasonCode, revokedAt, as },
+    details: {
+      application: application.id,
+      serial: certificate.serial,
+      ground: ground.id,
+      clause: ground.clause,
+      reasonCode: ground.reasonCode,
+      revokedAt,
+      as,
+    },
   })
   const contact = await records.contact(application.applicantId)
   if (contact)
@@ -68,7 +94,14 @@ async function revokeOne(work: Work, records: CertificateRecords, certificate: C
       to: contact.email,
       language: contact.language,
       name: 'certificate-revoked',
-      values: { name: contact.name, reference: application.reference, serial: certificate.serial, at: revokedAt, explanation: explanation || '—', link: `${portalUrl}/applications/${application.reference}/certificate` },
+      values: {
+        name: contact.name,
+        reference: application.reference,
+        serial: certificate.serial,
+        at: revokedAt,
+        explanation: explanation || '—',
+        link: `${portalUrl}/applications/${application.reference}/certificate`,
+      },
     })
   return 'revoked'
 }

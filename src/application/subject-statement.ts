@@ -17,7 +17,9 @@ export const subjectSchema = (countries: readonly string[]) =>
       state: optionalLine(128).refine(meaningful, 'subject.error.meaningless'),
       locality: optionalLine(128).refine(meaningful, 'subject.error.meaningless'),
       organizationalUnit: optionalLine(64).refine(meaningful, 'subject.error.meaningless'),
-      serialNumber: optionalLine(64).refine(meaningful, 'subject.error.meaningless').refine((text) => PRINTABLE.test(text), 'subject.error.printable'),
+      serialNumber: optionalLine(64)
+        .refine(meaningful, 'subject.error.meaningless')
+        .refine((text) => PRINTABLE.test(text), 'subject.error.printable'),
     })
     .superRefine((subject, context) => {
       // CSBR 7.1.4.2.3 c, d: locality or state at least.

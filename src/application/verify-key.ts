@@ -32,7 +32,12 @@ export interface DemoTrust {
 const say = (row: 'KEY-4' | 'APP-4', path: string, values?: Record<string, string>) => ({ key: `key-rules.${row}.${path}`, ...(values ? { values } : {}) })
 
 /** Every rule on a request: what the bytes show (KEY-1, 2, 3, 5, APP-3), then what the register knows (KEY-4, APP-4). */
-export async function examineRequest(request: CertificateRequest, application: Application, policy: Policy, register: KeyRegister): Promise<readonly RuleVerdict[]> {
+export async function examineRequest(
+  request: CertificateRequest,
+  application: Application,
+  policy: Policy,
+  register: KeyRegister,
+): Promise<readonly RuleVerdict[]> {
   const { sha256 } = request.publicKey
   return [...examineKey(request, policy), await examineCompromise(sha256, register), await examineUniqueness(sha256, application, register)]
 }
@@ -46,7 +51,12 @@ async function examineCompromise(sha256: string, register: KeyRegister): Promise
 
 async function examineUniqueness(sha256: string, application: Application, register: KeyRegister): Promise<RuleVerdict> {
   const rule = { row: 'APP-4', clause: 'CSBR 9.6.3 (3)', expected: say('APP-4', 'expected') }
-  const failed = (observed: string): RuleVerdict => ({ ...rule, outcome: 'fail', observed: say('APP-4', `observed.${observed}`), remedy: say('APP-4', 'remedy') })
+  const failed = (observed: string): RuleVerdict => ({
+    ...rule,
+    outcome: 'fail',
+    observed: say('APP-4', `observed.${observed}`),
+    remedy: say('APP-4', 'remedy'),
+  })
   const certified = await register.certifiedFor(sha256)
   if (certified && certified.purpose !== CERTIFIED_PURPOSE) return failed('otherPurpose')
   if (certified && certified.organisationId !== application.organisationId) return failed('otherSubscriber')
@@ -69,8 +79,22 @@ export function storedRequest(requestDer: Buffer): CertificateRequest {
 }
 
 /** Method 2 of CP 6.2.7 over what is stored. Null while there is nothing to judge: no file, and no attestation in the request. */
-export function examineEvidence(requestDer: Buffer, spkiDer: Buffer, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], at: Date, policy: Policy, demo: DemoTrust): AttestationReport | null {
-  const report = examineKeyAttestation({ files: files.map(({ name, bytes }) => ({ name, bytes })), certificateRequestDer: requestDer, publicKeySpki: spkiDer, at, policy, ...demo })
+export function examineEvidence(
+  requestDer: Buffer,
+  spkiDer: Buffer,
+  files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[],
+  at: Date,
+  policy: Policy,
+  demo: DemoTrust,
+): AttestationReport | null {
+  const report = examineKeyAttestation({
+    files: files.map(({ name, bytes }) => ({ name, bytes })),
+    certificateRequestDer: requestDer,
+    publicKeySpki: spkiDer,
+    at,
+    policy,
+    ...demo,
+  })
   const nothing = files.length === 0 && 'malformed' in report.verdict && report.maker === null
   return nothing ? null : report
 }

@@ -37,7 +37,15 @@ const issuedCertificates = (db: Database | Transaction) =>
   db('certificates')
     .leftJoin('revocations', 'revocations.certificate_id', 'certificates.id')
     .where('certificates.state', 'issued')
-    .select('certificates.*', 'revocations.reason_code', 'revocations.ground', 'revocations.explanation', 'revocations.revoked_at', 'revocations.requested_by', 'revocations.recorded_at as revocation_recorded_at')
+    .select(
+      'certificates.*',
+      'revocations.reason_code',
+      'revocations.ground',
+      'revocations.explanation',
+      'revocations.revoked_at',
+      'revocations.requested_by',
+      'revocations.recorded_at as revocation_recorded_at',
+    )
 
 export function certificateStore(db: Database | Transaction, now: Date): CertificateRecords {
   const stamp = now.toISOString()
@@ -58,7 +66,7 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
     async chain(authorityId) {
       const certificates: Buffer[] = []
       const seen = new Set<string>()
-      for (let id: string | null = authorityId; id !== null && !seen.has(id); ) {
+      for (let id: string | null = authorityId; id !== null && !seen.has(id);) {
         seen.add(id)
         const row: Row | undefined = await db('authorities').where({ id }).first('certificate_der', 'parent_id')
         if (!row) break

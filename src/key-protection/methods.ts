@@ -22,4 +22,5 @@ export const PROTECTION_METHODS: readonly ProtectionMethod[] = [
 ]
 
 /** The method of that number when applications may choose it; null otherwise. */
-export const openMethod = (number: string | number): ProtectionMethod | null => PROTECTION_METHODS.find((method) => method.open && String(method.number) === String(number)) ?? null
+export const openMethod = (number: string | number): ProtectionMethod | null =>
+  PROTECTION_METHODS.find((method) => method.open && String(method.number) === String(number)) ?? null

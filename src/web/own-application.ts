@@ -24,10 +24,12 @@ async function findOwn({ services, account, params }: PageRequest): Promise<Own 
 type OwnHandler = (request: PageRequest, own: Own) => Promise<Reply>
 
 /** The application in whatever state. */
-export const own = (handle: OwnHandler) => async (request: PageRequest): Promise<Reply> => {
-  const found = await findOwn(request)
-  return found ? handle(request, found) : { kind: 'not-found' }
-}
+export const own =
+  (handle: OwnHandler) =>
+  async (request: PageRequest): Promise<Reply> => {
+    const found = await findOwn(request)
+    return found ? handle(request, found) : { kind: 'not-found' }
+  }
 
 /** A page of a draft: what is handed in is seen on the application's own page. */
 export const ownDraft = (handle: OwnHandler) =>
@@ -35,14 +37,21 @@ export const ownDraft = (handle: OwnHandler) =>
 
 /** A change to a draft, refused when the form was drawn from an older version. */
 export const changeDraft = (handle: OwnHandler) =>
-  own(async (request, found) => (found.application.state === 'draft' && request.form['version'] === String(found.application.version) ? handle(request, found) : changedMeanwhile(found.application)))
+  own(async (request, found) =>
+    found.application.state === 'draft' && request.form['version'] === String(found.application.version)
+      ? handle(request, found)
+      : changedMeanwhile(found.application),
+  )
 
 /** Another tab, or the application's own progress, came first. */
 export const changedMeanwhile = ({ reference, state }: Application): Reply =>
   page('apply/changed', 'apply.changed.title', { reference, href: applicationPath(reference), state: `lifecycle.state.${state}` }, { status: 409 })
 
 /** Read before a transaction begins: SQLite has one connection. */
-export const demoTrust = async (services: Services): Promise<DemoTrust> => ({ demoHierarchy: await services.demoHierarchy(), demoAnchors: await readDemoAnchors(services.database) })
+export const demoTrust = async (services: Services): Promise<DemoTrust> => ({
+  demoHierarchy: await services.demoHierarchy(),
+  demoAnchors: await readDemoAnchors(services.database),
+})
 
 /** Where "save and continue" leads from a step. */
 export function nextPath(reference: string, step: (typeof STEPS)[number]): string {

@@ -17,10 +17,21 @@ const YKCS11 = {
 /** A time-stamp authority's address, for the subscriber to put in. */
 const TSA = 'http://TIMESTAMP-AUTHORITY'
 
-export function signingGuide(language: Language, { reference, sha1 }: { reference: string; sha1: string }): { readonly modules: readonly { readonly term: string; readonly text: string; readonly mono: boolean; readonly copy: boolean }[]; readonly tools: readonly GuideTool[] } {
+export function signingGuide(
+  language: Language,
+  { reference, sha1 }: { reference: string; sha1: string },
+): {
+  readonly modules: readonly { readonly term: string; readonly text: string; readonly mono: boolean; readonly copy: boolean }[]
+  readonly tools: readonly GuideTool[]
+} {
   const t = (path: string) => translate(language, `delivery.guide.${path}`)
   const chain = `${reference}.chain.pem`
-  const tool = (id: string, commands: readonly (readonly [label: string, text: string])[]): GuideTool => ({ id, title: t(`${id}.title`), text: t(`${id}.text`), commands: commands.map(([label, text]) => ({ label: t(`${id}.${label}`), text })) })
+  const tool = (id: string, commands: readonly (readonly [label: string, text: string])[]): GuideTool => ({
+    id,
+    title: t(`${id}.title`),
+    text: t(`${id}.text`),
+    commands: commands.map(([label, text]) => ({ label: t(`${id}.${label}`), text })),
+  })
   return {
     modules: Object.entries(YKCS11).map(([system, text]) => ({ term: t(`module.${system}`), text, mono: true, copy: true })),
     tools: [

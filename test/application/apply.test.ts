@@ -16,7 +16,17 @@ test('CP 3.2.2: a Japanese corporate number is known by its check digit', () => 
 })
 
 test('CP 3.2.2: outside Japan no corporate number and no state is asked for', () => {
-  const stated = { legalName: 'Example', country: 'DE', state: '', locality: 'Berlin', street: 'Unter den Linden 1', postalCode: '10117', registrationNumber: 'HRB 12345 B', foundedOn: '1999-04-01', phone: '+49 30 123456' }
+  const stated = {
+    legalName: 'Example',
+    country: 'DE',
+    state: '',
+    locality: 'Berlin',
+    street: 'Unter den Linden 1',
+    postalCode: '10117',
+    registrationNumber: 'HRB 12345 B',
+    foundedOn: '1999-04-01',
+    phone: '+49 30 123456',
+  }
   expect(organisationSchema(['DE'], '2026-11-21').safeParse(stated).success).toBe(true)
 })
 
@@ -53,19 +63,48 @@ test('CRT-2: bounds count characters, of which one may be two code units', () =>
 const at = '2026-11-21T00:00:00.000Z'
 const complete: Dossier = {
   application: {
-    id: 'a', reference: 'A', applicantId: 'p', organisationId: 'o', state: 'draft', version: 1, policyId: policy.id,
-    organisation: { legalName: 'Example', country: 'JP', state: 'Tokyo', locality: 'Chiyoda-ku', street: '1', postalCode: '100-0001', registrationNumber: '7000012050002', foundedOn: '1999-04-01', phone: '03-1234-5678' },
+    id: 'a',
+    reference: 'A',
+    applicantId: 'p',
+    organisationId: 'o',
+    state: 'draft',
+    version: 1,
+    policyId: policy.id,
+    organisation: {
+      legalName: 'Example',
+      country: 'JP',
+      state: 'Tokyo',
+      locality: 'Chiyoda-ku',
+      street: '1',
+      postalCode: '100-0001',
+      registrationNumber: '7000012050002',
+      foundedOn: '1999-04-01',
+      phone: '03-1234-5678',
+    },
     subject,
     request: { requestDer: Buffer.alloc(0), spkiDer: Buffer.alloc(0), spkiSha256: '' },
     key: { option: 'own-module', method: 2, representedAt: at },
-    accuracyCertifiedAt: null, createdAt: at, updatedAt: at, submittedAt: null, decision: null, holdFindings: null,
+    accuracyCertifiedAt: null,
+    createdAt: at,
+    updatedAt: at,
+    submittedAt: null,
+    decision: null,
+    holdFindings: null,
   },
-  agreements: policy.texts.filter(({ language }) => language === 'ja').map(({ document, version, language, sha256 }) => ({ document, version, language, sha256, acceptedBy: 'p', acceptedAt: at })),
+  agreements: policy.texts
+    .filter(({ language }) => language === 'ja')
+    .map(({ document, version, language, sha256 }) => ({ document, version, language, sha256, acceptedBy: 'p', acceptedAt: at })),
   evidence: [],
-  assessments: [{ kind: 'request', outcome: 'pass', report: '', assessedAt: at }, { kind: 'attestation', outcome: 'pass', report: '', assessedAt: at }],
-  checks: [], duties: [], approval: null,
+  assessments: [
+    { kind: 'request', outcome: 'pass', report: '', assessedAt: at },
+    { kind: 'attestation', outcome: 'pass', report: '', assessedAt: at },
+  ],
+  checks: [],
+  duties: [],
+  approval: null,
 }
-const changed = (application: Partial<Dossier['application']>, dossier: Partial<Dossier> = {}) => examineSteps({ ...complete, ...dossier, application: { ...complete.application, ...application } }, policy)
+const changed = (application: Partial<Dossier['application']>, dossier: Partial<Dossier> = {}) =>
+  examineSteps({ ...complete, ...dossier, application: { ...complete.application, ...application } }, policy)
 const allDone = { organisation: 'done', agreements: 'done', subject: 'done', request: 'done', 'key-protection': 'done' }
 
 test('APP-6: the steps of a complete draft are done', () => expect(changed({})).toEqual(allDone))
@@ -75,10 +114,18 @@ test.each([
   ['no subject', changed({ subject: null }), { subject: 'to-do' }],
   ['a subject of another country', changed({ organisation: { ...complete.application.organisation!, country: 'DE' } }), { subject: 'refused' }],
   ['an agreement missing', changed({}, { agreements: complete.agreements.slice(1) }), { agreements: 'to-do' }],
-  ['an agreement to an older text', changed({}, { agreements: complete.agreements.map((agreement, index) => (index === 0 ? { ...agreement, sha256: '0'.repeat(64) } : agreement)) }), { agreements: 'to-do' }],
+  [
+    'an agreement to an older text',
+    changed({}, { agreements: complete.agreements.map((agreement, index) => (index === 0 ? { ...agreement, sha256: '0'.repeat(64) } : agreement)) }),
+    { agreements: 'to-do' },
+  ],
   ['a request that was not judged', changed({}, { assessments: complete.assessments.slice(1) }), { request: 'to-do' }],
   ['an attestation that was not judged', changed({}, { assessments: complete.assessments.slice(0, 1) }), { 'key-protection': 'to-do' }],
-  ['an attestation that failed', changed({}, { assessments: [complete.assessments[0]!, { ...complete.assessments[1]!, outcome: 'fail' }] }), { 'key-protection': 'refused' }],
+  [
+    'an attestation that failed',
+    changed({}, { assessments: [complete.assessments[0]!, { ...complete.assessments[1]!, outcome: 'fail' }] }),
+    { 'key-protection': 'refused' },
+  ],
   ['a method that is not open', changed({ key: { ...complete.application.key!, method: 4 } }), { 'key-protection': 'to-do' }],
   ['no representation', changed({ key: null }), { 'key-protection': 'to-do' }],
 ])('APP-1, APP-2, ATT-2: with %s one step is open', (_what, steps, open) => expect(steps).toEqual({ ...allDone, ...open }))

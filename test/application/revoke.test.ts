@@ -37,24 +37,57 @@ describeOnBothDatabases('revoking', (open) => {
     await insertFoundations(database)
     await database('applications').update({ state: 'issued' })
     for (const n of [1, 2])
-      await database('certificates').insert(certificate(`certificate-${n}`, `0${n}`, { application_id: `application-${n}`, approval_id: `approval-${n}`, state: 'issued', der: Buffer.from([0x30, 0]), issued_at: now.toISOString() }))
+      await database('certificates').insert(
+        certificate(`certificate-${n}`, `0${n}`, {
+          application_id: `application-${n}`,
+          approval_id: `approval-${n}`,
+          state: 'issued',
+          der: Buffer.from([0x30, 0]),
+          issued_at: now.toISOString(),
+        }),
+      )
     return { database, records: certificateStore(database, now) }
   }
   const mails: { name: string; values: Readonly<Record<string, string>> }[] = []
   const inWork = <T>(database: Database, change: (work: Work, trx: Transaction) => Promise<T>): Promise<T> =>
     database.transaction((trx) =>
-      change({ now, actor: 'subscriber', applications: applicationStore(trx, now), audit: (note) => audit(trx, { at: now, actor: 'subscriber', ...note }), mail: async (note) => void mails.push(note) }, trx),
+      change(
+        {
+          now,
+          actor: 'subscriber',
+          applications: applicationStore(trx, now),
+          audit: (note) => audit(trx, { at: now, actor: 'subscriber', ...note }),
+          mail: async (note) => void mails.push(note),
+        },
+        trx,
+      ),
     )
   const revoke = async (database: Database, id: string, because: string, as: 'subscriber' | 'revocation-officer' = 'subscriber') => {
     const found = (await certificateStore(database, now).find(id))!
-    return inWork(database, (work, trx) => revokeCertificate(work, certificateStore(trx, now), { certificate: found, ground: ground(because), explanation: '', by: 'subscriber', as, portalUrl: 'https://portal.test' }))
+    return inWork(database, (work, trx) =>
+      revokeCertificate(work, certificateStore(trx, now), {
+        certificate: found,
+        ground: ground(because),
+        explanation: '',
+        by: 'subscriber',
+        as,
+        portalUrl: 'https://portal.test',
+      }),
+    )
   }
 
   test('REV-1, REV-7: a revocation is recorded once, with its audit entry and mail, and moves the application', async () => {
     const { database, records } = await scene()
     mails.length = 0
     expect(await revoke(database, 'certificate-1', 'superseded')).toMatchObject({ outcome: 'revoked' })
-    expect((await records.find('certificate-1'))!.revocation).toEqual({ reasonCode: 4, ground: 'superseded', explanation: '', revokedAt: now.toISOString(), recordedAt: now.toISOString(), requestedBy: 'subscriber' })
+    expect((await records.find('certificate-1'))!.revocation).toEqual({
+      reasonCode: 4,
+      ground: 'superseded',
+      explanation: '',
+      revokedAt: now.toISOString(),
+      recordedAt: now.toISOString(),
+      requestedBy: 'subscriber',
+    })
     expect((await records.find('certificate-2'))!.revocation).toBeNull()
     expect(await database('applications').where({ id: 'application-1' }).first('state')).toEqual({ state: 'revoked' })
     expect(await database('audit_events').where({ subject: 'certificate:certificate-1' })).toMatchObject([{ event: 'certificate.revoked' }])
@@ -72,7 +105,7 @@ describeOnBothDatabases('revoking', (open) => {
     for (const { revocation } of await records.findByKey(spkiSha256)) expect(revocation).toMatchObject({ reasonCode: 1 })
   })
 
-  test('REV-1: a subscriber can not state an officer\'s ground', async () => {
+  test("REV-1: a subscriber can not state an officer's ground", async () => {
     const { database, records } = await scene()
     expect(await revoke(database, 'certificate-1', 'misused')).toEqual({ outcome: 'not-permitted' })
     expect((await records.find('certificate-1'))!.revocation).toBeNull()
@@ -87,10 +120,25 @@ describeOnBothDatabases('revoking', (open) => {
     expect((await records.find('certificate-1'))!.revocation).not.toBeNull()
   })
 
-  test('ISS-5: what is recorded and not signed, or abandoned, is nobody\'s certificate', async () => {
+  test("ISS-5: what is recorded and not signed, or abandoned, is nobody's certificate", async () => {
     const { database, records } = await scene()
-    await database('applications').insert({ id: 'application-3', reference: 'A-3', applicant_id: 'subscriber', organisation_id: 'organisation', state: 'issuing', policy_id: 'test', created_at: now.toISOString(), updated_at: now.toISOString() })
-    await database('approvals').insert({ id: 'approval-3', application_id: 'application-3', approver_id: 'approver', digest: '0'.repeat(64), approved_at: now.toISOString() })
+    await database('applications').insert({
+      id: 'application-3',
+      reference: 'A-3',
+      applicant_id: 'subscriber',
+      organisation_id: 'organisation',
+      state: 'issuing',
+      policy_id: 'test',
+      created_at: now.toISOString(),
+      updated_at: now.toISOString(),
+    })
+    await database('approvals').insert({
+      id: 'approval-3',
+      application_id: 'application-3',
+      approver_id: 'approver',
+      digest: '0'.repeat(64),
+      approved_at: now.toISOString(),
+    })
     await database('certificates').insert(certificate('certificate-3', '03', { application_id: 'application-3', approval_id: 'approval-3' }))
     expect(await records.find('certificate-3')).toBeNull()
     expect(await records.findByApplication('application-3')).toBeNull()
@@ -98,24 +146,41 @@ describeOnBothDatabases('revoking', (open) => {
     expect((await records.list()).map(({ id }) => id).sort()).toEqual(['certificate-1', 'certificate-2'])
   })
 
-  test('ACP-1: acceptance moves the application and dates the certificate, unless it is another\'s', async () => {
+  test("ACP-1: acceptance moves the application and dates the certificate, unless it is another's", async () => {
     const { database, records } = await scene()
     const accept = async (applicationId: string) =>
-      inWork(database, async (work, trx) => acceptCertificate(work, certificateStore(trx, now), (await work.applications.find(applicationId))!, (await certificateStore(trx, now).find('certificate-1'))!))
+      inWork(database, async (work, trx) =>
+        acceptCertificate(
+          work,
+          certificateStore(trx, now),
+          (await work.applications.find(applicationId))!,
+          (await certificateStore(trx, now).find('certificate-1'))!,
+        ),
+      )
     expect(await accept('application-2')).toBe(false)
     expect(await accept('application-1')).toBe(true)
     expect((await records.find('certificate-1'))!.acceptedAt).toBe(now.toISOString())
     expect(await accept('application-1')).toBe(false)
   })
 
-  test('APP-4: a key in a live application of another organisation is seen; in one\'s own, in a draft or in a dead one it is not', async () => {
+  test("APP-4: a key in a live application of another organisation is seen; in one's own, in a draft or in a dead one it is not", async () => {
     const { database } = await scene()
     const key = 'cd'.repeat(32)
     const register = keyRegister(database)
     const mine = { id: 'mine', applicantId: 'vetter', organisationId: 'other' }
     await database('organisations').insert({ id: 'other', legal_name: 'Other', created_at: now.toISOString() })
     const theirs = randomUUID()
-    await database('applications').insert({ id: theirs, reference: 'A-9', applicant_id: 'subscriber', organisation_id: 'organisation', state: 'submitted', policy_id: 'test', spki_sha256: key, created_at: now.toISOString(), updated_at: now.toISOString() })
+    await database('applications').insert({
+      id: theirs,
+      reference: 'A-9',
+      applicant_id: 'subscriber',
+      organisation_id: 'organisation',
+      state: 'submitted',
+      policy_id: 'test',
+      spki_sha256: key,
+      created_at: now.toISOString(),
+      updated_at: now.toISOString(),
+    })
     expect(await register.appliedElsewhere(key, mine)).toBe(true)
     expect(await register.appliedElsewhere(key, { ...mine, organisationId: null })).toBe(true)
     expect(await register.appliedElsewhere(key, { ...mine, organisationId: 'organisation' })).toBe(false)

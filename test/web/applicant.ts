@@ -18,7 +18,18 @@ export interface Scene {
 
 const YEAR = 365 * 86_400_000
 const plain = (subject: string, issuer: string, spki: Buffer, serial: string, key: KeyPair): Buffer =>
-  writeCertificate({ serial: Buffer.from(serial, 'hex'), issuer: commonName(issuer), subject: commonName(subject), notBefore: new Date(Date.now() - 3_600_000), notAfter: new Date(Date.now() + YEAR), spki, extensions: [] }, key.privateKey)
+  writeCertificate(
+    {
+      serial: Buffer.from(serial, 'hex'),
+      issuer: commonName(issuer),
+      subject: commonName(subject),
+      notBefore: new Date(Date.now() - 3_600_000),
+      notAfter: new Date(Date.now() + YEAR),
+      spki,
+      extensions: [],
+    },
+    key.privateKey,
+  )
 
 export async function startScene(): Promise<Scene> {
   const portal = await startPortal()
@@ -29,13 +40,34 @@ export async function startScene(): Promise<Scene> {
   const issuing = plain('DEMO Issuing', 'DEMO Root', authority.spki, '02', authority)
   const at = new Date().toISOString()
   await database('ceremonies').insert({ id: 'ceremony', kind: 'demo', demo: 1, persons: '[]', report: '{}', held_at: at })
-  for (const [id, kind, parent_id, der] of [['root', 'root', null, root], ['issuing', 'issuing', 'root', issuing]] as const)
-    await database('authorities').insert({ id, kind, parent_id, ceremony_id: 'ceremony', demo: 1, token_label: id, key_label: id, key_id: '01', spki_sha256: id.padEnd(64, '0'), subject_der: readCertificate(der).tbs.subject, certificate_der: der, not_before: at, not_after: at, created_at: at })
+  for (const [id, kind, parent_id, der] of [
+    ['root', 'root', null, root],
+    ['issuing', 'issuing', 'root', issuing],
+  ] as const)
+    await database('authorities').insert({
+      id,
+      kind,
+      parent_id,
+      ceremony_id: 'ceremony',
+      demo: 1,
+      token_label: id,
+      key_label: id,
+      key_id: '01',
+      spki_sha256: id.padEnd(64, '0'),
+      subject_der: readCertificate(der).tbs.subject,
+      certificate_der: der,
+      not_before: at,
+      not_after: at,
+      created_at: at,
+    })
   await database('demo_anchors').insert({ id: 'maker', anchor: JSON.stringify(maker.anchor), created_at: at })
   return { portal, maker, authority, chain: [issuing, root] }
 }
 
-export async function applicantOf({ portal }: Scene, options: { organisation?: string; language?: 'en' | 'ja' } = {}): Promise<{ person: Person; client: Client }> {
+export async function applicantOf(
+  { portal }: Scene,
+  options: { organisation?: string; language?: 'en' | 'ja' } = {},
+): Promise<{ person: Person; client: Client }> {
   const person = await createPerson(portal.services, { roles: ['subscriber'], ...(options.organisation ? { organisation: options.organisation } : {}) })
   const client = portal.client(options.language ? { language: options.language } : {})
   await signIn(portal, client, person)
@@ -59,7 +91,11 @@ export const KEY = { option: 'own-module', representation: 'yes', method: '2' }
 /** Sends a step's form as a browser does: with every hidden field that the page drew. */
 export async function sendStep(client: Client, path: string, fields: Record<string, string>, files?: readonly File[], to = path): Promise<Page> {
   const page = await client.get(path)
-  const hidden = Object.fromEntries(['version', ...['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'].map((document) => `text-${document}`)].flatMap((name) => (page.value(name) === null ? [] : [[name, page.value(name)!]])))
+  const hidden = Object.fromEntries(
+    ['version', ...['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'].map((document) => `text-${document}`)].flatMap((name) =>
+      page.value(name) === null ? [] : [[name, page.value(name)!]],
+    ),
+  )
   return files ? client.upload(to, { ...hidden, ...fields }, files) : client.post(to, { ...hidden, ...fields })
 }
 
@@ -82,7 +118,8 @@ export function evidenceFiles(scene: Scene, keys: KeyPair): readonly File[] {
 }
 
 export const giveRequest = (client: Client, path: string, text: string): Promise<Page> => sendStep(client, `${path}/request`, { request: text }, [])
-export const giveEvidence = (client: Client, path: string, files: readonly File[]): Promise<Page> => sendStep(client, `${path}/key-protection`, {}, files, `${path}/key-protection/evidence`)
+export const giveEvidence = (client: Client, path: string, files: readonly File[]): Promise<Page> =>
+  sendStep(client, `${path}/key-protection`, {}, files, `${path}/key-protection/evidence`)
 
 /** Every step of a draft, submission left out. */
 export async function fillDraft(scene: Scene, client: Client, keys: KeyPair): Promise<string> {
@@ -105,9 +142,32 @@ export async function putCertificate(scene: Scene, path: string, serial: string)
   const at = scene.portal.services.clock().toISOString()
   const der = plain('株式会社アオキ工業', 'DEMO Issuing', application.request!.spkiDer, serial, scene.authority)
   const [id, approvalId] = [randomUUID(), randomUUID()]
-  await database('approvals').insert({ id: approvalId, application_id: application.id, approver_id: application.applicantId, digest: '0'.repeat(64), approved_at: at })
-  await database('certificates').insert({ id, authority_id: 'issuing', application_id: application.id, approval_id: approvalId, serial, state: 'issued', spki_sha256: application.request!.spkiSha256, tbs: Buffer.from([0x30, 0]), der, certificate_sha256: '0'.repeat(64), not_before: at, not_after: at, recorded_at: at, issued_at: at })
-  await database('applications').where({ id: application.id }).update({ state: 'issued', version: application.version + 1 })
+  await database('approvals').insert({
+    id: approvalId,
+    application_id: application.id,
+    approver_id: application.applicantId,
+    digest: '0'.repeat(64),
+    approved_at: at,
+  })
+  await database('certificates').insert({
+    id,
+    authority_id: 'issuing',
+    application_id: application.id,
+    approval_id: approvalId,
+    serial,
+    state: 'issued',
+    spki_sha256: application.request!.spkiSha256,
+    tbs: Buffer.from([0x30, 0]),
+    der,
+    certificate_sha256: '0'.repeat(64),
+    not_before: at,
+    not_after: at,
+    recorded_at: at,
+    issued_at: at,
+  })
+  await database('applications')
+    .where({ id: application.id })
+    .update({ state: 'issued', version: application.version + 1 })
   return { id, der }
 }
 

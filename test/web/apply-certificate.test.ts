@@ -5,7 +5,19 @@ import { REVOCATION_GROUNDS } from '../../src/application/revocation-grounds.ts'
 import type { Client } from '../support/client.ts'
 import { words, type Person } from '../support/portal.ts'
 import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
-import { applicantOf, applicationAt, fillDraft, giveRequest, putCertificate, requestText, type Scene, sendStep, startApplication, startScene, submit } from './applicant.ts'
+import {
+  applicantOf,
+  applicationAt,
+  fillDraft,
+  giveRequest,
+  putCertificate,
+  requestText,
+  type Scene,
+  sendStep,
+  startApplication,
+  startScene,
+  submit,
+} from './applicant.ts'
 
 let scene: Scene
 let keys: KeyPair
@@ -37,7 +49,14 @@ test('ACP-1: the certificate is delivered to the applicant in each form, each do
   const reference = path.split('/').at(-1)!
   const page = await client.get(`${path}/certificate`)
   expect(page.text).toContain(new X509Certificate(der).fingerprint256)
-  for (const command of ['signtool sign', `/sha1 ${new X509Certificate(der).fingerprint.replaceAll(':', '')}`, 'osslsigncode sign', 'libykcs11.so', `-certchain ${reference}.chain.pem`]) expect(page.text).toContain(command)
+  for (const command of [
+    'signtool sign',
+    `/sha1 ${new X509Certificate(der).fingerprint.replaceAll(':', '')}`,
+    'osslsigncode sign',
+    'libykcs11.so',
+    `-certchain ${reference}.chain.pem`,
+  ])
+    expect(page.text).toContain(command)
   const download = async (format: string) => (await client.get(`${path}/certificate/download/${format}`)).bytes
   expect(await download('cer')).toEqual(der)
   expect(new X509Certificate(await download('pem')).raw).toEqual(der)
@@ -77,7 +96,9 @@ test('REV-1: a revocation asks why, asks again, and then happens at once, on rec
   expect([back.status, back.value('ground'), back.value('explanation')]).toEqual([200, 'cessation', 'since yesterday'])
   const done = await revoke(path, 'cessation', 'since yesterday')
   expect(done.text).toContain(words('delivery.revoked.title'))
-  expect(await rows('revocations', { certificate_id: id })).toMatchObject([{ reason_code: 5, ground: 'cessation', explanation: 'since yesterday', requested_by: person.id }])
+  expect(await rows('revocations', { certificate_id: id })).toMatchObject([
+    { reason_code: 5, ground: 'cessation', explanation: 'since yesterday', requested_by: person.id },
+  ])
   expect((await applicationAt(scene, path)).state).toBe('revoked')
   expect(await rows('audit_events', { subject: `certificate:${id}`, event: 'certificate.revoked' })).toHaveLength(1)
   const [mail] = await scene.portal.mails(person.email)
@@ -100,7 +121,7 @@ test('REV-5: a suspension is a revocation at once, and never a hold', async () =
   expect(REVOCATION_GROUNDS.map(({ reasonCode }) => reasonCode)).not.toContain(6)
 })
 
-test('REV-1: a subscriber states a subscriber\'s grounds only', async () => {
+test("REV-1: a subscriber states a subscriber's grounds only", async () => {
   const { path, id } = await issued()
   for (const ground of [...REVOCATION_GROUNDS.filter(({ statedBy }) => !statedBy.includes('subscriber')).map(({ id: name }) => name), 'certificate-hold', ''])
     expect((await revoke(path, ground)).errors.get('ground')).toBe(words('delivery.revoke.error.ground'))
@@ -132,7 +153,12 @@ test('VET-7, APP-6: a rejection shows its reason, the officer, the role and the 
   const path = await fillDraft(scene, client, rsaKeyPair(3072))
   await submit(client, path)
   const application = await applicationAt(scene, path)
-  await rows('applications', { id: application.id }).update({ state: 'rejected', decision_reason: 'The register shows another seat.', decided_by: person.id, decided_at: '2026-11-02T09:00:00.000Z' })
+  await rows('applications', { id: application.id }).update({
+    state: 'rejected',
+    decision_reason: 'The register shows another seat.',
+    decided_by: person.id,
+    decided_at: '2026-11-02T09:00:00.000Z',
+  })
   const page = await client.get(path)
   expect(page.text).toContain('The register shows another seat.')
   expect(page.text).toContain(words('applications.decision.by', { role: words('lifecycle.mover.approving-officer'), name: person.name, on: '2026-11-02' }))

@@ -5,7 +5,24 @@ import type { Client } from '../support/client.ts'
 import { words, type Person } from '../support/portal.ts'
 import { extensionRequest, makeRequest, plainExtension, rsaKeyPair, seededBytes, seededNumbers, type KeyPair } from '../pki/keys.ts'
 import { encodePem } from '../../src/pki/pem.ts'
-import { AGREED, applicantOf, applicationAt, evidenceFiles, fillDraft, giveEvidence, giveRequest, KEY, ORGANISATION, requestText, type Scene, sendStep, startApplication, startScene, SUBJECT, submit } from './applicant.ts'
+import {
+  AGREED,
+  applicantOf,
+  applicationAt,
+  evidenceFiles,
+  fillDraft,
+  giveEvidence,
+  giveRequest,
+  KEY,
+  ORGANISATION,
+  requestText,
+  type Scene,
+  sendStep,
+  startApplication,
+  startScene,
+  SUBJECT,
+  submit,
+} from './applicant.ts'
 
 let scene: Scene
 let keys: KeyPair
@@ -27,7 +44,8 @@ beforeEach(async () => {
 
 const rows = (table: string, where: Record<string, unknown>) => scene.portal.services.database(table).where(where)
 const sha256 = (bytes: Buffer | string): string => createHash('sha256').update(bytes).digest('hex')
-const events = async (path: string): Promise<string[]> => (await rows('audit_events', { subject: `application:${(await applicationAt(scene, path)).id}` }).orderBy('seq')).map((row: { event: string }) => row.event)
+const events = async (path: string): Promise<string[]> =>
+  (await rows('audit_events', { subject: `application:${(await applicationAt(scene, path)).id}` }).orderBy('seq')).map((row: { event: string }) => row.event)
 
 test('APP-6: an application goes from draft to submitted step by step, each on record, and says who must act next', async () => {
   const path = await fillDraft(scene, client, keys)
@@ -37,12 +55,26 @@ test('APP-6: an application goes from draft to submitted step by step, each on r
   expect(done.text).toContain(words('apply.submit.done'))
   expect(done.text).toContain(words('lifecycle.waits-for.vetting-officer'))
   const application = await applicationAt(scene, path)
-  expect(application).toMatchObject({ state: 'submitted', organisation: ORGANISATION, subject: { ...SUBJECT, organization: SUBJECT.commonName }, key: { option: 'own-module', method: 2 } })
+  expect(application).toMatchObject({
+    state: 'submitted',
+    organisation: ORGANISATION,
+    subject: { ...SUBJECT, organization: SUBJECT.commonName },
+    key: { option: 'own-module', method: 2 },
+  })
   expect(application.accuracyCertifiedAt).toBe(application.submittedAt)
   expect(application.request!.spkiSha256).toBe(sha256(keys.spki))
   expect(await rows('duties', { application_id: application.id })).toMatchObject([{ account_id: person.id, duty: 'applied' }])
   expect(await events(path)).toEqual(
-    ['started', 'organisation-stated', 'agreements-accepted', 'subject-stated', 'request-uploaded', 'key-protection-stated', 'evidence-uploaded', 'submitted'].map((event) => `application.${event}`),
+    [
+      'started',
+      'organisation-stated',
+      'agreements-accepted',
+      'subject-stated',
+      'request-uploaded',
+      'key-protection-stated',
+      'evidence-uploaded',
+      'submitted',
+    ].map((event) => `application.${event}`),
   )
   const [mail] = await scene.portal.mails(person.email)
   expect(mail).toMatchObject({ subject: words('mail.application-submitted.subject', { reference: application.reference }), link: path })
@@ -57,7 +89,8 @@ test('APP-6: an application goes from draft to submitted step by step, each on r
 test('APP-6: the applicant half works in Japanese', async () => {
   const { client: reader } = await applicantOf(scene, { language: 'ja' })
   const path = await fillDraft(scene, reader, otherKeys)
-  for (const step of ['', '/organisation', '/agreements', '/agreements/cp', '/subject', '/request', '/key-protection', '/submit', '/withdraw']) expect((await reader.get(path + step)).html).toContain('<html lang="ja"')
+  for (const step of ['', '/organisation', '/agreements', '/agreements/cp', '/subject', '/request', '/key-protection', '/submit', '/withdraw'])
+    expect((await reader.get(path + step)).html).toContain('<html lang="ja"')
   const done = await submit(reader, path)
   expect(done.text).toContain(words('apply.submit.done', {}, 'ja'))
   const application = await applicationAt(scene, path)
@@ -166,10 +199,14 @@ async function refusedRequest(text: string, rule: string, observed: string): Pro
   expect(await rows('assessments', { application_id: application.id })).toEqual([])
 }
 
-test('KEY-1: refuses an RSA key of 2048 bits', () => refusedRequest(requestText(rsaKeyPair(2048)), 'KEY-1', words('key-rules.KEY-1.observed.rsa', { bits: '2048' })))
-test('KEY-2: refuses a public exponent of 3', () => refusedRequest(requestText(rsaKeyPair(3072, 3)), 'KEY-2', words('key-rules.KEY-2.observed.exponentSmall', { exponent: '3' })))
-test('KEY-5: refuses a request signed with SHA-1', () => refusedRequest(encodePem('CERTIFICATE REQUEST', makeRequest(keys, { hash: 'sha1' })), 'KEY-5', words('key-rules.KEY-5.observed.hash', { hash: 'SHA-1' })))
-test('APP-3: refuses a request that another key signed', () => refusedRequest(encodePem('CERTIFICATE REQUEST', makeRequest(otherKeys, { spki: keys.spki })), 'APP-3', words('key-rules.APP-3.observed.invalid')))
+test('KEY-1: refuses an RSA key of 2048 bits', () =>
+  refusedRequest(requestText(rsaKeyPair(2048)), 'KEY-1', words('key-rules.KEY-1.observed.rsa', { bits: '2048' })))
+test('KEY-2: refuses a public exponent of 3', () =>
+  refusedRequest(requestText(rsaKeyPair(3072, 3)), 'KEY-2', words('key-rules.KEY-2.observed.exponentSmall', { exponent: '3' })))
+test('KEY-5: refuses a request signed with SHA-1', () =>
+  refusedRequest(encodePem('CERTIFICATE REQUEST', makeRequest(keys, { hash: 'sha1' })), 'KEY-5', words('key-rules.KEY-5.observed.hash', { hash: 'SHA-1' })))
+test('APP-3: refuses a request that another key signed', () =>
+  refusedRequest(encodePem('CERTIFICATE REQUEST', makeRequest(otherKeys, { spki: keys.spki })), 'APP-3', words('key-rules.APP-3.observed.invalid')))
 
 test('KEY-4: refuses a key that was marked as compromised', async () => {
   const marked = rsaKeyPair(3072)
@@ -181,12 +218,22 @@ test('APP-4: refuses a key certified for another organisation, for another purpo
   const database = scene.portal.services.database
   await database('organisations').insert({ id: 'elsewhere', legal_name: 'Elsewhere K.K.', created_at: new Date().toISOString() })
   const certified = rsaKeyPair(3072)
-  await database('certified_keys').insert({ spki_sha256: sha256(certified.spki), organisation_id: 'elsewhere', purpose: 'code-signing', first_certified_at: new Date().toISOString() })
+  await database('certified_keys').insert({
+    spki_sha256: sha256(certified.spki),
+    organisation_id: 'elsewhere',
+    purpose: 'code-signing',
+    first_certified_at: new Date().toISOString(),
+  })
   await refusedRequest(requestText(certified), 'APP-4', words('key-rules.APP-4.observed.otherSubscriber'))
 
   const { organisationId } = await applicationAt(scene, await startApplication(client))
   const mail = rsaKeyPair(3072)
-  await database('certified_keys').insert({ spki_sha256: sha256(mail.spki), organisation_id: organisationId ?? 'elsewhere', purpose: 'e-mail', first_certified_at: new Date().toISOString() })
+  await database('certified_keys').insert({
+    spki_sha256: sha256(mail.spki),
+    organisation_id: organisationId ?? 'elsewhere',
+    purpose: 'e-mail',
+    first_certified_at: new Date().toISOString(),
+  })
   await refusedRequest(requestText(mail), 'APP-4', words('key-rules.APP-4.observed.otherPurpose'))
 
   const { client: stranger } = await applicantOf(scene, { organisation: 'Stranger K.K.' })
@@ -221,7 +268,18 @@ test('KEY-1, APP-6: a request is taken as PEM, DER, bare base64, with CRLF and a
     expect((await applicationAt(scene, path)).request!.requestDer.equals(der)).toBe(true)
   }
   const page = await client.get(`${path}/request`)
-  for (const fact of [words('apply.request.key.rsa', { bits: '3072' }), '65537', 'SHA-256', sha256(keys.spki).toUpperCase().replace(/..(?=.)/g, '$&:'), 'CN=Asked For K.K.', 'keyUsage', words('apply.request.asked.text')]) expect(page.text).toContain(fact)
+  for (const fact of [
+    words('apply.request.key.rsa', { bits: '3072' }),
+    '65537',
+    'SHA-256',
+    sha256(keys.spki)
+      .toUpperCase()
+      .replace(/..(?=.)/g, '$&:'),
+    'CN=Asked For K.K.',
+    'keyUsage',
+    words('apply.request.asked.text'),
+  ])
+    expect(page.text).toContain(fact)
   for (const row of ['KEY-1', 'KEY-2', 'KEY-3', 'KEY-5', 'APP-3', 'KEY-4', 'APP-4']) expect(page.text).toContain(`${row}: ${words(`key-rules.${row}.title`)}`)
 })
 
@@ -234,7 +292,9 @@ test('KEY-1: a private key pasted by mistake is refused, neither stored nor show
   const upload = await giveEvidence(client, path, [{ field: 'evidence', name: 'key.pem', bytes: pem }])
   expect(upload.status).toBe(422)
   expect(upload.errors.get('evidence')).toContain(words('attestation.malformed.private-key'))
-  const encrypted = await giveEvidence(client, path, [{ field: 'evidence', name: 'key.der', bytes: otherKeys.privateKey.export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: 'x' }) }])
+  const encrypted = await giveEvidence(client, path, [
+    { field: 'evidence', name: 'key.der', bytes: otherKeys.privateKey.export({ type: 'pkcs8', format: 'der', cipher: 'aes-256-cbc', passphrase: 'x' }) },
+  ])
   expect(encrypted.errors.get('evidence')).toContain(words('attestation.malformed.private-key'))
   expect(await rows('evidence_files', { application_id: (await applicationAt(scene, path)).id })).toEqual([])
 })
@@ -266,7 +326,8 @@ test('ATT-2, ATT-9: evidence for another key is kept, refused with its five find
   expect(await rows('assessments', { application_id: id, kind: 'attestation' })).toMatchObject([{ outcome: 'fail' }])
   const page = await client.get(`${path}/key-protection`)
   expect(page.text).toContain(words('attestation.verdict.refused'))
-  for (const question of ['genuine-device', 'same-key', 'generated-inside', 'not-exportable', 'certified-module']) expect(page.text).toContain(words(`attestation.question.${question}`))
+  for (const question of ['genuine-device', 'same-key', 'generated-inside', 'not-exportable', 'certified-module'])
+    expect(page.text).toContain(words(`attestation.question.${question}`))
   expect(page.text).toContain(words('attestation.same-key.remedy'))
   expect(await rows('evidence_files', { application_id: id })).toHaveLength(2)
   const refused = await submit(client, path)
@@ -360,9 +421,13 @@ test('KEY-1, ATT-9: foreign bytes never end in a fault (fixed seed)', async () =
     const cut = random(3) === 0 ? bytes.subarray(0, random(bytes.length + 1)) : bytes
     const { version } = await applicationAt(scene, path)
     const fields = { version: String(version), request: '' }
-    const page = round % 2 === 0 ? await client.upload(`${path}/request`, fields, [{ field: 'requestFile', name: `${round}.csr`, bytes: cut }]) : await client.upload(`${path}/key-protection/evidence`, fields, [{ field: 'evidence', name: `${round}.pem`, bytes: cut }])
+    const page =
+      round % 2 === 0
+        ? await client.upload(`${path}/request`, fields, [{ field: 'requestFile', name: `${round}.csr`, bytes: cut }])
+        : await client.upload(`${path}/key-protection/evidence`, fields, [{ field: 'evidence', name: `${round}.pem`, bytes: cut }])
     expect([round, [200, 422].includes(page.status)]).toEqual([round, true])
-    for (const file of (await scene.portal.services.applications.dossier((await applicationAt(scene, path)).id))!.evidence) await rows('evidence_files', { id: file.id }).delete()
+    for (const file of (await scene.portal.services.applications.dossier((await applicationAt(scene, path)).id))!.evidence)
+      await rows('evidence_files', { id: file.id }).delete()
   }
   expect(scene.portal.faults).toEqual([])
 })

@@ -63,7 +63,16 @@ function stationTasks(language: Language, { state, reference }: Application): re
       title: translate(language, `applications.station.${id}`),
       href: id === 'accept' && present >= index ? applicationPath(reference, 'certificate') : null,
       kind: index < present ? 'good' : index === present ? 'wait' : 'neutral',
-      status: translate(language, index < present ? 'apply.step-state.done' : index > present ? 'apply.step-state.not-yet' : id === 'accept' ? 'applications.your-turn' : 'applications.in-progress'),
+      status: translate(
+        language,
+        index < present
+          ? 'apply.step-state.done'
+          : index > present
+            ? 'apply.step-state.not-yet'
+            : id === 'accept'
+              ? 'applications.your-turn'
+              : 'applications.in-progress',
+      ),
       hint: null,
     })),
   ]
@@ -100,10 +109,18 @@ export function applicationsRoutes(_services: Services): readonly Route[] {
         const started = await services.work(account!.id, async (work) => {
           const drafts = await work.applications.list({ applicantId: account!.id, states: ['draft'] })
           if (drafts.length >= DRAFTS_AT_ONCE) return false
-          await startApplication(work, { id: randomUUID(), reference, applicantId: account!.id, organisationId: account!.organisationId, policyId: services.policy.id })
+          await startApplication(work, {
+            id: randomUUID(),
+            reference,
+            applicantId: account!.id,
+            organisationId: account!.organisationId,
+            policyId: services.policy.id,
+          })
           return true
         })
-        return started ? redirect(applicationPath(reference)) : redirect('/applications', { key: 'applications.too-many', values: { limit: String(DRAFTS_AT_ONCE) } })
+        return started
+          ? redirect(applicationPath(reference))
+          : redirect('/applications', { key: 'applications.too-many', values: { limit: String(DRAFTS_AT_ONCE) } })
       },
     },
     {
@@ -115,21 +132,38 @@ export function applicationsRoutes(_services: Services): readonly Route[] {
         const { state, reference, decision } = application
         const actor = nextActor(state)
         const officer = decision ? await certificateStore(services.database, services.clock()).contact(decision.by) : null
-        return page('apply/application', { key: 'applications.one', values: { reference } }, {
-          reference,
-          state,
-          kind: tagOf(state),
-          status: translate(language, `lifecycle.state.${state}`),
-          explain: translate(language, `lifecycle.explain.${state}`),
-          waitsFor: translate(language, `lifecycle.waits-for.${actor ?? 'nobody'}`),
-          tasks: state === 'draft' ? draftTasks(language, dossier, services.policy) : state === 'rejected' || state === 'withdrawn' ? [] : stationTasks(language, application),
-          createdAt: application.createdAt,
-          submittedAt: application.submittedAt,
-          decision: state === 'rejected' && decision ? { reason: decision.reason, on: decision.at.slice(0, 10), by: officer?.name ?? '', role: translate(language, 'lifecycle.mover.approving-officer') } : null,
-          name: application.subject?.commonName ?? application.organisation?.legalName ?? null,
-          certificateHref: ['issued', 'accepted', 'revoked'].includes(state) ? applicationPath(reference, 'certificate') : null,
-          withdrawHref: findMove('withdraw', state) ? applicationPath(reference, 'withdraw') : null,
-        })
+        return page(
+          'apply/application',
+          { key: 'applications.one', values: { reference } },
+          {
+            reference,
+            state,
+            kind: tagOf(state),
+            status: translate(language, `lifecycle.state.${state}`),
+            explain: translate(language, `lifecycle.explain.${state}`),
+            waitsFor: translate(language, `lifecycle.waits-for.${actor ?? 'nobody'}`),
+            tasks:
+              state === 'draft'
+                ? draftTasks(language, dossier, services.policy)
+                : state === 'rejected' || state === 'withdrawn'
+                  ? []
+                  : stationTasks(language, application),
+            createdAt: application.createdAt,
+            submittedAt: application.submittedAt,
+            decision:
+              state === 'rejected' && decision
+                ? {
+                    reason: decision.reason,
+                    on: decision.at.slice(0, 10),
+                    by: officer?.name ?? '',
+                    role: translate(language, 'lifecycle.mover.approving-officer'),
+                  }
+                : null,
+            name: application.subject?.commonName ?? application.organisation?.legalName ?? null,
+            certificateHref: ['issued', 'accepted', 'revoked'].includes(state) ? applicationPath(reference, 'certificate') : null,
+            withdrawHref: findMove('withdraw', state) ? applicationPath(reference, 'withdraw') : null,
+          },
+        )
       }),
     },
     {
@@ -139,7 +173,11 @@ export function applicationsRoutes(_services: Services): readonly Route[] {
       events: [],
       handle: own(async (_request, { application }) =>
         findMove('withdraw', application.state)
-          ? page('apply/withdraw', { key: 'applications.withdraw.title', values: { reference: application.reference } }, { href: applicationPath(application.reference), reference: application.reference, version: application.version })
+          ? page(
+              'apply/withdraw',
+              { key: 'applications.withdraw.title', values: { reference: application.reference } },
+              { href: applicationPath(application.reference), reference: application.reference, version: application.version },
+            )
           : redirect(applicationPath(application.reference)),
       ),
     },

@@ -8,7 +8,13 @@ import { parseMarkdown } from '../markdown.ts'
 import { applicationPath, changeDraft, changedMeanwhile, nextPath, ownDraft } from '../own-application.ts'
 import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
 
-function form(services: Services, language: Language, { application, agreements }: Dossier, ticked: ReadonlySet<string> | null, errors: readonly FieldError[] = []): Reply {
+function form(
+  services: Services,
+  language: Language,
+  { application, agreements }: Dossier,
+  ticked: ReadonlySet<string> | null,
+  errors: readonly FieldError[] = [],
+): Reply {
   const { reference, version } = application
   return page(
     'apply/agreements',
@@ -52,12 +58,16 @@ export function applyAgreementsRoutes(_services: Services): readonly Route[] {
       handle: ownDraft(async ({ services, language, params }, { application }) => {
         const text = textsInForce(services.policy, language).find(({ document }) => document === params['document'])
         if (!text) return { kind: 'not-found' }
-        return page('apply/document', { key: 'apply.agreements.text-title', values: { title: text.title } }, {
-          back: applicationPath(application.reference, 'agreements'),
-          textVersion: text.version,
-          sha256: text.sha256,
-          blocks: parseMarkdown(text.text),
-        })
+        return page(
+          'apply/document',
+          { key: 'apply.agreements.text-title', values: { title: text.title } },
+          {
+            back: applicationPath(application.reference, 'agreements'),
+            textVersion: text.version,
+            sha256: text.sha256,
+            blocks: parseMarkdown(text.text),
+          },
+        )
       }),
     },
     {
@@ -67,7 +77,11 @@ export function applyAgreementsRoutes(_services: Services): readonly Route[] {
       events: ['application.agreements-accepted'],
       handle: changeDraft(async (request, { dossier, application, account }) => {
         const { services, language } = request
-        const ticked = new Set(Object.keys(request.form).filter((name) => request.form[name] === 'yes' && name.startsWith('agree-')).map((name) => name.slice('agree-'.length)))
+        const ticked = new Set(
+          Object.keys(request.form)
+            .filter((name) => request.form[name] === 'yes' && name.startsWith('agree-'))
+            .map((name) => name.slice('agree-'.length)),
+        )
         const errors: FieldError[] = []
         const shown: PolicyDocument[] = []
         for (const { document } of textsInForce(services.policy, language)) {
@@ -80,10 +94,19 @@ export function applyAgreementsRoutes(_services: Services): readonly Route[] {
         if (errors.length > 0) return form(services, language, dossier, ticked, errors)
         const saved = await services.work(account.id, async (work) => {
           if (!(await saveDraft(work, application, {}))) return false
-          const fresh = shown.filter((text) => !dossier.agreements.some((agreement) => agreement.document === text.document && agreementInForce(agreement, services.policy)))
+          const fresh = shown.filter(
+            (text) => !dossier.agreements.some((agreement) => agreement.document === text.document && agreementInForce(agreement, services.policy)),
+          )
           for (const text of fresh) {
             await work.applications.keepText(text)
-            await work.applications.putAgreement(application.id, { document: text.document, version: text.version, language: text.language, sha256: text.sha256, acceptedBy: account.id, acceptedAt: work.now.toISOString() })
+            await work.applications.putAgreement(application.id, {
+              document: text.document,
+              version: text.version,
+              language: text.language,
+              sha256: text.sha256,
+              acceptedBy: account.id,
+              acceptedAt: work.now.toISOString(),
+            })
           }
           await work.audit({
             event: 'application.agreements-accepted',

@@ -48,11 +48,20 @@ type Download = (records: { readonly certificate: Buffer; readonly chain: readon
 const DOWNLOADS: Readonly<Record<string, Download>> = {
   pem: ({ certificate }) => ({ bytes: Buffer.from(certificatePem(certificate)), type: 'application/x-pem-file' }),
   cer: ({ certificate }) => ({ bytes: certificate, type: 'application/pkix-cert' }),
-  'chain.pem': ({ certificate, chain }) => ({ bytes: Buffer.from([certificate, ...chain.slice(0, -1)].map(certificatePem).join('')), type: 'application/x-pem-file' }),
+  'chain.pem': ({ certificate, chain }) => ({
+    bytes: Buffer.from([certificate, ...chain.slice(0, -1)].map(certificatePem).join('')),
+    type: 'application/x-pem-file',
+  }),
   p7b: ({ certificate, chain }) => ({ bytes: certificateChain([certificate, ...chain]), type: 'application/pkcs7-mime; smime-type=certs-only' }),
 }
 
-function revokeForm(language: Language, reference: string, certificate: CertificateRecord, given: { readonly ground: string; readonly explanation: string }, errors: readonly FieldError[] = []): Reply {
+function revokeForm(
+  language: Language,
+  reference: string,
+  certificate: CertificateRecord,
+  given: { readonly ground: string; readonly explanation: string },
+  errors: readonly FieldError[] = [],
+): Reply {
   return page(
     'apply/revoke',
     'delivery.revoke.title',
@@ -62,7 +71,11 @@ function revokeForm(language: Language, reference: string, certificate: Certific
       action: applicationPath(reference, 'certificate/revoke'),
       serial: groups(certificate.serial),
       ground: given.ground,
-      grounds: REVOCATION_GROUNDS.filter(({ statedBy }) => statedBy.includes('subscriber')).map(({ id }) => ({ value: id, text: translate(language, `revocation.ground.${id}.title`), hint: translate(language, `revocation.ground.${id}.hint`) })),
+      grounds: REVOCATION_GROUNDS.filter(({ statedBy }) => statedBy.includes('subscriber')).map(({ id }) => ({
+        value: id,
+        text: translate(language, `revocation.ground.${id}.title`),
+        hint: translate(language, `revocation.ground.${id}.hint`),
+      })),
       explanation: given.explanation,
     },
     { errors },
@@ -85,7 +98,10 @@ export function applyCertificateRoutes(_services: Services): readonly Route[] {
           reference,
           version,
           facts: certificateRows(language, certificate),
-          downloads: Object.keys(DOWNLOADS).map((format) => ({ href: `${base}/download/${format}`, text: translate(language, `delivery.download.${format.replace('.', '-')}`) })),
+          downloads: Object.keys(DOWNLOADS).map((format) => ({
+            href: `${base}/download/${format}`,
+            text: translate(language, `delivery.download.${format.replace('.', '-')}`),
+          })),
           acceptHref: findMove('accept', application.state) ? `${base}/accept` : null,
           acceptedAt: certificate.acceptedAt,
           revokeHref: revocation === null && findMove('revoke', application.state) ? `${base}/revoke` : null,
@@ -131,7 +147,9 @@ export function applyCertificateRoutes(_services: Services): readonly Route[] {
       who: ['subscriber'],
       events: [],
       handle: withCertificate(async ({ language }, { application }, certificate) =>
-        certificate.revocation ? redirect(applicationPath(application.reference, 'certificate')) : revokeForm(language, application.reference, certificate, { ground: '', explanation: '' }),
+        certificate.revocation
+          ? redirect(applicationPath(application.reference, 'certificate'))
+          : revokeForm(language, application.reference, certificate, { ground: '', explanation: '' }),
       ),
     },
     {
@@ -145,9 +163,12 @@ export function applyCertificateRoutes(_services: Services): readonly Route[] {
         const ground = findGround(given.ground, 'subscriber')
         const errors: FieldError[] = [
           ...(ground ? [] : [{ field: 'ground', message: { key: 'delivery.revoke.error.ground' } }]),
-          ...(given.explanation.length <= EXPLANATION_MAX ? [] : [{ field: 'explanation', message: { key: 'forms.too-long', values: { max: String(EXPLANATION_MAX) } } }]),
+          ...(given.explanation.length <= EXPLANATION_MAX
+            ? []
+            : [{ field: 'explanation', message: { key: 'forms.too-long', values: { max: String(EXPLANATION_MAX) } } }]),
         ]
-        if (!ground || errors.length > 0 || form['step'] === 'change') return revokeForm(language, application.reference, certificate, given, form['step'] === 'change' ? [] : errors)
+        if (!ground || errors.length > 0 || form['step'] === 'change')
+          return revokeForm(language, application.reference, certificate, given, form['step'] === 'change' ? [] : errors)
         if (form['step'] !== 'confirmed')
           return page('apply/revoke-confirm', 'delivery.revoke.confirm-title', {
             reference: application.reference,
@@ -160,9 +181,18 @@ export function applyCertificateRoutes(_services: Services): readonly Route[] {
             keyCompromised: ground.keyCompromised,
           })
         const { outcome } = await services.work(account.id, (work, trx) =>
-          revokeCertificate(work, certificateStore(trx, work.now), { certificate, ground, explanation: given.explanation, by: account.id, as: 'subscriber', portalUrl: services.config.portal.url }),
+          revokeCertificate(work, certificateStore(trx, work.now), {
+            certificate,
+            ground,
+            explanation: given.explanation,
+            by: account.id,
+            as: 'subscriber',
+            portalUrl: services.config.portal.url,
+          }),
         )
-        return outcome === 'changed-meanwhile' ? changedMeanwhile(application) : redirect(applicationPath(application.reference, 'certificate'), outcome === 'revoked' ? 'delivery.revoke.done' : 'delivery.revoke.already')
+        return outcome === 'changed-meanwhile'
+          ? changedMeanwhile(application)
+          : redirect(applicationPath(application.reference, 'certificate'), outcome === 'revoked' ? 'delivery.revoke.done' : 'delivery.revoke.already')
       }),
     },
   ]

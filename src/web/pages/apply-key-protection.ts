@@ -7,39 +7,19 @@ import { type DemoTrust, evidenceAssessment, examineEvidence } from '../../appli
 import { EVIDENCE_LIMITS, refuseEvidence } from '../../key-protection/key-attestation.ts'
 import { openMethod, PROTECTION_METHODS } from '../../key-protection/methods.ts'
 import type { Services } from '../../services.ts'
-import { attestationRows, inWords, readAttestationReport } from '../findings.ts'
+import { attestationModel } from '../attestation-model.ts'
+import { inWords } from '../findings.ts'
 import { translate, type Language } from '../locales.ts'
 import { applicationPath, changeDraft, changedMeanwhile, demoTrust, nextPath, ownDraft } from '../own-application.ts'
 import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
 
-/** The attestation's report in words, with the device it speaks of. */
-export function attestationModel(language: Language, stored: { readonly report: string }) {
-  const report = readAttestationReport(stored)
-  const t = (key: string) => translate(language, key)
-  const { device, verdict, findings } = report
-  const row = (term: string, text: string) => ({ term, text, mono: false, copy: false })
-  return {
-    outcome: verdict.outcome,
-    verdict: t(`attestation.verdict.${verdict.outcome}`),
-    malformed: verdict.outcome === 'malformed' ? { file: verdict.file, reason: inWords(language, verdict.reason) } : null,
-    device: device
-      ? [
-          ...(report.maker ? [row(t('key-protection.device.maker'), inWords(language, report.maker.title))] : []),
-          row(t('key-protection.device.model'), inWords(language, device.model)),
-          ...(device.firmware ? [row(t('key-protection.device.firmware'), device.firmware)] : []),
-          ...(device.serial ? [row(t('key-protection.device.serial'), device.serial)] : []),
-          ...(device.formFactor ? [row(t('key-protection.device.form-factor'), inWords(language, device.formFactor))] : []),
-          ...device.details.map(({ label, value }) => row(inWords(language, label), inWords(language, value))),
-        ]
-      : [],
-    trusted: report.chainTrusted,
-    findings: attestationRows(report, language),
-    cautions: findings ? [...new Set(Object.values(findings).flatMap(({ cautions }) => cautions.map((caution) => inWords(language, caution))))] : [],
-    at: report.at,
-  }
-}
-
-function form(services: Services, language: Language, { application, evidence, assessments }: Dossier, given: Readonly<Record<string, string>> | null, errors: readonly FieldError[] = []): Reply {
+function form(
+  services: Services,
+  language: Language,
+  { application, evidence, assessments }: Dossier,
+  given: Readonly<Record<string, string>> | null,
+  errors: readonly FieldError[] = [],
+): Reply {
   const { reference, version, key } = application
   const t = (path: string) => translate(language, `key-protection.${path}`)
   const attestation = assessments.find(({ kind }) => kind === 'attestation')
@@ -56,10 +36,24 @@ function form(services: Services, language: Language, { application, evidence, a
       represented: given ? given['representation'] === 'yes' : key !== null,
       representedAt: key?.representedAt ?? null,
       method: given ? (given['method'] ?? '') : String(key?.method ?? ''),
-      openMethods: PROTECTION_METHODS.filter(({ open }) => open).map(({ number, id }) => ({ value: String(number), text: `${number}. ${t(`method.${id}.title`)}`, hint: t(`method.${id}.hint`) })),
-      closedMethods: PROTECTION_METHODS.filter(({ open }) => !open).map(({ number, id }) => ({ number, title: t(`method.${id}.title`), hint: t(`method.${id}.hint`) })),
+      openMethods: PROTECTION_METHODS.filter(({ open }) => open).map(({ number, id }) => ({
+        value: String(number),
+        text: `${number}. ${t(`method.${id}.title`)}`,
+        hint: t(`method.${id}.hint`),
+      })),
+      closedMethods: PROTECTION_METHODS.filter(({ open }) => !open).map(({ number, id }) => ({
+        number,
+        title: t(`method.${id}.title`),
+        hint: t(`method.${id}.hint`),
+      })),
       requestGiven: application.request !== null,
-      files: evidence.map((file) => ({ name: file.name, size: String(file.bytes.length), sha256: file.sha256, uploadedAt: file.uploadedAt, remove: `${applicationPath(reference, 'key-protection')}/evidence/${file.id}/remove` })),
+      files: evidence.map((file) => ({
+        name: file.name,
+        size: String(file.bytes.length),
+        sha256: file.sha256,
+        uploadedAt: file.uploadedAt,
+        remove: `${applicationPath(reference, 'key-protection')}/evidence/${file.id}/remove`,
+      })),
       report: attestation ? attestationModel(language, attestation) : null,
       limits: { files: String(EVIDENCE_LIMITS.files), kilobytes: String(EVIDENCE_LIMITS.bytes / 1024) },
     },
@@ -68,8 +62,16 @@ function form(services: Services, language: Language, { application, evidence, a
 }
 
 /** Judges what is stored now and keeps the judgement beside it. Returns its outcome for the log. */
-async function judge(work: Work, { application }: Dossier, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], services: Services, demo: DemoTrust): Promise<string> {
-  const report = application.request ? examineEvidence(application.request.requestDer, application.request.spkiDer, files, work.now, services.policy, demo) : null
+async function judge(
+  work: Work,
+  { application }: Dossier,
+  files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[],
+  services: Services,
+  demo: DemoTrust,
+): Promise<string> {
+  const report = application.request
+    ? examineEvidence(application.request.requestDer, application.request.spkiDer, files, work.now, services.policy, demo)
+    : null
   if (!report) {
     await work.applications.removeAssessment(application.id, 'attestation')
     return 'none'
@@ -82,7 +84,13 @@ async function judge(work: Work, { application }: Dossier, files: readonly Pick<
 export function applyKeyProtectionRoutes(_services: Services): readonly Route[] {
   const path = '/applications/:reference/key-protection'
   return [
-    { method: 'GET', path, who: ['subscriber'], events: [], handle: ownDraft(async ({ services, language }, { dossier }) => form(services, language, dossier, null)) },
+    {
+      method: 'GET',
+      path,
+      who: ['subscriber'],
+      events: [],
+      handle: ownDraft(async ({ services, language }, { dossier }) => form(services, language, dossier, null)),
+    },
     {
       method: 'POST',
       path,
@@ -102,7 +110,11 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
           // The same representation made before keeps its date.
           const representedAt = application.key?.option === option ? application.key.representedAt : work.now.toISOString()
           if (!(await saveDraft(work, application, { key: { option, method: method.number, representedAt } }))) return false
-          await work.audit({ event: 'application.key-protection-stated', subject: `application:${application.id}`, details: { option, method: method.number, representedAt } })
+          await work.audit({
+            event: 'application.key-protection-stated',
+            subject: `application:${application.id}`,
+            details: { option, method: method.number, representedAt },
+          })
           return true
         })
         if (!saved) return changedMeanwhile(application)
@@ -123,17 +135,27 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
         const uploads = request.files.filter(({ field }) => field === 'evidence').map(({ name, bytes }) => ({ name: fileName(name), bytes }))
         if (uploads.length === 0) return refuse({ key: 'forms.upload-missing' })
         const refusal = refuseEvidence(uploads, dossier.evidence)
-        if (refusal) return refuse({ key: 'key-protection.error.file', values: { file: refusal.file || uploads[0]!.name, reason: inWords(language, refusal.reason) } })
-        const fresh = uploads.map((file) => ({ ...file, sha256: createHash('sha256').update(file.bytes).digest('hex') })).filter(({ sha256 }, index, all) => ![...dossier.evidence, ...all.slice(0, index)].some((other) => other.sha256 === sha256))
+        if (refusal)
+          return refuse({ key: 'key-protection.error.file', values: { file: refusal.file || uploads[0]!.name, reason: inWords(language, refusal.reason) } })
+        const fresh = uploads
+          .map((file) => ({ ...file, sha256: createHash('sha256').update(file.bytes).digest('hex') }))
+          .filter(({ sha256 }, index, all) => ![...dossier.evidence, ...all.slice(0, index)].some((other) => other.sha256 === sha256))
         const demo = await demoTrust(services)
         const saved = await services.work(account.id, async (work) => {
           if (!(await saveDraft(work, application, {}))) return false
-          for (const file of fresh) await work.applications.addEvidence(application.id, { ...file, id: randomUUID(), uploadedBy: account.id, uploadedAt: work.now.toISOString() })
+          for (const file of fresh)
+            await work.applications.addEvidence(application.id, { ...file, id: randomUUID(), uploadedBy: account.id, uploadedAt: work.now.toISOString() })
           const outcome = await judge(work, dossier, [...dossier.evidence, ...fresh], services, demo)
-          await work.audit({ event: 'application.evidence-uploaded', subject: `application:${application.id}`, details: { files: fresh.map(({ name, sha256 }) => ({ name, sha256 })), outcome } })
+          await work.audit({
+            event: 'application.evidence-uploaded',
+            subject: `application:${application.id}`,
+            details: { files: fresh.map(({ name, sha256 }) => ({ name, sha256 })), outcome },
+          })
           return true
         })
-        return saved ? redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, 'key-protection.uploaded') : changedMeanwhile(application)
+        return saved
+          ? redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, 'key-protection.uploaded')
+          : changedMeanwhile(application)
       }),
     },
     {
@@ -148,8 +170,18 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
         const saved = await services.work(account.id, async (work) => {
           if (!(await saveDraft(work, application, {}))) return false
           await work.applications.removeEvidence(application.id, file.id)
-          const outcome = await judge(work, dossier, dossier.evidence.filter(({ id }) => id !== file.id), services, demo)
-          await work.audit({ event: 'application.evidence-removed', subject: `application:${application.id}`, details: { name: file.name, sha256: file.sha256, outcome } })
+          const outcome = await judge(
+            work,
+            dossier,
+            dossier.evidence.filter(({ id }) => id !== file.id),
+            services,
+            demo,
+          )
+          await work.audit({
+            event: 'application.evidence-removed',
+            subject: `application:${application.id}`,
+            details: { name: file.name, sha256: file.sha256, outcome },
+          })
           return true
         })
         return saved ? redirect(applicationPath(application.reference, 'key-protection'), 'key-protection.removed') : changedMeanwhile(application)
@@ -159,4 +191,8 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
 }
 
 /** A file's name without folders and without characters that cannot be seen. */
-const fileName = (name: string): string => name.replace(/^.*[/\\]/, '').replace(/[\p{C}\ufffd]/gu, '').slice(0, 200) || 'file'
+const fileName = (name: string): string =>
+  name
+    .replace(/^.*[/\\]/, '')
+    .replace(/[\p{C}\ufffd]/gu, '')
+    .slice(0, 200) || 'file'

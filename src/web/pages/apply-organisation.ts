@@ -10,7 +10,13 @@ import { page, redirect, type FieldError, type Reply, type Route } from '../repl
 
 const FIELDS = ['legalName', 'country', 'state', 'locality', 'street', 'postalCode', 'registrationNumber', 'foundedOn', 'phone'] as const
 
-const form = (services: Services, language: Language, { reference, version }: Application, given: Readonly<Record<string, string>>, errors: readonly FieldError[] = []): Reply =>
+const form = (
+  services: Services,
+  language: Language,
+  { reference, version }: Application,
+  given: Readonly<Record<string, string>>,
+  errors: readonly FieldError[] = [],
+): Reply =>
   page(
     'apply/organisation',
     'apply.step.organisation.title',
@@ -25,7 +31,8 @@ const form = (services: Services, language: Language, { reference, version }: Ap
   )
 
 /** The country in the reader's language, with its code: Japan (JP). */
-export const countryName = (language: Language, code: string): string => translate(language, 'apply.country', { name: new Intl.DisplayNames([language], { type: 'region' }).of(code) ?? code, code })
+export const countryName = (language: Language, code: string): string =>
+  translate(language, 'apply.country', { name: new Intl.DisplayNames([language], { type: 'region' }).of(code) ?? code, code })
 
 export function applyOrganisationRoutes(_services: Services): readonly Route[] {
   return [
@@ -34,7 +41,9 @@ export function applyOrganisationRoutes(_services: Services): readonly Route[] {
       path: '/applications/:reference/organisation',
       who: ['subscriber'],
       events: [],
-      handle: ownDraft(async ({ services, language }, { application }) => form(services, language, application, { ...(application.organisation ?? { country: services.policy.subject.countries[0]! }) })),
+      handle: ownDraft(async ({ services, language }, { application }) =>
+        form(services, language, application, { ...(application.organisation ?? { country: services.policy.subject.countries[0]! }) }),
+      ),
     },
     {
       method: 'POST',

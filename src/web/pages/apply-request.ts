@@ -18,7 +18,12 @@ const groups = (hex: string): string => hex.toUpperCase().replace(/..(?=.)/g, '$
 export function requestRows(language: Language, request: CertificateRequest) {
   const { facts, sha256 } = request.publicKey
   const t = (key: string, values?: Record<string, string>) => translate(language, key, values)
-  const key = facts.type === 'rsa' ? t('apply.request.key.rsa', { bits: String(facts.bits) }) : facts.type === 'other' ? t('apply.request.key.other', { algorithm: facts.algorithm }) : t('apply.request.key.curve', { curve: facts.curve })
+  const key =
+    facts.type === 'rsa'
+      ? t('apply.request.key.rsa', { bits: String(facts.bits) })
+      : facts.type === 'other'
+        ? t('apply.request.key.other', { algorithm: facts.algorithm })
+        : t('apply.request.key.curve', { curve: facts.curve })
   const row = (term: string, text: string, mono = false, copy = false) => ({ term: t(`apply.request.fact.${term}`), text, mono, copy })
   const exponent = facts.type === 'rsa' ? (facts.exponent < 1n << 64n ? facts.exponent.toString() : `0x${facts.exponent.toString(16)}`) : null
   return [
@@ -58,7 +63,13 @@ function form(
       sizes: services.policy.keys.subscriber.rsaBits.join(' / '),
       present: stored !== null,
       refused: given !== null,
-      shown: shown ? { facts: requestRows(language, shown), asked: asked(shown), rules: given ? given.rules : assessment ? ruleRows(readRuleReport(assessment), language) : [] } : null,
+      shown: shown
+        ? {
+            facts: requestRows(language, shown),
+            asked: asked(shown),
+            rules: given ? given.rules : assessment ? ruleRows(readRuleReport(assessment), language) : [],
+          }
+        : null,
     },
     { errors },
   )
@@ -88,7 +99,10 @@ export function applyRequestRoutes(_services: Services): readonly Route[] {
         const intake = readCertificateRequest(file?.bytes ?? Buffer.from(text, 'utf8'))
         if ('refused' in intake) {
           const { code, values = {} } = intake.refused
-          const message = { key: `certificate-request.refused.${code}`, values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])) }
+          const message = {
+            key: `certificate-request.refused.${code}`,
+            values: Object.fromEntries(Object.entries(values).map(([name, value]) => [name, String(value)])),
+          }
           // A private key sent by mistake is not written back into the page either.
           return form(services, language, dossier, { text: code === 'private-key' || file ? '' : text, shown: null, rules: [] }, [{ field, message }])
         }
@@ -105,7 +119,11 @@ export function applyRequestRoutes(_services: Services): readonly Route[] {
           const report = examineEvidence(read.der, spkiDer, dossier.evidence, work.now, services.policy, demo)
           if (report) await work.applications.putAssessment(application.id, evidenceAssessment(report))
           else await work.applications.removeAssessment(application.id, 'attestation')
-          await work.audit({ event: 'application.request-uploaded', subject: `application:${application.id}`, details: { requestSha256: read.sha256, spkiSha256: read.publicKey.sha256, attestation: report ? evidenceAssessment(report).outcome : 'none' } })
+          await work.audit({
+            event: 'application.request-uploaded',
+            subject: `application:${application.id}`,
+            details: { requestSha256: read.sha256, spkiSha256: read.publicKey.sha256, attestation: report ? evidenceAssessment(report).outcome : 'none' },
+          })
           return 'saved' as const
         })
         if (outcome === null) return changedMeanwhile(application)
@@ -113,7 +131,14 @@ export function applyRequestRoutes(_services: Services): readonly Route[] {
         const failed = outcome.verdicts.filter((verdict) => verdict.outcome === 'fail')
         const errors = failed.map(({ row, observed, remedy }) => ({
           field,
-          message: { key: 'apply.request.error.rule', values: { title: translate(language, `key-rules.${row}.title`), observed: inWords(language, observed), remedy: remedy ? inWords(language, remedy) : '' } },
+          message: {
+            key: 'apply.request.error.rule',
+            values: {
+              title: translate(language, `key-rules.${row}.title`),
+              observed: inWords(language, observed),
+              remedy: remedy ? inWords(language, remedy) : '',
+            },
+          },
         }))
         return form(services, language, dossier, { text: file ? '' : text, shown: read, rules: ruleRows(outcome.verdicts, language) }, errors)
       }),

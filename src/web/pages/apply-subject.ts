@@ -26,7 +26,13 @@ export function subjectPreview(language: Language, subject: SubjectStatement): S
   }
 }
 
-function form(services: Services, language: Language, { reference, version, subject, organisation }: Application, given: Readonly<Record<string, string>>, errors: readonly FieldError[] = []): Reply {
+function form(
+  services: Services,
+  language: Language,
+  { reference, version, subject, organisation }: Application,
+  given: Readonly<Record<string, string>>,
+  errors: readonly FieldError[] = [],
+): Reply {
   return page(
     'apply/subject',
     'apply.step.subject.title',
@@ -53,7 +59,9 @@ export function applySubjectRoutes(_services: Services): readonly Route[] {
       events: [],
       handle: ownDraft(async ({ services, language }, { application }) => {
         const { subject, organisation } = application
-        const proposed: Record<string, string> = organisation ? { commonName: organisation.legalName, country: organisation.country, state: organisation.state, locality: organisation.locality } : { country: services.policy.subject.countries[0]! }
+        const proposed: Record<string, string> = organisation
+          ? { commonName: organisation.legalName, country: organisation.country, state: organisation.state, locality: organisation.locality }
+          : { country: services.policy.subject.countries[0]! }
         return form(services, language, application, subject ? { ...subject } : proposed)
       }),
     },

@@ -5,11 +5,11 @@ import { storedRequest } from '../../application/verify-key.ts'
 import { keyRegister } from '../../database/key-register.ts'
 import { PROTECTION_METHODS } from '../../key-protection/methods.ts'
 import type { Services } from '../../services.ts'
+import { attestationModel } from '../attestation-model.ts'
 import { readRuleReport, ruleRows } from '../findings.ts'
 import { translate, type Language } from '../locales.ts'
 import { applicationPath, changeDraft, changedMeanwhile, demoTrust, ownDraft } from '../own-application.ts'
 import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
-import { attestationModel } from './apply-key-protection.ts'
 import { countryName } from './apply-organisation.ts'
 import { requestRows } from './apply-request.ts'
 import { subjectPreview } from './apply-subject.ts'
@@ -32,23 +32,41 @@ function form(services: Services, language: Language, dossier: Dossier, certifie
       version: application.version,
       action: applicationPath(reference, 'submit'),
       certified,
-      missing: STEPS.filter((step) => states[step] !== 'done').map((step) => ({ href: applicationPath(reference, step), title: t(`apply.step.${step}.title`), text: t(`apply.missing.${step}.${states[step]}`) })),
+      missing: STEPS.filter((step) => states[step] !== 'done').map((step) => ({
+        href: applicationPath(reference, step),
+        title: t(`apply.step.${step}.title`),
+        text: t(`apply.missing.${step}.${states[step]}`),
+      })),
       hrefs: Object.fromEntries(STEPS.map((step) => [step, applicationPath(reference, step)])),
       organisation: organisation
         ? [
             row(t('apply.organisation.legal-name'), organisation.legalName),
             row(t('apply.organisation.registration-number'), organisation.registrationNumber, true),
-            row(t('apply.organisation.address'), [organisation.postalCode, organisation.state, organisation.locality, organisation.street].filter(Boolean).join(language === 'ja' ? ' ' : ', ')),
+            row(
+              t('apply.organisation.address'),
+              [organisation.postalCode, organisation.state, organisation.locality, organisation.street].filter(Boolean).join(language === 'ja' ? ' ' : ', '),
+            ),
             row(t('apply.organisation.country'), countryName(language, organisation.country)),
             row(t('apply.organisation.founded-on'), organisation.foundedOn),
             row(t('apply.organisation.phone'), organisation.phone),
           ]
         : null,
-      agreements: agreements.map((agreement) => row(title(agreement.document), t('apply.agreements.accepted', { version: agreement.version, at: agreement.acceptedAt.slice(0, 10), sha256: agreement.sha256.slice(0, 16) }))),
+      agreements: agreements.map((agreement) =>
+        row(
+          title(agreement.document),
+          t('apply.agreements.accepted', { version: agreement.version, at: agreement.acceptedAt.slice(0, 10), sha256: agreement.sha256.slice(0, 16) }),
+        ),
+      ),
       subject: application.subject ? subjectPreview(language, application.subject) : null,
       request: request ? requestRows(language, storedRequest(request.requestDer)) : null,
       rules: rules ? ruleRows(readRuleReport(rules), language).filter(({ outcome }) => outcome === 'fail') : [],
-      key: key && method ? [row(t('key-protection.option.legend'), t(`key-protection.option.${key.option}.title`)), row(t('key-protection.method.legend'), `${method.number}. ${t(`key-protection.method.${method.id}.title`)}`)] : null,
+      key:
+        key && method
+          ? [
+              row(t('key-protection.option.legend'), t(`key-protection.option.${key.option}.title`)),
+              row(t('key-protection.method.legend'), `${method.number}. ${t(`key-protection.method.${method.id}.title`)}`),
+            ]
+          : null,
       files: evidence.map(({ name }) => name),
       report: attestation ? attestationModel(language, attestation) : null,
     },
@@ -76,7 +94,17 @@ export function applySubmitRoutes(_services: Services): readonly Route[] {
         if (!accuracyCertified) return form(services, language, dossier, false, [{ field: 'accuracy', message: { key: 'apply.submit.error.accuracy' } }])
         const demo = await demoTrust(services)
         const applicant = { email: account.email, name: account.name, language }
-        const outcome = await services.work(account.id, (work, trx) => submitApplication(work, { dossier, policy: services.policy, register: keyRegister(trx), demo, accuracyCertified, applicant, portalUrl: services.config.portal.url }))
+        const outcome = await services.work(account.id, (work, trx) =>
+          submitApplication(work, {
+            dossier,
+            policy: services.policy,
+            register: keyRegister(trx),
+            demo,
+            accuracyCertified,
+            applicant,
+            portalUrl: services.config.portal.url,
+          }),
+        )
         switch (outcome) {
           case 'submitted':
             return redirect(applicationPath(application.reference), 'apply.submit.done')
