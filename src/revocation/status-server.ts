@@ -96,7 +96,7 @@ function sendBytes(parts: StatusParts, request: IncomingMessage, response: Serve
     response.setHeader('Last-Modified', times.thisUpdate.toUTCString())
     response.setHeader('Expires', times.nextUpdate.toUTCString())
     response.setHeader('Cache-Control', `max-age=${Math.max(0, Math.min(CACHE_SECONDS, left))}, public, no-transform, must-revalidate`)
-    if (request.headers['if-none-match'] === etag) {
+    if (isKnown(request.headers['if-none-match'], etag)) {
       response.statusCode = 304
       response.end()
       return
@@ -105,6 +105,9 @@ function sendBytes(parts: StatusParts, request: IncomingMessage, response: Serve
   response.setHeader('Content-Length', bytes.length)
   response.end(request.method === 'HEAD' ? undefined : bytes)
 }
+
+/** RFC 9110 13.1.2: one of a list, compared weakly since a cache on the way may have weakened it, or any. */
+const isKnown = (header: string | undefined, etag: string): boolean => header !== undefined && header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
 
 function plain(response: ServerResponse, status: number, text: string): void {
   response.statusCode = status

@@ -36,7 +36,7 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
     if (made.code !== 0) throw new Error(made.text)
     return readFileSync(join(life.folder, 'request.der'))
   }
-  const post = (body: Buffer<ArrayBuffer>, type = 'application/ocsp-request') => fetch(url, { method: 'POST', body, headers: { 'content-type': type } })
+  const post = (body: Buffer, type = 'application/ocsp-request') => fetch(url, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': type } })
   const octets = async (answer: Response) => Buffer.from(await answer.arrayBuffer())
 
   describe('asked by POST', () => {

@@ -1,0 +1,238 @@
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { listAuthorities, type Authority } from '../../src/database/authority-store.ts'
+import { findCrl, findResponder, readStatus } from '../../src/database/status-store.ts'
+import { issueCrl } from '../../src/jobs/crl.ts'
+import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
+import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
+import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
+import { integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
+import { encodePem } from '../../src/pki/pem.ts'
+import { keyHash } from '../../src/revocation/ocsp-response.ts'
+import { createResponder, type ResponderParts } from '../../src/revocation/responder.ts'
+import { createStatusServer, type StatusParts } from '../../src/revocation/status-server.ts'
+import type { Services } from '../../src/services.ts'
+import { openConfiguredToken } from '../../src/signer/open-token.ts'
+import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
+import { insertApprovedApplication, insertPeople } from '../support/approved-application.ts'
+import { openFresh } from '../support/database.ts'
+import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const ERROR = { malformedRequest: 1, internalError: 2, tryLater: 3, unauthorized: 6 } as const
+
+let hierarchy: DemoHierarchy
+let services: Services
+let ca: SigningAuthority
+let caToken: Pkcs11Signer
+let statusToken: Pkcs11Signer
+let authorities: readonly Authority[]
+let issuing: Authority
+/** A certificate in good standing, and one that is revoked. */
+let good: string
+let gone: string
+let folder: string
+let start: Date
+let now: Date
+const faults: unknown[] = []
+const servers: Server[] = []
+
+beforeAll(async () => {
+  hierarchy = await demoHierarchy()
+  start = new Date(Math.floor(Date.now() / 1000) * 1000)
+  now = start
+  services = await hierarchy.services(await openFresh('SQLite'), { clock: () => now })
+  const { database } = services
+  caToken = await hierarchy.token('ca')
+  statusToken = await hierarchy.token('status')
+  authorities = await listAuthorities(database)
+  issuing = authorities.find(({ kind }) => kind === 'issuing')!
+  ca = (await currentAuthority(database, caToken, services.config))!
+  await renewResponderCertificates(services, ca)
+  const people = await insertPeople(services)
+  const serials: string[] = []
+  for (let made = 0; made < 2; made++) {
+    const { id } = await insertApprovedApplication(services, hierarchy.maker, { people })
+    expect(await issueWaiting(issuingParts(services, caToken))).toEqual(['issued'])
+    const row = await database('certificates').where({ application_id: id }).first()
+    serials.push(row.serial)
+    const at = now.toISOString()
+    if (made === 1) await database('revocations').insert({ certificate_id: row.id, authority_id: row.authority_id, serial: row.serial, reason_code: 1, ground: 'key-compromise', explanation: '', revoked_at: at, recorded_at: at, requested_by: people.applicant })
+  }
+  ;[good, gone] = serials as [string, string]
+  await issueCrl(services, ca)
+  folder = mkdtempSync(join(tmpdir(), 'status-'))
+  for (const { kind, certificateDer } of authorities) writeFileSync(join(folder, `${kind}.pem`), encodePem('CERTIFICATE', certificateDer))
+}, 120_000)
+afterAll(async () => {
+  for (const server of servers) server.close()
+  await hierarchy.remove()
+  rmSync(folder, { recursive: true, force: true })
+})
+beforeEach(() => {
+  now = start
+  faults.length = 0
+})
+
+const responderParts = (): ResponderParts => ({
+  policy: services.policy,
+  signer: statusToken,
+  authorities,
+  readStatus: (authorityId, serial) => readStatus(services.database, authorityId, serial),
+  findResponder: (authorityId, at) => findResponder(services.database, authorityId, at),
+  fault: (error) => void faults.push(error),
+})
+/** An OCSP request with SHA-1 CertIDs, without nonce. */
+function request(...serials: string[]): Buffer {
+  const certId = (serial: string) =>
+    sequence(sequence(oid('1.3.14.3.2.26'), nullValue()), octetString(keyHash(issuing.subjectDer)), octetString(keyHash(readDer(ca.spki).children()[1]!.bitStringOctets())), integer(BigInt(`0x${serial}`)))
+  return sequence(sequence(sequence(...serials.map((serial) => sequence(certId(serial))))))
+}
+const respond = (changes: Partial<ResponderParts> = {}, ...serials: string[]) => createResponder({ ...responderParts(), ...changes })(request(...serials), now)
+const errorOf = (der: Buffer) => (der.length === 5 && der.subarray(0, 4).toString('hex') === '30030a01' ? der[4]! : null)
+/** What openssl reads in an answer that it verified as of `now`. */
+function shown(der: Buffer): string {
+  writeFileSync(join(folder, 'answer.der'), der)
+  return execFileSync('openssl', ['ocsp', '-respin', 'answer.der', '-resp_text', '-CAfile', 'root.pem', '-verify_other', 'issuing.pem', '-attime', String(Math.floor(now.getTime() / 1000))], { cwd: folder, stdio: 'pipe', encoding: 'utf8' })
+}
+const time = (text: string, field: string) => Date.parse(new RegExp(`${field}: (.+)`).exec(text)![1]!)
+
+async function listen(changes: Partial<StatusParts> = {}): Promise<string> {
+  const server = createStatusServer({
+    now: () => now,
+    respond: createResponder(responderParts()),
+    findCrl: (id) => findCrl(services.database, id),
+    findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
+    fault: (error) => void faults.push(error),
+    ...changes,
+  })
+  servers.push(server)
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+// What can't be known is never good.
+
+test('OCS-3: a status that can\'t be read is tryLater, with the fault on record', async () => {
+  const fault = new Error('no database')
+  expect(errorOf((await respond({ readStatus: () => Promise.reject(fault) }, good)).der)).toBe(ERROR.tryLater)
+  expect(faults).toEqual([fault])
+})
+test('OCS-3: one status of two that can\'t be read spoils the whole answer', async () => {
+  const { readStatus: read } = responderParts()
+  const half: ResponderParts['readStatus'] = (id, serial) => (serial === gone ? Promise.reject(new Error('no row')) : read(id, serial))
+  const { der, cache } = await respond({ readStatus: half }, good, gone)
+  expect(errorOf(der)).toBe(ERROR.tryLater)
+  expect(cache).toBeNull()
+})
+test('OCS-2: without a responder certificate in force, and when it can\'t be read, it is tryLater', async () => {
+  expect(errorOf((await respond({ findResponder: async () => null }, good)).der)).toBe(ERROR.tryLater)
+  expect(errorOf((await respond({ findResponder: () => Promise.reject(new Error('no database')) }, good)).der)).toBe(ERROR.tryLater)
+})
+test('OCS-2: a responder certificate that has run out is used no more', async () => {
+  const { notAfter } = (await findResponder(services.database, issuing.id, now))!
+  now = new Date(notAfter.getTime() + 1000)
+  expect(errorOf((await respond({}, good)).der)).toBe(ERROR.tryLater)
+})
+test('OCS-3: a token that is gone is tryLater', async () => {
+  const signer = await openConfiguredToken(hierarchy.config('status'))
+  await signer.close()
+  expect(errorOf((await respond({ signer }, good)).der)).toBe(ERROR.tryLater)
+  expect(faults).toMatchObject([{ reason: 'closed' }])
+})
+test('OCS-2: the token of the CA signs no answer', async () => {
+  expect(errorOf((await respond({ signer: caToken }, good)).der)).toBe(ERROR.tryLater)
+  expect(faults).toMatchObject([{ reason: 'wrong-token' }])
+})
+test('REV-5: a row that says certificateHold is answered with an error, never published', async () => {
+  expect(errorOf((await respond({ readStatus: async () => ({ state: 'revoked', at: now, reason: 6 }) }, gone)).der)).toBe(ERROR.internalError)
+})
+
+// Times.
+
+test('OCS-4: an answer of the present lives as long as the policy says', async () => {
+  const text = shown((await respond({}, good)).der)
+  expect(text).toContain('Cert Status: good')
+  expect(time(text, 'This Update')).toBe(now.getTime())
+  expect(time(text, 'Next Update') - now.getTime()).toBe(services.policy.periods.ocspValidHours * HOUR)
+})
+test('OCS-4: an answer never outlives the responder\'s certificate', async () => {
+  const { notAfter } = (await findResponder(services.database, issuing.id, now))!
+  now = new Date(notAfter.getTime() - 2 * HOUR)
+  expect(time(shown((await respond({}, good)).der), 'Next Update')).toBe(notAfter.getTime())
+})
+test('OCS-5: long past expiry it still answers, good and revoked, with the cutoff ten years back', async () => {
+  now = new Date(start.getTime() + 10.9 * 365 * DAY)
+  await renewResponderCertificates(services, ca)
+  const text = shown((await respond({}, good, gone)).der)
+  expect(text).toContain('Cert Status: good')
+  expect(text).toMatch(/Cert Status: revoked\n.*\n\s+Revocation Reason: keyCompromise/)
+  const cutoff = Date.parse(/OCSP Archive Cutoff:\s*(.+)/.exec(text)![1]!)
+  expect(cutoff).toBeGreaterThan(issuing.notBefore.getTime())
+  expect((now.getTime() - cutoff) / DAY).toBeGreaterThanOrEqual(3653)
+  expect((now.getTime() - cutoff) / DAY).toBeLessThan(3661)
+})
+
+// HTTP.
+
+test('OCS-7: the same answer is not sent twice; a tag may come weak, in a list, or as any', async () => {
+  const url = `${await listen()}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`
+  const first = await fetch(url)
+  const etag = first.headers.get('etag')!
+  expect(shown(Buffer.from(await first.arrayBuffer()))).toContain('Cert Status: good')
+  for (const header of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+    const answer = await fetch(url, { headers: { 'if-none-match': header } })
+    expect([header, answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([header, 304, 0])
+  }
+  expect((await fetch(url, { headers: { 'if-none-match': '"other"' } })).status).toBe(200)
+  now = new Date(start.getTime() + 1000)
+  expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(200)
+})
+test('OCS-7: no cache holds an answer beyond its end', async () => {
+  const { notAfter } = (await findResponder(services.database, issuing.id, now))!
+  now = new Date(notAfter.getTime() - 7000)
+  const answer = await fetch(`${await listen()}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
+  expect(answer.headers.get('cache-control')).toMatch(/^max-age=7,/)
+})
+test('OCS-1: HEAD has the headers of GET and no body', async () => {
+  const url = `${await listen()}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`
+  const [get, head] = await Promise.all([fetch(url), fetch(url, { method: 'HEAD' })])
+  for (const name of ['content-type', 'content-length', 'etag', 'cache-control', 'expires', 'last-modified']) expect(head.headers.get(name)).toBe(get.headers.get(name))
+  expect((await head.arrayBuffer()).byteLength).toBe(0)
+})
+test('OCS-3: an error is answered 200 as OCSP, and no cache keeps it', async () => {
+  const url = await listen({ respond: createResponder({ ...responderParts(), readStatus: () => Promise.reject(new Error('no database')) }) })
+  const answer = await fetch(`${url}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
+  expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([200, 'application/ocsp-response', 'no-store'])
+  expect(errorOf(Buffer.from(await answer.arrayBuffer()))).toBe(ERROR.tryLater)
+})
+test('CRL-4: a list that can\'t be read is a 500 in one plain line, kept by no cache', async () => {
+  const url = await listen({ findCrl: () => Promise.reject(new Error('secret of the database')) })
+  const answer = await fetch(`${url}/crl/${issuing.id}.crl`)
+  expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([500, 'text/plain; charset=utf-8', 'no-store'])
+  expect(await answer.text()).toBe('The status could not be read. Try again later.\n')
+  expect(faults).toHaveLength(1)
+})
+test('CRL-4: a list on record and not yet signed is not served; the one before it is', async () => {
+  const url = `${await listen()}/crl/${issuing.id}.crl`
+  const served = Buffer.from(await (await fetch(url)).arrayBuffer())
+  const { database } = services
+  const row = await database('crls').where({ authority_id: issuing.id }).orderBy('number', 'desc').first()
+  await database('crls').insert({ ...row, number: Number(row.number) + 1, der: null })
+  expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(served)).toBe(true)
+})
+test('CRL-5: the root\'s list and every CA certificate are served', async () => {
+  const url = await listen()
+  for (const { id, certificateDer } of authorities) {
+    expect((await fetch(`${url}/crl/${id}.crl`)).headers.get('content-type')).toBe('application/pkix-crl')
+    const answer = await fetch(`${url}/ca/${id}.cer`)
+    expect(answer.headers.get('content-type')).toBe('application/pkix-cert')
+    expect(Buffer.from(await answer.arrayBuffer()).equals(certificateDer)).toBe(true)
+  }
+})
