@@ -1,0 +1,36 @@
+import { generateKeyPairSync } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { commonName, writeCertificate } from '../../attestations/demo/certificate.ts'
+import type { Authority } from '../../src/database/authority-store.ts'
+import { signingAuthority } from '../../src/jobs/issuing-authority.ts'
+import { spkiSha256 } from '../../src/signer/signer.ts'
+
+const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const spki = publicKey.export({ type: 'spki', format: 'der' })
+const place = { status: { url: 'http://status.test' }, portal: { url: 'https://portal.test' } }
+const signer = { sign: () => Promise.reject(new Error('signed')) }
+const notBefore = new Date('2026-01-01T00:00:00Z')
+const notAfter = new Date('2041-01-01T00:00:00Z')
+
+function row(name: string, demo: boolean): Authority {
+  const subjectDer = commonName(name)
+  const certificateDer = writeCertificate({ serial: Buffer.from([1]), issuer: subjectDer, subject: subjectDer, notBefore, notAfter, spki, extensions: [] }, privateKey)
+  return { id: 'issuing-g1', kind: 'issuing', parentId: null, demo, key: { tokenLabel: 'issuing', label: 'k', id: '01', spkiSha256: spkiSha256(spki) }, subjectDer, certificateDer, notBefore, notAfter }
+}
+
+test('ATT-2: takes an authority for a demo one only when its row and the name in its certificate both say so', () => {
+  const demo = (name: string, said: boolean) => signingAuthority(row(name, said), signer, place).demo
+  expect(demo('DEMO Example CA G1', true)).toBe(true)
+  expect(demo('DEMO Example CA G1', false)).toBe(false)
+  expect(demo('Example CA G1', true)).toBe(false)
+  expect(demo('DEMOCRATIC Example CA G1', true)).toBe(false)
+})
+
+test('CAK-5, ISS-7: takes name, key and end of life from the certificate, and refuses a row that tells otherwise', () => {
+  const genuine = row('DEMO Example CA G1', true)
+  expect(signingAuthority(genuine, signer, place)).toMatchObject({ spki, issuer: { nameDer: genuine.subjectDer, notAfter } })
+  // A row that lives longer than its certificate changes nothing.
+  expect(signingAuthority({ ...genuine, notAfter: new Date('2099-01-01T00:00:00Z') }, signer, place).issuer.notAfter).toEqual(notAfter)
+  for (const altered of [{ key: { ...genuine.key, spkiSha256: '00'.repeat(32) } }, { subjectDer: commonName('Other') }, { notBefore: notAfter }])
+    expect(() => signingAuthority({ ...genuine, ...altered }, signer, place)).toThrow('differ')
+})
