@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
+import { createFirstAdministrator, createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
 import { createPerson, signIn, startPortal, totpCode, words, type Client, type Person, type Portal } from '../support/portal.ts'
 
 let portal: Portal
@@ -64,6 +64,8 @@ describe('the first administrator', () => {
     await createPerson(portal.services, { roles: ['administrator'] })
     expect((await portal.client().get(fresh)).status).toBe(404)
     expect((await portal.client().post(fresh, first)).status).toBe(404)
+    // Also when the page's own look came before the other administrator was made.
+    expect(await createFirstAdministrator(portal.services, { token: fresh.split('/').at(-1)!, ...first, language: 'en', address: '192.0.2.1' })).toEqual({ outcome: 'gone' })
   })
 })
 
@@ -141,6 +143,7 @@ describe('invitations', () => {
     const link = (await invitationLink(invited.email))!
     const { id } = await invitations().first()
     expect((await client.post(`/people/invitations/${id}/withdraw`)).text).toContain(words('people.invited.withdrawn'))
+    expect(await portal.services.database('link_tokens').where({ invitation_id: id })).toEqual([])
     expect((await portal.client().get(link)).status).toBe(404)
 
     await client.post('/people', { ...invited, email: 'later@ca.example' })
