@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Application, VettingCheck } from '../../src/application/application.ts'
-import { CHECKLIST, judgeEntry, lapsesAt, openItems, requiredItems, type CheckEntry } from '../../src/application/checklist.ts'
+import { CHECKLIST, judgeEntry, lapsesAt, openItems, requiredItems, unfinishedItems, type CheckEntry } from '../../src/application/checklist.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
 import { WORDS } from '../../src/web/locales.ts'
 import { application } from './dossiers.ts'
@@ -138,6 +138,13 @@ describe('what is still open', () => {
     ['confirmed without inspection', { inspected: false }],
   ])('VET-10: an item %s', (_, change) => {
     expect(open(all(change))).toEqual(['address: not-confirmed'])
+  })
+
+  test('VET-7: what could not be confirmed is answered, so that checking can end and the application be rejected', () => {
+    const unfinished = (checks: readonly VettingCheck[]) => unfinishedItems(application(), checks, NOW, periods).map(({ item: { id }, why }) => `${id}: ${why}`)
+    expect(unfinished(all({ outcome: 'not-confirmed' }))).toEqual([])
+    expect(unfinished(all().slice(1))).toEqual(['legal-identity: missing'])
+    expect(unfinished(all({ obtainedOn: '2020-01-01' }))).toEqual(['address: lapsed'])
   })
 
   test('VET-5: a check counts to the moment 825 days after the day its data was obtained, and not a millisecond longer', () => {
