@@ -205,14 +205,14 @@ export class Person {
     expect(this.#faults.splice(0), `faults at ${where}`).toEqual([])
   }
 
-  /** The page without its words: elements with what gives them looks, names and roles, and where there is text. */
+  /** The page without its words and repetitions: elements with what gives them looks, names and roles, and where there is text. */
   #build(): Promise<string> {
     return this.page.evaluate(() => {
       const told = ['class', 'type', 'role', 'for', 'name', 'lang', 'scope', 'tabindex']
       const walk = (element: Element): string => {
         const attributes = [...element.attributes].map(({ name, value }) => (told.includes(name) ? `${name}=${value}` : name)).sort().join(' ')
         const text = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent!.trim() !== '')
-        return `<${element.localName} ${attributes}${text ? ' +' : ''}>${[...element.children].map(walk).join('')}`
+        return `<${element.localName} ${attributes}${text ? ' +' : ''}>${[...new Set([...element.children].map(walk))].join('')}`
       }
       return walk(document.body)
     })
