@@ -10,7 +10,10 @@ export async function runDemoCommand<T extends NonNullable<ParseArgsConfig['opti
   let services: Services | null = null
   try {
     const given = readOptions(options)
-    services = openServices(readConfig('command'))
+    const config = readConfig('command')
+    // Before anything is opened or made.
+    if (config.production) throw new StartRefused('Demo commands are refused in production')
+    services = openServices(config)
     await migrate(services.database)
     await refuseUnlessDemo(services)
     await run(services, given as { [K in keyof T]?: string })
