@@ -126,7 +126,8 @@ export async function fillDraft(person: Person, reference: string, key: DemoKey)
   at('key-protection')
   await stateProtection(person)
   await upload(person, evidenceOf(key))
-  await person.visit(`/applications/${reference}/submit`)
+  await person.follow(person.words('key-protection.next'))
+  at('submit')
 }
 
 export async function submit(person: Person): Promise<void> {

@@ -31,6 +31,7 @@ function form(
       version,
       action: applicationPath(reference, 'key-protection'),
       requestHref: applicationPath(reference, 'request'),
+      next: nextPath(reference, 'key-protection'),
       option: given ? (given['option'] ?? '') : (key?.option ?? ''),
       options: KEY_OPTIONS.map((value) => ({ value, text: t(`option.${value}.title`), hint: t(`option.${value}.hint`) })),
       represented: given ? given['representation'] === 'yes' : key !== null,
