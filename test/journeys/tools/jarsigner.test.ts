@@ -8,7 +8,10 @@ import { describeWith, run, startLife } from '../../support/signing-tools.ts'
 
 /** Bits of jarsigner's exit code under -strict. */
 const CHAIN_REFUSED = 4
-/** The signer is no alias of the keystore. Never silenced by importing the leaf: that makes it a trust anchor, good even when revoked. */
+/**
+ * No certificate of the chain is an alias of the keystore; whether the root counts as one is the JDK's matter, so this bit is passed over.
+ * Never silenced by importing the leaf: that makes it a trust anchor, good even when revoked.
+ */
 const NOT_IN_KEYSTORE = 32
 
 describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the key in its token', () => {
@@ -54,7 +57,7 @@ describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the ke
       const { code, text } = await verify('-revCheck')
       expect(text).toContain('jar verified')
       expect(text).not.toMatch(/revo(ked|cation status)|invalid/i)
-      expect(code).toBe(NOT_IN_KEYSTORE)
+      expect(code & ~NOT_IN_KEYSTORE).toBe(0)
     })
   })
 
@@ -67,11 +70,11 @@ describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the ke
     test('REV-4: refuses the signer as revoked', async () => {
       const { code, text } = await verify('-revCheck')
       expect(text).toMatch(/Certificate has been revoked, reason: SUPERSEDED/)
-      expect(code).toBe(CHAIN_REFUSED + NOT_IN_KEYSTORE)
+      expect(code & ~NOT_IN_KEYSTORE).toBe(CHAIN_REFUSED)
     })
 
     test('REV-4: without revocation checking it says nothing, so that the verdict above comes from the status service', async () => {
-      expect((await verify()).code).toBe(NOT_IN_KEYSTORE)
+      expect((await verify()).code & ~NOT_IN_KEYSTORE).toBe(0)
     })
   })
 })
