@@ -4,6 +4,7 @@ import { audit } from './audit/audit-log.ts'
 import { ConfigRefused, readConfig, type Config, type ProcessName } from './config.ts'
 import { migrate } from './database/database.ts'
 import { PolicyRefused } from './policy/policy.ts'
+import { describeFault } from './fault.ts'
 import { openServices, type Services } from './services.ts'
 import { SignerUnavailable } from './signer/signer.ts'
 import { StartRefused } from './start-refused.ts'
@@ -25,7 +26,7 @@ export function explain(error: unknown): string {
   // Both addresses of a name were tried: either says it.
   const cause = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') return `The database can't be reached: ${cause.message}`
-  return isRefusal(error) ? cause.message : (error.stack ?? error.message)
+  return isRefusal(error) ? cause.message : describeFault(error)
 }
 
 /** A second signal within this time is the same key press told twice: the terminal tells the whole group, and npm passes it on. */

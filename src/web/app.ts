@@ -4,6 +4,7 @@ import express, { type ErrorRequestHandler, type Express, type NextFunction, typ
 import session from 'express-session'
 import passport from 'passport'
 import { audit } from '../audit/audit-log.ts'
+import { describeFault } from '../fault.ts'
 import { findSignedIn } from '../people/accounts.ts'
 import type { Services } from '../services.ts'
 import { chooseLanguage, type Language, type Message } from './locales.ts'
@@ -11,7 +12,7 @@ import { renderPage } from './render.ts'
 import type { FieldError, PageRequest, Reply, Route, SessionData, SignedIn } from './reply.ts'
 import { routeTable } from './routes.ts'
 import { csrfMatches, csrfToken, securityHeaders } from './security.ts'
-import { DatabaseSessionStore } from './session-store.ts'
+import { DatabaseSessionStore, sessionStands } from './session-store.ts'
 import { readMultipart } from './uploads.ts'
 import { wellFormed } from './well-formed.ts'
 
@@ -28,6 +29,8 @@ export function createApp(services: Services, log: (line: Record<string, unknown
   app.disable('x-powered-by')
   app.set('trust proxy', config.portal.trustProxy ? 1 : false)
   app.use(securityHeaders(https))
+  // `GET *` is no path of anybody's; express-session would leave it without a session.
+  app.use((request, response, next) => (request.url.startsWith('/') ? next() : void response.status(400).type('text').send('400')))
   app.use('/assets', express.static(ASSETS, { immutable: false, maxAge: '1h', index: false, dotfiles: 'deny' }))
   app.use(chooseLanguageOnce(https))
   app.use(express.urlencoded({ extended: false, limit: '200kb', parameterLimit: 200 }))
@@ -108,6 +111,8 @@ async function answer(services: Services, route: Route, request: Request, respon
     fields = multipart.fields
     files = multipart.problem ? [] : multipart.files
     uploadProblem = multipart.problem
+    // A slow body may outlast its session: what was ended meanwhile changes nothing any more.
+    if (route.who !== 'anyone' && !(await sessionStands(services.database, request.sessionID))) return send(services, request, response, { kind: 'redirect', to: '/sign-in' })
   }
   const form = Object.fromEntries(fields)
   if (route.method === 'POST' && (request.headers['sec-fetch-site'] === 'cross-site' || !csrfMatches(data, form['_csrf'])))
@@ -229,10 +234,10 @@ async function answerError(services: Services, log: (line: Record<string, unknow
     if (status === 413) return await sendPage(services, request, response, 'errors/too-large', { key: 'errors.too-large.title' }, {}, 413)
     if (typeof status === 'number' && status >= 400 && status < 500) return await sendPage(services, request, response, 'errors/bad-request', { key: 'errors.bad-request.title' }, {}, 400)
     const reference = services.random(6).toString('hex')
-    log({ level: 'error', reference, method: request.method, path: request.path, error: error instanceof Error ? error.stack : String(error) })
+    log({ level: 'error', reference, method: request.method, path: request.path, error: describeFault(error) })
     await sendPage(services, request, response, 'errors/fault', { key: 'errors.fault.title' }, { reference }, 500)
   } catch (fault) {
-    log({ level: 'error', path: request.path, error: fault instanceof Error ? fault.stack : String(fault) })
+    log({ level: 'error', path: request.path, error: describeFault(fault) })
     response.status(500).type('text').send('500')
   }
 }

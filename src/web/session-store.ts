@@ -74,6 +74,11 @@ export class DatabaseSessionStore extends session.Store {
   }
 }
 
+/** Whether a session is still there: it may have been ended elsewhere while a request was under way. */
+export async function sessionStands(database: Database, id: string): Promise<boolean> {
+  return (await database('sessions').where({ id_hash: hashed(id) }).first('id_hash')) !== undefined
+}
+
 /** Removes what has ended; the portal calls it now and then. */
 export async function removeEndedSessions(database: Database, now: Date, idleMinutes: number): Promise<void> {
   const idle = new Date(now.getTime() - idleMinutes * 60_000).toISOString()

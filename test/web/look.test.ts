@@ -97,11 +97,11 @@ describe('the parts', () => {
 describe('the frame', () => {
   test.each([
     ['subscriber', ['/applications', '/repository', '/account']],
-    ['vetting-officer', ['/review', '/repository', '/account']],
-    ['approving-officer', ['/review', '/repository', '/account']],
-    ['revocation-officer', ['/review', '/repository', '/account']],
-    ['auditor', ['/audit', '/repository', '/account']],
-    ['administrator', ['/people', '/repository', '/account']],
+    ['vetting-officer', ['/review', '/certificates', '/repository', '/account']],
+    ['approving-officer', ['/review', '/certificates', '/repository', '/account']],
+    ['revocation-officer', ['/review', '/certificates', '/repository', '/account']],
+    ['auditor', ['/review', '/certificates', '/audit', '/repository', '/account']],
+    ['administrator', ['/review', '/certificates', '/people', '/repository', '/account']],
     ['nobody', ['/repository', '/sign-in', '/register']],
   ])('ACC-1: offers a %s its own pages alone', async (role, expected) => {
     const html = await renderPage('errors/not-found', { key: 'errors.not-found.title' }, {}, frameOf('en', { account: role === 'nobody' ? null : personIn(role) }))

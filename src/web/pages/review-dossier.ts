@@ -48,6 +48,7 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
 
   return {
     reference: application.reference,
+    version: application.version,
     state: application.state,
     waitsFor: t(`lifecycle.waits-for.${mover ?? 'nobody'}`),
     hindrance: hindrance === null ? null : t(hindrance),

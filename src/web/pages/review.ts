@@ -92,6 +92,9 @@ async function evidence(request: PageRequest): Promise<Reply> {
   })
 }
 
+/** The form was drawn from an older state of the application: nobody decides on what they did not see (VET-6). */
+const outdated = (request: PageRequest, application: Application): boolean => request.form['version'] !== String(application.version)
+
 const back = (application: Application, notice: string): Reply => redirect(`/review/${application.reference}`, notice)
 /** Somebody acted meanwhile: nothing was changed, and the page shows what stands now. */
 const overtaken = (application: Application): Reply => back(application, 'review.notice.overtaken')
@@ -102,7 +105,7 @@ async function startVetting(request: PageRequest): Promise<Reply> {
     const refusal = refuseDuty(request.account!, dossier, 'vetted')
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('start-vetting', application.state)
-    if (!move) return overtaken(application)
+    if (!move || outdated(request, application)) return overtaken(application)
     const done = await request.services.work(request.account!.id, async (work) => {
       if (!(await work.applications.move(application, move.to))) return false
       if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
@@ -133,6 +136,7 @@ async function checkPage(request: PageRequest, dossier: Dossier, more: { entered
     `review.item.${item.id}.title`,
     {
       reference: dossier.application.reference,
+      version: dossier.application.version,
       item: { id: item.id, clause: item.clause, help: t(`review.item.${item.id}.help`) },
       claims: [
         { term: t('review.field.legal-name'), text: organisation?.legalName ?? '–', mono: false, copy: true },
@@ -157,7 +161,7 @@ async function recordCheck(request: PageRequest): Promise<Reply> {
     if (!item || !requiredItems(application).includes(item)) return { kind: 'not-found' }
     const refusal = refuseDuty(request.account!, dossier, 'vetted')
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
-    if (application.state !== 'vetting') return overtaken(application)
+    if (application.state !== 'vetting' || outdated(request, application)) return overtaken(application)
     const form = readForm(checkSchema, request.form)
     if (!form.ok) return checkPage(request, dossier, { entered: request.form, errors: form.errors })
     const { outcome, source, document, documentDate, obtainedOn, inspected, note } = form.values
@@ -182,7 +186,7 @@ async function finishVetting(request: PageRequest): Promise<Reply> {
     const refusal = refuseDuty(request.account!, dossier, 'vetted')
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('finish-vetting', application.state)
-    if (!move) return overtaken(application)
+    if (!move || outdated(request, application)) return overtaken(application)
     if (unfinishedItems(application, dossier.checks, request.now, request.services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
     const done = await request.services.work(request.account!.id, async (work) => {
       if (!(await work.applications.move(application, move.to))) return false
@@ -204,9 +208,10 @@ async function returnToVetting(request: PageRequest): Promise<Reply> {
     const refusal = refuseDuty(account, dossier, duty)
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('return-to-vetting', application.state)
-    if (!move) return overtaken(application)
+    if (!move || outdated(request, application)) return overtaken(application)
     const done = await request.services.work(account.id, async (work) => {
       if (!(await work.applications.move(application, move.to, { holdFindings: null }))) return false
+      if (!(await work.applications.takeDuty(application.id, account.id, duty))) throw new Error('duty refused by the database')
       if (await work.applications.voidApproval(application.id, 'returned-to-vetting')) await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'returned-to-vetting' } })
       await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state } })
       return true
@@ -223,7 +228,7 @@ async function approve(request: PageRequest): Promise<Reply> {
     const refusal = refuseDuty(account, dossier, 'decided')
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('approve', application.state)
-    if (!move) return overtaken(application)
+    if (!move || outdated(request, application)) return overtaken(application)
     const documents = services.policy.documents.map((each) => each.document)
     if (missingForApproval(dossier, documents).length > 0 || openItems(application, dossier.checks, now, services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.incomplete' } }
     const form = readForm(confirmSchema, request.form)
@@ -250,7 +255,7 @@ async function reject(request: PageRequest): Promise<Reply> {
     const refusal = refuseDuty(account, dossier, 'decided')
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('reject', application.state)
-    if (!move) return overtaken(application)
+    if (!move || outdated(request, application)) return overtaken(application)
     const form = readForm(reasonSchema, request.form)
     if (!form.ok) return show(request, dossier, { errors: { errors: form.errors }, entered: { reason: request.form['reason'] ?? '' } })
     const applicant = await request.services.database('accounts').where({ id: application.applicantId }).first('email', 'name', 'locale')
