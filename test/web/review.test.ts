@@ -7,7 +7,7 @@ import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import type { Client } from '../support/client.ts'
 import { words, type Person } from '../support/portal.ts'
 import { applicantOf, fillDraft, ORGANISATION, startApplication, startScene, submit, type Scene } from './applicant.ts'
-import { checkOf, officerOf, referenceOf, today, vet, type Officer } from './officers.ts'
+import { act, checkOf, officerOf, referenceOf, today, vet, type Officer } from './officers.ts'
 
 let scene: Scene
 let keys: KeyPair
@@ -43,7 +43,7 @@ async function vetted(): Promise<string> {
 async function approved(): Promise<string> {
   const reference = await vetted()
   await approving.client.get(`/review/${reference}`)
-  await approving.client.post(`/review/${reference}/approve`, { correlated: 'yes' })
+  await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })
   return reference
 }
 
@@ -56,26 +56,26 @@ describe('an application under review', () => {
     for (const fact of [ORGANISATION.legalName, ORGANISATION.registrationNumber, 'RSA 3072', createHash('sha256').update(keys.spki).digest('hex'), applicant.person.name, words('review.dossier.demo-evidence')]) expect(page.text).toContain(fact)
     expect(page.html.includes(`${base}/checks/`)).toBe(false)
 
-    expect((await vetting.client.post(`${base}/start-vetting`)).text).toContain(words('review.notice.vetting-started'))
+    expect((await act(scene, vetting.client, reference, 'start-vetting')).text).toContain(words('review.notice.vetting-started'))
     const items = requiredItems(await find(reference))
     for (const item of items) {
       const form = await vetting.client.get(`${base}/checks/${item.id}`)
       expect(form.title).toBe(words(`review.item.${item.id}.title`))
       const open = await vetting.client.get(base)
       expect(open.html.includes(`${base}/finish-vetting`)).toBe(false)
-      expect((await vetting.client.post(`${base}/checks/${item.id}`, checkOf(item.sources[0]!))).text).toContain(words('review.notice.check-recorded'))
+      expect((await act(scene, vetting.client, reference, `checks/${item.id}`, checkOf(item.sources[0]!))).text).toContain(words('review.notice.check-recorded'))
     }
-    const done = await vetting.client.post(`${base}/finish-vetting`)
+    const done = await act(scene, vetting.client, reference, 'finish-vetting')
     expect(done.text).toContain(words('review.notice.vetted'))
     expect(done.html.includes(`${base}/approve`)).toBe(false)
 
     const standing = await approving.client.get(base)
     expect(standing.text).toContain('Certificate of registered matters 12-345')
     expect(standing.text).toContain(vetting.person.name)
-    const unticked = await approving.client.post(`${base}/approve`)
+    const unticked = await act(scene, approving.client, reference, 'approve')
     expect(unticked.errors.get('correlated')).toBe(words('forms.tick'))
     expect(await stateOf(reference)).toBe('vetted')
-    const decided = await approving.client.post(`${base}/approve`, { correlated: 'yes' })
+    const decided = await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })
     expect(decided.text).toContain(words('review.notice.approved'))
 
     const dossier = await dossierOf(reference)
@@ -91,9 +91,8 @@ describe('an application under review', () => {
 
   test('VET-1: a bad entry comes back with its sentence at the field and the form as it was; nothing is stored', async () => {
     const reference = await submitted()
-    const base = `/review/${reference}/checks/address`
     await vetting.client.get(`/review/${reference}`)
-    await vetting.client.post(`/review/${reference}/start-vetting`)
+    await act(scene, vetting.client, reference, 'start-vetting')
     const { version } = await find(reference)
     for (const [fields, field, sentence] of [
       [{ outcome: '' }, 'outcome', words('forms.choose')],
@@ -107,7 +106,7 @@ describe('an application under review', () => {
       [{ outcome: 'not-confirmed' }, 'note', words('review.errors.say-why')],
     ] as const) {
       const { inspected, ...given } = { ...checkOf('government-agency'), note: '', ...fields } as Record<string, string>
-      const page = await vetting.client.post(base, inspected ? { ...given, inspected } : given)
+      const page = await act(scene, vetting.client, reference, 'checks/address', inspected ? { ...given, inspected } : given)
       expect([page.status, page.errors.get(field)], field).toEqual([422, sentence])
       for (const name of ['document', 'documentDate', 'obtainedOn', 'note']) expect(page.value(name), name).toBe(given[name])
       expect(page.value('inspected')).toBe(inspected || null)
@@ -118,10 +117,10 @@ describe('an application under review', () => {
 
   test('VET-9: an item that this application doesn’t need is not there', async () => {
     const reference = await submitted()
-    await vetting.client.post(`/review/${reference}/start-vetting`, {}, { from: `/review/${reference}` })
+    await act(scene, vetting.client, reference, 'start-vetting')
     for (const item of ['organizational-unit', 'requester-identity', 'constructor', 'nonsense']) {
       expect((await vetting.client.get(`/review/${reference}/checks/${item}`)).status).toBe(404)
-      expect((await vetting.client.post(`/review/${reference}/checks/${item}`, checkOf('government-agency'))).status).toBe(404)
+      expect((await act(scene, vetting.client, reference, `checks/${item}`, checkOf('government-agency'))).status).toBe(404)
     }
     expect((await dossierOf(reference)).checks).toEqual([])
   })
@@ -132,7 +131,7 @@ describe('an application under review', () => {
     await vet(scene, vetting, reference, { finish: false })
     await database()('vetting_checks').where({ application_id: (await find(reference)).id, item: 'address' }).delete()
     expect((await vetting.client.get(base)).html.includes(`${base}/finish-vetting`)).toBe(false)
-    const forged = await vetting.client.post(`${base}/finish-vetting`)
+    const forged = await act(scene, vetting.client, reference, 'finish-vetting')
     expect([forged.status, forged.text.includes(words('review.refused.checks-open'))]).toEqual([403, true])
     expect(await stateOf(reference)).toBe('vetting')
   })
@@ -143,14 +142,14 @@ describe('an application under review', () => {
       const base = `/review/${reference}`
       await vet(scene, vetting, reference, { finish: false })
       await database()('vetting_checks').where({ application_id: (await find(reference)).id, item: 'address' }).update(defect)
-      await vetting.client.post(`${base}/finish-vetting`)
+      await act(scene, vetting.client, reference, 'finish-vetting')
       expect(await stateOf(reference)).toBe('vetted')
       const page = await approving.client.get(base)
       expect([page.html.includes(`${base}/approve"`), page.html.includes(`${base}/reject"`)]).toEqual([false, true])
       expect(page.text).toContain(words('review.missing.checks'))
-      const forged = await approving.client.post(`${base}/approve`, { correlated: 'yes' })
+      const forged = await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })
       expect([forged.status, forged.text.includes(words('review.refused.incomplete'))]).toEqual([403, true])
-      await approving.client.post(`${base}/reject`, { reason: 'The address could not be confirmed.' })
+      await act(scene, approving.client, reference, 'reject', { reason: 'The address could not be confirmed.' })
       expect(await stateOf(reference)).toBe('rejected')
     }
   })
@@ -162,7 +161,7 @@ describe('an application under review', () => {
     expect(page.text).toContain(words('review.check.lapsed'))
     expect(page.text).toContain(words('review.missing.checks'))
     expect(page.html.includes(`/review/${reference}/approve`)).toBe(false)
-    const forged = await approving.client.post(`/review/${reference}/approve`, { correlated: 'yes' })
+    const forged = await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })
     expect([forged.status, forged.text.includes(words('review.refused.incomplete'))]).toEqual([403, true])
     expect(await stateOf(reference)).toBe('vetted')
   })
@@ -171,7 +170,7 @@ describe('an application under review', () => {
     const reference = await vetted()
     await database()('assessments').where({ application_id: (await find(reference)).id, kind: 'attestation' }).delete()
     expect((await approving.client.get(`/review/${reference}`)).text).toContain(words('review.missing.attestation'))
-    expect((await approving.client.post(`/review/${reference}/approve`, { correlated: 'yes' })).status).toBe(403)
+    expect((await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })).status).toBe(403)
     expect((await dossierOf(reference)).approval).toBeNull()
   })
 })
@@ -179,7 +178,7 @@ describe('an application under review', () => {
 describe('duties apart', () => {
   const forged = async (officer: Officer, reference: string, action: string, why: string, fields: Record<string, string> = { correlated: 'yes', reason: 'A reason of enough length.' }) => {
     const before = await dossierOf(reference)
-    const page = await officer.client.post(`/review/${reference}/${action}`, fields, { from: `/review/${reference}` })
+    const page = await act(scene, officer.client, reference, action, fields)
     expect([page.status, page.text.includes(words(`review.refused.${why}`))], `${action}: ${page.text.slice(-300)}`).toEqual([403, true])
     expect(await dossierOf(reference)).toEqual(before)
   }
@@ -200,7 +199,7 @@ describe('duties apart', () => {
     const both = await officerOf(scene, ['vetting-officer', 'approving-officer'])
     const reference = await submitted()
     await vet(scene, vetting, reference, { finish: false })
-    await both.client.post(`/review/${reference}/finish-vetting`, {}, { from: `/review/${reference}` })
+    await act(scene, both.client, reference, 'finish-vetting')
     expect(await stateOf(reference)).toBe('vetted')
     await forged(both, reference, 'approve', 'vetted-it')
   })
@@ -208,8 +207,8 @@ describe('duties apart', () => {
   test('ACC-2: who decided does not check what was returned', async () => {
     const both = await officerOf(scene, ['vetting-officer', 'approving-officer'])
     const reference = await vetted()
-    await both.client.post(`/review/${reference}/approve`, { correlated: 'yes' }, { from: `/review/${reference}` })
-    await both.client.post(`/review/${reference}/return`)
+    await act(scene, both.client, reference, 'approve', { correlated: 'yes' })
+    await act(scene, both.client, reference, 'return')
     expect(await stateOf(reference)).toBe('vetting')
     await forged(both, reference, 'checks/address', 'decided-it', checkOf('government-agency') as Record<string, string>)
     await forged(both, reference, 'finish-vetting', 'decided-it')
@@ -223,7 +222,7 @@ describe('duties apart', () => {
     await vet(scene, vetting, reference, { finish: false })
     await forged(insider, reference, 'checks/address', 'own-organisation', checkOf('government-agency') as Record<string, string>)
     await forged(insider, reference, 'finish-vetting', 'own-organisation')
-    await vetting.client.post(`/review/${reference}/finish-vetting`)
+    await act(scene, vetting.client, reference, 'finish-vetting')
     for (const action of ['approve', 'reject', 'return']) await forged(insider, reference, action, 'own-organisation')
   })
 
@@ -254,7 +253,7 @@ describe('duties apart', () => {
     expect(page.html).not.toMatch(new RegExp(`action="/review/${reference}`))
     const before = await dossierOf(reference)
     for (const action of ['start-vetting', 'checks/address', 'finish-vetting', 'return', 'approve', 'reject']) {
-      const answer = await auditor.client.post(`/review/${reference}/${action}`, { correlated: 'yes', reason: 'A reason of enough length.', ...checkOf('government-agency') })
+      const answer = await act(scene, auditor.client, reference, action, { correlated: 'yes', reason: 'A reason of enough length.', ...checkOf('government-agency') })
       expect([answer.status, answer.text.includes(words('errors.refused.role'))], action).toEqual([403, true])
     }
     expect(await dossierOf(reference)).toEqual(before)
@@ -266,16 +265,16 @@ describe('an approval', () => {
     const reference = await approved()
     const { id } = await find(reference)
     const first = (await dossierOf(reference)).approval!
-    const page = await approving.client.post(`/review/${reference}/return`)
+    const page = await act(scene, approving.client, reference, 'return')
     expect(page.text).toContain(words('review.notice.returned'))
     expect(await stateOf(reference)).toBe('vetting')
     expect((await dossierOf(reference)).approval).toBeNull()
     expect(await database()('approvals').where({ id: first.id })).toMatchObject([{ digest: first.digest, voided_because: 'returned-to-vetting', voided_at: expect.any(String) }])
     expect((await events(reference)).slice(-2)).toEqual(['application.approval-voided', 'application.returned-to-vetting'])
 
-    await vetting.client.post(`/review/${reference}/checks/address`, { ...checkOf('government-agency'), document: 'Another document' })
-    await vetting.client.post(`/review/${reference}/finish-vetting`)
-    await approving.client.post(`/review/${reference}/approve`, { correlated: 'yes' })
+    await act(scene, vetting.client, reference, 'checks/address', { ...checkOf('government-agency'), document: 'Another document' })
+    await act(scene, vetting.client, reference, 'finish-vetting')
+    await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })
     const second = (await dossierOf(reference)).approval!
     expect([second.id, second.digest]).not.toEqual([first.id, first.digest])
     expect(second.digest).not.toBe(first.digest)
@@ -295,22 +294,43 @@ describe('an approval', () => {
     const base = `/review/${reference}`
     await other.client.get(base)
     await approving.client.get(base)
-    await approving.client.post(`${base}/approve`, { correlated: 'yes' })
+    await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })
     const before = await dossierOf(reference)
     for (const [client, action] of [[other.client, 'approve'], [other.client, 'reject'], [vetting.client, 'start-vetting'], [vetting.client, 'finish-vetting']] as const) {
-      const page = await client.post(`${base}/${action}`, { correlated: 'yes', reason: 'A reason of enough length.' })
+      const page = await act(scene, client, reference, action, { correlated: 'yes', reason: 'A reason of enough length.' })
       expect([page.status, page.path, page.text.includes(words('review.notice.overtaken'))], action).toEqual([200, base, true])
     }
-    const late = await vetting.client.post(`${base}/checks/address`, { ...checkOf('government-agency'), document: 'Too late' })
+    const late = await act(scene, vetting.client, reference, 'checks/address', { ...checkOf('government-agency'), document: 'Too late' })
     expect(late.text).toContain(words('review.notice.overtaken'))
     expect(await dossierOf(reference)).toEqual(before)
+  })
+
+  test('VET-6: nobody acts on what they did not see: a form drawn before the last change does nothing', async () => {
+    const reference = await submitted()
+    const base = `/review/${reference}`
+    await vet(scene, vetting, reference, { finish: false })
+    const seen = Number((await vetting.client.get(base)).value('version'))
+    expect(seen).toBe((await find(reference)).version)
+    await act(scene, vetting.client, reference, 'checks/address', { ...checkOf('government-agency'), document: 'Changed meanwhile' })
+    const stale = async ({ client }: Officer, action: string, fields: Record<string, string> = {}) => {
+      const before = await dossierOf(reference)
+      const page = await act(scene, client, reference, action, { correlated: 'yes', reason: 'A reason of enough length.', ...fields }, before.application.version - 1)
+      expect([page.path, page.text.includes(words('review.notice.overtaken'))], action).toEqual([base, true])
+      const without = await client.post(`${base}/${action}`, { correlated: 'yes', reason: 'A reason of enough length.', ...fields })
+      expect(without.text.includes(words('review.notice.overtaken')), action).toBe(true)
+      expect(await dossierOf(reference)).toEqual(before)
+    }
+    await stale(vetting, 'checks/address', checkOf('government-agency') as Record<string, string>)
+    await stale(vetting, 'finish-vetting')
+    await act(scene, vetting.client, reference, 'finish-vetting')
+    for (const action of ['approve', 'reject', 'return']) await stale(approving, action)
   })
 
   test('VET-6: of two officers who approve at the same moment one does, and there is one approval', async () => {
     const reference = await vetted()
     const officers = [approving, await officerOf(scene, 'approving-officer')]
     for (const { client } of officers) await client.get(`/review/${reference}`)
-    const pages = await Promise.all(officers.map(({ client }) => client.post(`/review/${reference}/approve`, { correlated: 'yes' })))
+    const pages = await Promise.all(officers.map(({ client }) => act(scene, client, reference, 'approve', { correlated: 'yes' })))
     expect(pages.map((page) => page.status)).toEqual([200, 200])
     const { id } = await find(reference)
     expect(await database()('approvals').where({ application_id: id })).toHaveLength(1)
@@ -325,12 +345,12 @@ describe('a rejection', () => {
     const base = `/review/${reference}`
     await approving.client.get(base)
     for (const [reason, sentence] of [['', words('review.errors.reason-short')], ['too short', words('review.errors.reason-short')], ['x'.repeat(2001), words('forms.too-long', { max: '2000' })]] as const) {
-      const page = await approving.client.post(`${base}/reject`, { reason })
+      const page = await act(scene, approving.client, reference, 'reject', { reason })
       expect([page.status, page.errors.get('reason'), page.value('reason')]).toEqual([422, sentence, reason])
     }
     expect(await stateOf(reference)).toBe('vetted')
     const reason = 'The register lists <another> address & number.'
-    expect((await approving.client.post(`${base}/reject`, { reason })).text).toContain(words('review.notice.rejected'))
+    expect((await act(scene, approving.client, reference, 'reject', { reason })).text).toContain(words('review.notice.rejected'))
     expect(await stateOf(reference)).toBe('rejected')
     const [mail] = await scene.portal.mails(applicant.person.email)
     expect(mail).toMatchObject({ subject: words('mail.application-rejected.subject', { reference }), link: `/applications/${reference}`, language: 'en' })
@@ -340,12 +360,12 @@ describe('a rejection', () => {
     expect(page.text).toContain(approving.person.name)
     expect((await events(reference)).at(-1)).toBe('application.rejected')
     // It is remembered, and nothing leads on from it.
-    expect((await approving.client.post(`${base}/approve`, { correlated: 'yes' })).text).toContain(words('review.notice.overtaken'))
+    expect((await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })).text).toContain(words('review.notice.overtaken'))
   })
 
   test('VET-7: a rejection is not an officer’s to make before the checking is done', async () => {
     const reference = await submitted()
-    const page = await approving.client.post(`/review/${reference}/reject`, { reason: 'A reason of enough length.' }, { from: `/review/${reference}` })
+    const page = await act(scene, approving.client, reference, 'reject', { reason: 'A reason of enough length.' })
     expect(page.text).toContain(words('review.notice.overtaken'))
     expect(await stateOf(reference)).toBe('submitted')
   })
@@ -358,7 +378,7 @@ describe('what officers see', () => {
     const seen = async () => {
       for (const { client } of [vetting, approving]) {
         expect((await client.get(`/review/${reference}`)).status).toBe(404)
-        expect((await client.post(`/review/${reference}/start-vetting`)).status).toBe(client === vetting.client ? 404 : 403)
+        expect((await act(scene, client, reference, 'start-vetting')).status).toBe(client === vetting.client ? 404 : 403)
         for (const tab of ['vet', 'decide', 'issuing', 'done']) expect((await client.get(`/review?show=${tab}`)).html.includes(reference)).toBe(false)
       }
     }
@@ -394,7 +414,7 @@ describe('what officers see', () => {
     const reference = await submitted()
     await database()('applications').where({ reference }).update({ organisation_legal_name: '<img src=x onerror=alert(1)>', organisation_phone: '"><script>' })
     await vet(scene, vetting, reference, { finish: false })
-    await vetting.client.post(`/review/${reference}/checks/address`, { ...checkOf('government-agency'), document: '</dd><script>alert(1)</script>' })
+    await act(scene, vetting.client, reference, 'checks/address', { ...checkOf('government-agency'), document: '</dd><script>alert(1)</script>' })
     for (const path of ['/review', `/review/${reference}`, `/review/${reference}/checks/address`]) {
       const page = await vetting.client.get(path)
       expect(page.status).toBe(200)
@@ -411,8 +431,8 @@ describe('what officers see', () => {
     expect(page.text).toContain(words('review.dossier.hold'))
     expect(page.text).toContain('VET-6')
     expect(page.html.includes(`/review/${reference}/approve"`)).toBe(false)
-    expect((await approving.client.post(`/review/${reference}/approve`, { correlated: 'yes' })).text).toContain(words('review.notice.overtaken'))
-    await approving.client.post(`/review/${reference}/return`)
+    expect((await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })).text).toContain(words('review.notice.overtaken'))
+    await act(scene, approving.client, reference, 'return')
     expect(await find(reference)).toMatchObject({ state: 'vetting', holdFindings: null })
     expect((await dossierOf(reference)).approval).toBeNull()
   })
