@@ -28,7 +28,9 @@ describe.skipIf(!available)(available ? 'refusals' : NO_CHROMIUM, () => {
   })
   afterAll(async () => {
     await browser?.close()
+    const faults = instance?.faults()
     await instance?.stop()
+    expect(faults).toEqual([])
   })
 
   const at = (step: string) => `/applications/${reference}/${step}`

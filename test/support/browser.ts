@@ -1,6 +1,5 @@
 /** People at a real browser. Every page that they arrive at is judged before anything else happens on it. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -195,14 +194,14 @@ export class Person {
     if (!this.#pictures.seen.has(build)) {
       this.#pictures.seen.add(build)
       const picture = join(this.#pictures.folder, `${String(++this.#pictures.taken).padStart(3, '0')}-${name ?? kindOf(this.path)}${status === 200 ? '' : `-${status}`}`)
-      if (this.#javaScript) expect(await this.#violations(), `axe at ${where}`).toEqual([])
+      if (this.#javaScript) none(await this.#violations(), `axe at ${where}`)
       await this.page.screenshot({ path: `${picture}.png`, fullPage: true })
       await this.page.setViewportSize(NARROW)
       await this.#noSidewaysScroll(`${where} at ${NARROW.width} px`)
       await this.page.screenshot({ path: `${picture}-narrow.png`, fullPage: true })
       await this.page.setViewportSize(WIDE)
     }
-    expect(this.#faults.splice(0), `faults at ${where}`).toEqual([])
+    none(this.#faults.splice(0), `faults at ${where}`)
   }
 
   /** The page without its words and repetitions: elements with what gives them looks, names and roles, and where there is text. */
@@ -235,9 +234,12 @@ export class Person {
       const culprit = [...document.querySelectorAll('body *')].find((element) => element.getBoundingClientRect().right > clientWidth + 1 && !element.closest('.table-scroll'))
       return `${scrollWidth} > ${clientWidth}: ${culprit?.outerHTML.slice(0, 200) ?? 'unknown'}`
     })
-    expect(wider, `sideways scroll at ${where}`).toBeNull()
+    none(wider === null ? [] : [wider], `sideways scroll at ${where}`)
   }
 }
+
+/** The faults stand in the message, where a shortened list would hide them. */
+const none = (faults: readonly string[], what: string): void => expect(faults, `${what}: ${faults.join('\n')}`).toEqual([])
 
 /** `/applications/CS-2345-ABCD/organisation` → `applications-organisation`: references and tokens left out. */
 function kindOf(path: string): string {

@@ -27,6 +27,8 @@ export interface Instance {
   readonly services: Services
   /** Everything printed so far, both streams. */
   output(): string
+  /** What its processes wrote to their log as faults. A journey that expects none asserts that this is empty. */
+  faults(): readonly string[]
   /** A key in a SoftHSM token of its own with request and demo attestation; `subject` as `npm run demo:key` takes it. */
   demoKey(subject: string, bits?: 2048 | 3072 | 4096): Promise<DemoKey>
   /** Ends it as Ctrl-C does. @throws when it does not end by itself, not with code 0, or leaves a process behind */
@@ -73,6 +75,7 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
       return opened()
     },
     output: () => output,
+    faults: () => output.split('\n').filter((line) => line.startsWith('{') && line.includes('"level":"error"')),
     demoKey: (subject, bits = 3072) => makeDemoKey(opened(), { subject: parseSubject(subject), bits, folder: join(dataDir, 'demo-keys', String(++keys)) }),
     async stop() {
       await services?.close()
