@@ -15,14 +15,16 @@ import { certificatePem, encodePem, readPem } from '../../src/pki/pem.ts'
 import { readCertificate, type X509Certificate } from '../../src/pki/x509-certificate.ts'
 import { startInstance, type Instance } from './instance.ts'
 
-const ENGINE_FOLDERS = [...(existsSync('/usr/lib') ? readdirSync('/usr/lib') : []).map((name) => join('/usr/lib', name)), '/usr/lib64'].flatMap((folder) => ['engines-3', 'engines-1.1'].map((name) => join(folder, name)))
-
 /** OpenSSL's PKCS #11 engine (libp11), or null. */
-export const pkcs11Engine = (): string | null => ENGINE_FOLDERS.map((folder) => join(folder, 'pkcs11.so')).find((path) => existsSync(path)) ?? null
+export function pkcs11Engine(): string | null {
+  const places = ['/usr/lib64', ...(existsSync('/usr/lib') ? readdirSync('/usr/lib').map((name) => join('/usr/lib', name)) : [])]
+  return places.flatMap((place) => ['engines-3', 'engines-1.1'].map((engines) => join(place, engines, 'pkcs11.so'))).find((path) => existsSync(path)) ?? null
+}
 
 export type Tool = 'openssl' | 'curl' | 'certtool' | 'osslsigncode' | 'jarsigner' | 'jar' | 'keytool' | 'x86_64-w64-mingw32-gcc' | 'pkcs11 engine'
 
-function present(tool: Tool): boolean {
+/** Whether it is on this machine. */
+export function present(tool: Tool): boolean {
   if (tool === 'pkcs11 engine') return pkcs11Engine() !== null
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => {
     try {
@@ -56,8 +58,8 @@ export interface Ran {
   readonly text: string
 }
 
-/** Runs a program to its end, whatever its exit code. @throws when it can't be started or is ended by a signal */
-export function run(command: string, words: readonly string[], { cwd, env = {} }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {}): Promise<Ran> {
+/** Runs a program in a folder to its end, whatever its exit code. @throws when it can't be started or is ended by a signal */
+function run(cwd: string, command: string, words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
   // A proxy of the machine's must not stand between a program and the instance; messages are compared in English.
   const { http_proxy: _lower, HTTP_PROXY: _upper, ...own } = process.env
   return new Promise((done, failed) => {
@@ -102,20 +104,37 @@ export interface Life {
   readonly folder: string
   readonly issuing: X509Certificate
   readonly root: X509Certificate
+  /** Runs a program in the folder to its end, whatever its exit code. @throws when it can't be started or is ended by a signal */
+  run(command: string, words: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ran>
+  openssl(...words: string[]): Promise<Ran>
   /** Writes a file into the folder and returns its path. */
   file(name: string, content: Buffer | string): string
   /** Applies, vets, approves, waits, accepts, through the pages. A key of its own unless one is given. */
   issue(name: string, key?: DemoKey): Promise<IssuedToSubscriber>
   /** The subscriber revokes on the pages; `ground` is an id of revocation-grounds.ts. Returns as soon as the portal has said so. */
   revoke(issued: IssuedToSubscriber, ground?: string): Promise<void>
-  /** The issuing CA's list that has this serial number, fetched from its address as soon as it is there, DER. @throws when that takes more than ten seconds (REV-4) */
+  /**
+   * The issuing CA's list that has this serial number, fetched from its address as soon as it is there, DER.
+   * @throws when that takes more than ten seconds (REV-4)
+   */
   listWith(issued: IssuedToSubscriber): Promise<Buffer>
   /** Both lists as they are served now, in one PEM file. */
   lists(): Promise<string>
   stop(): Promise<void>
 }
 
-export const COMPANY: Organisation = { legalName: 'Example Signing K.K.', country: 'JP', state: 'Tokyo', locality: 'Chiyoda-ku', street: '1-1 Example', postalCode: '100-0001', registrationNumber: '8000000000001', foundedOn: '2001-04-02', phone: '+81 3 0000 0000' }
+const COMPANY: Organisation = {
+  legalName: 'Example Signing K.K.',
+  country: 'JP',
+  state: 'Tokyo',
+  locality: 'Chiyoda-ku',
+  street: '1-1 Example',
+  postalCode: '100-0001',
+  registrationNumber: '8000000000001',
+  foundedOn: '2001-04-02',
+  phone: '+81 3 0000 0000',
+}
+const SUBSCRIBER = { name: 'Signing Aoki', email: 'aoki@signing.example', password: 'a long enough pass phrase' }
 
 /** Starts an instance with a subscriber and two officers signed in, and issues the first certificate, `leaf.pem`. Takes about 15 seconds. */
 export async function startLife(): Promise<Life & { readonly leaf: IssuedToSubscriber }> {
@@ -125,6 +144,7 @@ export async function startLife(): Promise<Life & { readonly leaf: IssuedToSubsc
     writeFileSync(join(folder, name), content)
     return join(folder, name)
   }
+  const openssl = (...words: string[]) => run(folder, 'openssl', words)
   const stop = async () => {
     rmSync(folder, { recursive: true, force: true })
     await instance.stop()
@@ -133,7 +153,8 @@ export async function startLife(): Promise<Life & { readonly leaf: IssuedToSubsc
     const walker: Walker = { base: instance.portalUrl, now: () => new Date(), tell: () => undefined }
     const people = await demoPeople(instance.services)
     const officer = (role: 'vetting-officer' | 'approving-officer') => signIn(walker, people.find(({ roles }) => roles.includes(role))!)
-    const [{ browser: applicant }, vetting, approving] = await Promise.all([register(walker, { name: 'Signing Aoki', email: 'aoki@signing.example', password: 'a long enough pass phrase' }), officer('vetting-officer'), officer('approving-officer')])
+    const signedIn = [register(walker, SUBSCRIBER), officer('vetting-officer'), officer('approving-officer')] as const
+    const [{ browser: applicant }, vetting, approving] = await Promise.all(signedIn)
     const issue = (name: string, key?: DemoKey) => issueOne({ walker, applicant, vetting, approving, instance, file }, name, key)
     const leaf = await issue('leaf')
     const [issuing, root] = await fetchAuthorities(leaf.certificate)
@@ -141,7 +162,8 @@ export async function startLife(): Promise<Life & { readonly leaf: IssuedToSubsc
     file('root.pem', certificatePem(root.der))
     const [listUrl, rootListUrl] = [addressesOf(leaf.certificate).crl!, addressesOf(issuing).crl!]
     return {
-      instance, folder, issuing, root, leaf, file, issue, stop,
+      instance, folder, issuing, root, leaf, file, issue, stop, openssl,
+      run: (command, words, env) => run(folder, command, words, env),
       async revoke({ reference }, ground = 'superseded') {
         const action = `/applications/${reference}/certificate/revoke`
         await applicant.get(action)
@@ -151,7 +173,7 @@ export async function startLife(): Promise<Life & { readonly leaf: IssuedToSubsc
       async listWith({ serial }) {
         for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(200)) {
           const { bytes } = await fetchBytes(listUrl)
-          const { text } = await run('openssl', ['crl', '-inform', 'DER', '-in', file('.list.der', bytes), '-noout', '-text'])
+          const { text } = await openssl('crl', '-inform', 'DER', '-in', file('.list.der', bytes), '-noout', '-text')
           if (text.includes(`Serial Number: ${serial}`)) return bytes
         }
         throw new Error(`REV-4: ${serial} did not come onto the list within ten seconds`)

@@ -5,7 +5,7 @@ import { readCertificatePolicies } from '../../../src/pki/extension-values.ts'
 import { OID } from '../../../src/pki/oids.ts'
 import { certificatePem } from '../../../src/pki/pem.ts'
 import type { X509Certificate } from '../../../src/pki/x509-certificate.ts'
-import { addressesOf, describeWith, fetchBytes, run, startLife } from '../../support/signing-tools.ts'
+import { addressesOf, describeWith, fetchBytes, startLife } from '../../support/signing-tools.ts'
 
 const RESERVED = '2.23.140.1.4.1'
 const CODE_SIGNING = '1.2.392.200091.100.381.8'
@@ -20,9 +20,11 @@ describeWith(['openssl', 'certtool'], 'the chain of a certificate made on the pa
   afterAll(() => life?.stop())
 
   const policiesOf = ({ tbs }: X509Certificate) => readCertificatePolicies(tbs.extensions.find(({ oid }) => oid === OID.certificatePolicies)!.value)
-  const verify = async (words: readonly string[] = ['-policy', RESERVED, '-explicit_policy']) =>
-    run('openssl', ['verify', '-x509_strict', '-crl_check_all', '-CRLfile', await life.lists(), ...words, '-CAfile', 'root.pem', '-untrusted', 'issuing.pem', 'leaf.pem'], { cwd: life.folder })
-  const x509 = async (name: string) => (await run('openssl', ['x509', '-in', name, '-noout', '-text'], { cwd: life.folder })).text
+  const verify = async (policy = RESERVED) => {
+    const checks = ['-x509_strict', '-crl_check_all', '-explicit_policy', '-policy', policy]
+    return life.openssl('verify', ...checks, '-CRLfile', await life.lists(), '-CAfile', 'root.pem', '-untrusted', 'issuing.pem', 'leaf.pem')
+  }
+  const x509 = async (name: string) => (await life.openssl('x509', '-in', name, '-noout', '-text')).text
 
   describe('before revocation', () => {
     test('CRT-1, CRT-12: openssl accepts it strictly, with both lists, under the reserved code-signing policy', async () => {
@@ -30,7 +32,7 @@ describeWith(['openssl', 'certtool'], 'the chain of a certificate made on the pa
     })
 
     test('CRT-12: openssl finds no path for the CA\'s own policy, which only the leaf names', async () => {
-      const { code, text } = await verify(['-policy', CODE_SIGNING, '-explicit_policy'])
+      const { code, text } = await verify(CODE_SIGNING)
       expect(code).not.toBe(0)
       expect(text).toContain('no explicit policy')
     })
@@ -40,10 +42,12 @@ describeWith(['openssl', 'certtool'], 'the chain of a certificate made on the pa
         { oid: CODE_SIGNING, qualifiers: [{ oid: OID.cpsQualifier, cps: `${life.instance.portalUrl}/repository` }] },
         { oid: RESERVED, qualifiers: [] },
       ])
-      expect(await x509('leaf.pem')).toMatch(new RegExp(`Policy: ${CODE_SIGNING.replaceAll('.', '\\.')}\\s+CPS: ${life.instance.portalUrl}/repository\\s+Policy: ${RESERVED.replaceAll('.', '\\.')}`))
+      const lines = (await x509('leaf.pem')).split('\n').map((line) => line.trim())
+      const first = lines.indexOf('X509v3 Certificate Policies:') + 1
+      expect(lines.slice(first, first + 3)).toEqual([`Policy: ${CODE_SIGNING}`, `CPS: ${life.instance.portalUrl}/repository`, `Policy: ${RESERVED}`])
     })
 
-    test('CRT-3, CRT-4, CRT-9: openssl shows digitalSignature alone and critical, codeSigning alone, nothing else that a profile of another kind has', async () => {
+    test('CRT-3, CRT-4, CRT-9: openssl shows digitalSignature alone and critical, codeSigning alone, nothing of another profile', async () => {
       const text = await x509('leaf.pem')
       expect(text).toMatch(/X509v3 Key Usage: critical\n\s+Digital Signature\n/)
       expect(text).toMatch(/X509v3 Extended Key Usage:\s*\n\s+Code Signing\n/)
@@ -54,7 +58,8 @@ describeWith(['openssl', 'certtool'], 'the chain of a certificate made on the pa
     test('CRT-6: subject key identifier is the SHA-1 of the key in the SoftHSM token, authority key identifier the issuing CA\'s', async () => {
       const { key, certificate } = life.leaf
       expect(certificate.tbs.spki.equals(key.spki)).toBe(true)
-      const identifier = (of: X509Certificate) => createHash('sha1').update(readDer(of.tbs.spki).children()[1]!.bitStringOctets()).digest('hex').toUpperCase().replace(/..(?!$)/g, '$&:')
+      const keyOf = ({ tbs }: X509Certificate) => readDer(tbs.spki).children()[1]!.bitStringOctets()
+      const identifier = (of: X509Certificate) => createHash('sha1').update(keyOf(of)).digest('hex').toUpperCase().replace(/..(?!$)/g, '$&:')
       const text = await x509('leaf.pem')
       expect(text).toMatch(new RegExp(`Subject Key Identifier:\\s*\\n\\s+${identifier(certificate)}\\n`))
       expect(text).toMatch(new RegExp(`Authority Key Identifier:\\s*\\n\\s+${identifier(life.issuing)}\\n`))
@@ -74,16 +79,19 @@ describeWith(['openssl', 'certtool'], 'the chain of a certificate made on the pa
     })
 
     test('CRT-14: the root verifies itself and is called DEMO, as the issuing CA is', async () => {
-      expect(await run('openssl', ['verify', '-x509_strict', '-check_ss_sig', '-CAfile', 'root.pem', 'root.pem'], { cwd: life.folder })).toMatchObject({ code: 0 })
+      expect(await life.openssl('verify', '-x509_strict', '-check_ss_sig', '-CAfile', 'root.pem', 'root.pem')).toMatchObject({ code: 0 })
       for (const name of ['root.pem', 'issuing.pem']) expect(await x509(name)).toMatch(/Subject: .*CN = DEMO /)
     })
 
     test('CRT-4: certtool accepts it for code signing', async () => {
-      expect(await certtool(life.leaf.pem)).toMatchObject({ code: 0, text: expect.stringContaining('Chain verification output: Verified. The certificate is trusted.') })
+      const { code, text } = await certtool(life.leaf.pem)
+      expect(text).toContain('Chain verification output: Verified. The certificate is trusted.')
+      expect(code).toBe(0)
     })
 
     test('OCS-2: certtool refuses the OCSP responder\'s certificate for code signing, for want of that purpose alone', async () => {
-      const { text } = await run('openssl', ['ocsp', '-issuer', 'issuing.pem', '-cert', 'leaf.pem', '-CAfile', 'root.pem', '-verify_other', 'issuing.pem', '-resp_text', '-url', addressesOf(life.leaf.certificate).ocsp!], { cwd: life.folder })
+      const url = addressesOf(life.leaf.certificate).ocsp!
+      const { text } = await life.openssl('ocsp', '-issuer', 'issuing.pem', '-cert', 'leaf.pem', '-CAfile', 'root.pem', '-resp_text', '-noverify', '-url', url)
       const responder = /-----BEGIN CERTIFICATE-----[^]+-----END CERTIFICATE-----\n/.exec(text)![0]
       expect(await certtool(responder)).toMatchObject({ code: 1, text: expect.stringContaining('The certificate chain does not match the intended purpose.') })
       expect(await certtool(responder, [])).toMatchObject({ code: 0 })
@@ -128,6 +136,6 @@ describeWith(['openssl', 'certtool'], 'the chain of a certificate made on the pa
 
   async function certtool(leaf: string, words: readonly string[] = [`--verify-purpose=${CODE_SIGNING_PURPOSE}`]) {
     const chain = life.file('chain.pem', leaf + certificatePem(life.issuing.der))
-    return run('certtool', ['--verify', ...words, '--load-ca-certificate', 'root.pem', '--infile', chain], { cwd: life.folder })
+    return life.run('certtool', ['--verify', ...words, '--load-ca-certificate', 'root.pem', '--infile', chain])
   }
 })

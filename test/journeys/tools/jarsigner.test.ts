@@ -4,7 +4,7 @@ import { certificatePem } from '../../../src/pki/pem.ts'
 import { readPin } from '../../../src/signer/open-token.ts'
 import { openSigner } from '../../../src/signer/pkcs11.ts'
 import { useSoftHsm } from '../../../src/signer/softhsm.ts'
-import { describeWith, run, startLife } from '../../support/signing-tools.ts'
+import { describeWith, startLife } from '../../support/signing-tools.ts'
 
 /** Bits of jarsigner's exit code under -strict. */
 const CHAIN_REFUSED = 4
@@ -13,6 +13,8 @@ const CHAIN_REFUSED = 4
  * Never silenced by importing the leaf: that makes it a trust anchor, good even when revoked.
  */
 const NOT_IN_KEYSTORE = 32
+
+const ROOT_STORE = ['-keystore', 'root.p12', '-storetype', 'PKCS12', '-storepass', 'changeit']
 
 describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the key in its token', () => {
   let life: Awaited<ReturnType<typeof startLife>>
@@ -32,22 +34,19 @@ describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the ke
     life.file('chain.pem', life.leaf.pem + certificatePem(life.issuing.der) + certificatePem(life.root.der))
     life.file('p11.cfg', `name = SoftHSM\nlibrary = ${key.module}\nslotListIndex = 0\nattributes = compatibility\n`)
     life.file('Hello.txt', 'hello\n')
-    for (const [command, words] of [
-      ['jar', ['cf', 'a.jar', 'Hello.txt']],
-      ['keytool', ['-importcert', '-noprompt', '-alias', 'root', '-file', 'root.pem', '-keystore', 'root.p12', '-storetype', 'PKCS12', '-storepass', 'changeit']],
-    ] as const) {
-      const { code, text } = await run(command, words, { cwd: life.folder })
-      if (code !== 0) throw new Error(text)
-    }
+    const made = await life.run('jar', ['cf', 'a.jar', 'Hello.txt'])
+    if (made.code !== 0) throw new Error(made.text)
+    const trusted = await life.run('keytool', ['-importcert', '-noprompt', '-alias', 'root', '-file', 'root.pem', ...ROOT_STORE])
+    if (trusted.code !== 0) throw new Error(trusted.text)
   }, 120_000)
   afterAll(() => life?.stop())
 
-  const verify = (...words: string[]) => run('jarsigner', ['-verify', '-strict', '-verbose', '-certs', ...words, '-keystore', 'root.p12', '-storepass', 'changeit', 'a.jar'], { cwd: life.folder })
+  const verify = (...words: string[]) => life.run('jarsigner', ['-verify', '-strict', '-verbose', '-certs', ...words, ...ROOT_STORE, 'a.jar'])
 
   test('CRT-4: signs a jar through SunPKCS11 with the key and its chain', async () => {
     const { key } = life.leaf
-    const words = ['-keystore', 'NONE', '-storetype', 'PKCS11', '-providerClass', 'sun.security.pkcs11.SunPKCS11', '-providerArg', 'p11.cfg', '-storepass', pin, '-certchain', 'chain.pem', 'a.jar', key.keyLabel]
-    const { code, text } = await run('jarsigner', words, { cwd: life.folder, env: { SOFTHSM2_CONF: key.softHsmConf } })
+    const token = ['-keystore', 'NONE', '-storetype', 'PKCS11', '-providerClass', 'sun.security.pkcs11.SunPKCS11', '-providerArg', 'p11.cfg', '-storepass', pin]
+    const { code, text } = await life.run('jarsigner', [...token, '-certchain', 'chain.pem', 'a.jar', key.keyLabel], { SOFTHSM2_CONF: key.softHsmConf })
     expect(text).toContain('jar signed.')
     expect(code).toBe(0)
   })

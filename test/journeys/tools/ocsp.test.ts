@@ -7,7 +7,7 @@ import { readCertificatePolicies } from '../../../src/pki/extension-values.ts'
 import { OID } from '../../../src/pki/oids.ts'
 import { readPem } from '../../../src/pki/pem.ts'
 import { readCertificate } from '../../../src/pki/x509-certificate.ts'
-import { addressesOf, describeWith, run, startLife, type IssuedToSubscriber } from '../../support/signing-tools.ts'
+import { addressesOf, describeWith, startLife, type IssuedToSubscriber } from '../../support/signing-tools.ts'
 
 const HOUR = 3_600_000
 const MALFORMED = Buffer.from('30030a0101', 'hex')
@@ -26,7 +26,7 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
   }, 120_000)
   afterAll(() => life?.stop())
 
-  const openssl = (...words: string[]) => run('openssl', words, { cwd: life.folder })
+  const openssl = (...words: string[]) => life.openssl(...words)
   const TRUST = ['-CAfile', 'root.pem', '-verify_other', 'issuing.pem', '-resp_text']
   /** By POST, with openssl's own nonce. */
   const ask = (words: readonly string[]) => openssl('ocsp', '-issuer', 'issuing.pem', ...words, ...TRUST, '-url', url)
@@ -36,7 +36,8 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
     if (made.code !== 0) throw new Error(made.text)
     return readFileSync(join(life.folder, 'request.der'))
   }
-  const post = (body: Buffer, type = 'application/ocsp-request') => fetch(url, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': type } })
+  const post = (body: Buffer, type = 'application/ocsp-request') =>
+    fetch(url, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': type } })
   const octets = async (answer: Response) => Buffer.from(await answer.arrayBuffer())
 
   describe('asked by POST', () => {
@@ -108,7 +109,7 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
 
     test.each(FORMS)('OCS-1: curl sends the base64 $name', async ({ path }) => {
       life.file('asked.der', Buffer.from(awkward, 'base64'))
-      const got = await run('curl', ['-sS', '--path-as-is', '-o', 'got.der', '-w', '%{http_code} %{content_type}', url + path(awkward)], { cwd: life.folder })
+      const got = await life.run('curl', ['-sS', '--path-as-is', '-o', 'got.der', '-w', '%{http_code} %{content_type}', url + path(awkward)])
       expect(got.text).toBe('200 application/ocsp-response')
       // With the request beside it, openssl compares the nonces too.
       const { text } = await openssl('ocsp', '-reqin', 'asked.der', '-respin', 'got.der', ...TRUST)
@@ -144,7 +145,11 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
   })
 
   describe('asked about what it did not issue', () => {
-    const SERIALS = { recorded: '5e00000000000000000000000000aa01', abandoned: '5e00000000000000000000000000aa02', responder: '5e00000000000000000000000000aa03' }
+    const SERIALS = {
+      recorded: '5e00000000000000000000000000aa01',
+      abandoned: '5e00000000000000000000000000aa02',
+      'a responder\'s': '5e00000000000000000000000000aa03',
+    }
     beforeAll(async () => {
       const { database } = life.instance.services
       const row = await database('certificates').where({ serial: life.leaf.serial.toLowerCase() }).first()
@@ -152,10 +157,11 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
       for (const state of ['recorded', 'abandoned'] as const) {
         const approvalId = randomUUID()
         await database('approvals').insert({ ...approval, id: approvalId, voided_at: approval.approved_at, voided_because: 'test' })
-        await database('certificates').insert({ ...row, id: randomUUID(), approval_id: approvalId, serial: SERIALS[state], state, der: null, certificate_sha256: null, issued_at: null, accepted_at: null })
+        const unsigned = { der: null, certificate_sha256: null, issued_at: null, accepted_at: null }
+        await database('certificates').insert({ ...row, ...unsigned, id: randomUUID(), approval_id: approvalId, serial: SERIALS[state], state })
       }
       const responder = await database('responder_certificates').whereNotNull('der').first()
-      await database('responder_certificates').insert({ ...responder, id: randomUUID(), serial: SERIALS.responder, der: null })
+      await database('responder_certificates').insert({ ...responder, id: randomUUID(), serial: SERIALS['a responder\'s'], der: null })
     })
 
     test('OCS-3: a serial number that was never issued is unknown, without an archive cutoff', async () => {
@@ -184,7 +190,7 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
     })
 
     test('OCS-3: two issuers in one request: of the other one\'s certificate it says unknown, never good', async () => {
-      const { text } = await openssl('ocsp', '-issuer', 'issuing.pem', '-cert', 'leaf.pem', '-issuer', 'root.pem', '-cert', 'issuing.pem', ...TRUST, '-url', url)
+      const { text } = await ask(['-cert', 'leaf.pem', '-issuer', 'root.pem', '-cert', 'issuing.pem'])
       expect(text).toContain('leaf.pem: good')
       expect(text).toContain('issuing.pem: unknown')
     })
@@ -208,7 +214,8 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
       }
     })
 
-    test.each([[0, 'refused'], [1, 'taken'], [128, 'taken'], [129, 'refused']] as const)('OCS-7: a nonce of %i octets is %s (RFC 9654)', async (length, verdict) => {
+    const NONCES = [[0, 'refused'], [1, 'taken'], [128, 'taken'], [129, 'refused']] as const
+    test.each(NONCES)('OCS-7: a nonce of %i octets is %s (RFC 9654)', async (length, verdict) => {
       const [tbs] = readDer(await request('-cert', 'leaf.pem', '-no_nonce')).children()
       const nonce = sequence(oid('1.3.6.1.5.5.7.48.1.2'), octetString(octetString(Buffer.alloc(length, 7))))
       const answer = await octets(await post(sequence(sequence(tbs!.children()[0]!.raw, context(2, sequence(nonce))))))
@@ -223,9 +230,10 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
     })
 
     test('OCS-1: a request that is too large is 413, whether it says its length or not', async () => {
-      for (const headers of [[], ['-H', 'Transfer-Encoding: chunked']]) {
-        life.file('large', Buffer.alloc(100_000, 0x30))
-        const { text } = await run('curl', ['-sS', '-o', 'said', '-w', '%{http_code}', '-H', 'Content-Type: application/ocsp-request', '-H', 'Expect:', ...headers, '--data-binary', '@large', url], { cwd: life.folder })
+      life.file('large', Buffer.alloc(100_000, 0x30))
+      for (const more of [[], ['Transfer-Encoding: chunked']]) {
+        const headers = ['Content-Type: application/ocsp-request', 'Expect:', ...more].flatMap((header) => ['-H', header])
+        const { text } = await life.run('curl', ['-sS', '-o', 'said', '-w', '%{http_code}', ...headers, '--data-binary', '@large', url])
         expect(text).toMatch(/^413/)
       }
       expect((await octets(await fetch(`${url}/${'M'.repeat(12_000)}`))).equals(MALFORMED)).toBe(true)
@@ -257,9 +265,9 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
       expect(text).toMatch(/Public-Key: \(3072 bit\)/)
       expect(text).toContain('OU = SECOM Passport for Member 2.0 PUB Service, CN = DEMO SECOM Passport for CodeSigning CA OCSP Responder')
       const { tbs } = readCertificate(readPem(responderPem)![0]!.der)
-      expect(tbs.extensions.map(({ oid, critical }) => `${oid}${critical ? ' critical' : ''}`).sort()).toEqual(
-        [`${OID.keyUsage} critical`, OID.extendedKeyUsage, OID.ocspNoCheck, OID.certificatePolicies, OID.authorityKeyIdentifier, OID.subjectKeyIdentifier].sort(),
-      )
+      expect(tbs.extensions.filter(({ critical }) => critical).map(({ oid }) => oid)).toEqual([OID.keyUsage])
+      const plain = [OID.extendedKeyUsage, OID.ocspNoCheck, OID.certificatePolicies, OID.authorityKeyIdentifier, OID.subjectKeyIdentifier]
+      expect(tbs.extensions.filter(({ critical }) => !critical).map(({ oid }) => oid).sort()).toEqual(plain.sort())
       expect(tbs.extensions.find(({ oid }) => oid === OID.ocspNoCheck)!.value.toString('hex')).toBe('0500')
       expect(readCertificatePolicies(tbs.extensions.find(({ oid }) => oid === OID.certificatePolicies)!.value)).toEqual([
         { oid: '1.2.392.200091.100.381.9', qualifiers: [{ oid: OID.cpsQualifier, cps: `${life.instance.portalUrl}/repository` }] },
@@ -276,7 +284,8 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
     })
 
     test('OCS-2: openssl verifies it under the root, strictly, for OCSP', async () => {
-      expect(await openssl('verify', '-x509_strict', '-purpose', 'ocsphelper', '-CAfile', 'root.pem', '-untrusted', 'issuing.pem', 'responder.pem')).toMatchObject({ code: 0 })
+      const { text } = await openssl('verify', '-x509_strict', '-purpose', 'ocsphelper', '-CAfile', 'root.pem', '-untrusted', 'issuing.pem', 'responder.pem')
+      expect(text).toBe('responder.pem: OK\n')
     })
   })
 
