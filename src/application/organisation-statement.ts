@@ -1,6 +1,6 @@
 /** What an applicant states of the organisation (CP 3.2.2; CSBR 3.2.2.1). Messages are keys of the locale files. */
 import { z } from 'zod'
-import { requiredLine, optionalLine, normalised } from './entered-text.ts'
+import { optionalLine, plainLine, requiredLine } from './entered-text.ts'
 
 /**
  * The check digit of a Japanese corporate number (法人番号, 13 digits, the first of them the check digit):
@@ -22,12 +22,14 @@ export const organisationSchema = (countries: readonly string[], today: string) 
       state: optionalLine(128),
       locality: requiredLine(128),
       street: requiredLine(200),
-      postalCode: normalised(requiredLine(40)).refine((code) => /^[0-9A-Za-z][0-9A-Za-z -]{2,}$/.test(code), 'apply.organisation.error.postal-code'),
-      registrationNumber: normalised(requiredLine(64)).transform((number) => number.replace(/[ -]/g, '')),
-      foundedOn: normalised(requiredLine(10))
+      postalCode: plainLine(40).refine((code) => /^[0-9A-Za-z][0-9A-Za-z -]{2,}$/.test(code), 'apply.organisation.error.postal-code'),
+      registrationNumber: plainLine(64)
+        .transform((number) => number.replace(/[ -]/g, ''))
+        .refine((number) => number !== '', 'forms.required'),
+      foundedOn: plainLine(10)
         .refine((date) => z.iso.date().safeParse(date).success, 'apply.organisation.error.founded-on')
         .refine((date) => date <= today, 'apply.organisation.error.founded-later'),
-      phone: normalised(requiredLine(40)).refine((phone) => /^\+?[0-9(][0-9() .-]{5,}$/.test(phone), 'apply.organisation.error.phone'),
+      phone: plainLine(40).refine((phone) => /^\+?[0-9(][0-9() .-]{5,}$/.test(phone), 'apply.organisation.error.phone'),
     })
     .superRefine((organisation, context) => {
       if (organisation.country !== 'JP') return

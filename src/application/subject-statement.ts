@@ -1,11 +1,11 @@
 /** What goes into the certificate's subject (CRT-2; CSBR 7.1.4.2; RFC 5280 appendix A.1). Messages are keys of the locale files. */
 import { z } from 'zod'
+import { isMetaOnly } from '../certificate/name-text.ts'
 import type { SubjectStatement } from './application.ts'
 import { optionalLine, requiredLine } from './entered-text.ts'
 
-/** CSBR 7.1.4.2.2 d: nothing but '.', '-' and space, or another way to say that there is nothing. */
-const META_ONLY = /^(?:[.\-\s]+|n\/a|none|null|undefined|unknown|not applicable|tbd)$/i
-const meaningful = (text: string): boolean => !META_ONLY.test(text)
+/** An empty field leaves its attribute out; what is there must say something (CSBR 7.1.4.2.2 d). */
+const meaningful = (text: string): boolean => text === '' || !isMetaOnly(text)
 /** serialNumber is a PrintableString (RFC 5280 appendix A.1). */
 const PRINTABLE = /^[A-Za-z0-9 '()+,\-./:=?]*$/
 

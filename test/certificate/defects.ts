@@ -269,12 +269,18 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
     defect('the common name as BMPString', restring(OID.commonName, () => tlv(TAG.bmpString, Buffer.from('65e5', 'hex')))),
     defect('a serial number that PrintableString cannot hold', replace('serialNumber', '番号1'), 'subscriber'),
   ],
-  'crt-2-subject-meta': ['-', '.', ' ', ' .- ', 'N/A', 'none', ''].map((text) => defect(`an organization of '${text}'`, replace('organizationName', text))),
+  'crt-2-subject-meta': ['-', '.', ' ', ' .- ', '\u2014', '\u30fc', 'N/A', '\uff2e\uff0f\uff21', '\uff0e\uff0d', 'none', '該当なし', '\u2800', ''].map((text) => defect(`an organization of '${text}'`, replace('organizationName', text))),
   'crt-2-subject-edges': [
     defect('a blank before the organization', replace('organizationName', ' Example')),
     defect('a full-width blank after the organization', replace('organizationName', 'Example\u3000')),
     defect('a zero-width character in the common name', replace('commonName', 'Exam\u200bple')),
     defect('a right-to-left override in the common name', replace('commonName', 'Exam\u202eple')),
+    ...[0x3164, 0xffa0, 0x115f].map((filler) => defect(`an organization of U+${filler.toString(16)} alone`, replace('organizationName', String.fromCodePoint(filler)))),
+    ...[0xfe0f, 0x34f, 0x180b, 0x17b4, 0xad, 0xe0100, 0x2800, 0x1d159, 0xe000, 0xfffc].map((unseen) =>
+      defect(`U+${unseen.toString(16)} in the common name`, replace('commonName', `Exam${String.fromCodePoint(unseen)}ple`)),
+    ),
+    ...[0xa0, 0x2009, 0x202f, 0x1680].map((space) => defect(`the space U+${space.toString(16)} in the common name`, replace('commonName', `Exam${String.fromCodePoint(space)}ple`))),
+    ...['  ', ' \u3000', '\u3000\u3000'].map((spaces) => defect(`two spaces (${JSON.stringify(spaces).replace(/\u3000/g, 'U+3000')}) in a row in the common name`, replace('commonName', `Exam${spaces}ple`))),
     defect('a line feed in the common name', replace('commonName', 'Exam\nple')),
   ],
   'crt-2-subject-approved': [

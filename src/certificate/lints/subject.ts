@@ -2,6 +2,7 @@
 import { TAG } from '../../pki/der.ts'
 import { attributeLabel, WRITTEN_ATTRIBUTES } from '../../pki/name.ts'
 import { OID } from '../../pki/oids.ts'
+import { holdsOddSpaces, holdsUnseen, isMetaOnly } from '../name-text.ts'
 import { ABSENT, type Lint, lint, listed } from './lint.ts'
 import type { TbsView } from './tbs-view.ts'
 
@@ -17,8 +18,6 @@ const UPPER_BOUNDS: Readonly<Record<string, number>> = {
 }
 /** CP table 7.1-5 has room for three organizational units; every other attribute stands once. */
 const TIMES_ALLOWED = (oid: string): number => (oid === OID.organizationalUnitName ? 3 : 1)
-/** CSBR 7.1.4.2.2 d: nothing but '.', '-' and space, or another way to say that there is nothing. */
-const META_ONLY = /^(?:[.\-\s]*|n\/a|none|null|undefined|unknown|not applicable|tbd)$/i
 
 const attributes = (view: TbsView) => view.subject.flat()
 const values = (view: TbsView, oid: string): string[] => attributes(view).flatMap((attribute) => (attribute.oid === oid && attribute.text !== null ? [attribute.text] : []))
@@ -52,10 +51,10 @@ export const SUBJECT_LINTS: readonly Lint[] = [
     const encodings = (oid: string): readonly number[] => (oid === OID.countryName || oid === OID.serialNumber ? [TAG.printableString] : [TAG.utf8String, TAG.printableString])
     return shown(attributes(view).filter(({ oid, tag }) => ALLOWED.includes(oid) && !encodings(oid).includes(tag)))
   }),
-  lint('CRT-2', 'subject-meta', 'all', 'CSBR 7.1.4.2.2 d', (view) => shown(attributes(view).filter(({ oid, text }) => oid !== OID.countryName && text !== null && META_ONLY.test(text)))),
-  // Blanks at the edges, and characters that cannot be seen, make two names look alike.
+  lint('CRT-2', 'subject-meta', 'all', 'CSBR 7.1.4.2.2 d', (view) => shown(attributes(view).filter(({ oid, text }) => oid !== OID.countryName && text !== null && isMetaOnly(text)))),
+  // Blanks at the edges, blanks that look like others, and characters that cannot be seen make two names look alike.
   lint('CRT-2', 'subject-edges', 'all', 'CP 3.1.1; RFC 5280 7.1', (view) =>
-    shown(attributes(view).filter(({ text }) => text !== null && !META_ONLY.test(text) && (text !== text.trim() || /[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffd]/.test(text)))),
+    shown(attributes(view).filter(({ text }) => text !== null && !isMetaOnly(text) && (text !== text.trim() || holdsUnseen(text) || holdsOddSpaces(text)))),
   ),
   lint('CRT-2', 'subject-approved', 'all', 'CP 4.3.1; CSBR 4.2.1', (view, { subject }) => {
     const found = attributes(view).filter(({ oid }) => ALLOWED.includes(oid))
