@@ -121,10 +121,10 @@ export const giveRequest = (client: Client, path: string, text: string): Promise
 export const giveEvidence = (client: Client, path: string, files: readonly File[]): Promise<Page> =>
   sendStep(client, `${path}/key-protection`, {}, files, `${path}/key-protection/evidence`)
 
-/** Every step of a draft, submission left out. */
-export async function fillDraft(scene: Scene, client: Client, keys: KeyPair): Promise<string> {
+/** Every step of a draft, submission left out. @param legalName the applicant's organisation, where the account has one already */
+export async function fillDraft(scene: Scene, client: Client, keys: KeyPair, legalName = ORGANISATION.legalName): Promise<string> {
   const path = await startApplication(client)
-  await sendStep(client, `${path}/organisation`, ORGANISATION)
+  await sendStep(client, `${path}/organisation`, { ...ORGANISATION, legalName })
   await sendStep(client, `${path}/agreements`, AGREED)
   await sendStep(client, `${path}/subject`, SUBJECT)
   await giveRequest(client, path, requestText(keys))

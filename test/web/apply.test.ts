@@ -149,6 +149,9 @@ test.each([
   ['a day in the future', { foundedOn: '2999-01-01' }, 'foundedOn', 'apply.organisation.error.founded-later'],
   ['a day that does not exist', { foundedOn: '2001-02-30' }, 'foundedOn', 'apply.organisation.error.founded-on'],
   ['no legal name', { legalName: ' ' }, 'legalName', 'forms.required'],
+  ['a legal name of nothing that is seen', { legalName: '\u3164' }, 'legalName', 'forms.characters'],
+  ['two spaces in a row', { legalName: 'Aoki  Kogyo' }, 'legalName', 'forms.spaces'],
+  ['a registration number of hyphens', { registrationNumber: '- -' }, 'registrationNumber', 'forms.required'],
 ])('CP 3.2.2: the organisation is refused with %s, at the field, with the form as it was', async (_what, wrong, field, key) => {
   const path = await startApplication(client)
   const page = await sendStep(client, `${path}/organisation`, { ...ORGANISATION, ...wrong })
@@ -165,12 +168,55 @@ test('CP 3.2.2: numbers from a Japanese keyboard are taken as what they are', as
 })
 
 test.each([
+  ['a postal code', 'postalCode', '\u3371'.repeat(40), 40],
+  ['a telephone number', 'phone', `(${'\u247d'.repeat(39)}`, 40],
+  ['a registration number', 'registrationNumber', '\u247d'.repeat(64), 64],
+  ['a day of foundation', 'foundedOn', '\u32c0'.repeat(10), 10],
+])('CP 3.2.2: %s that grows beyond its bound when it is read is refused, not a fault', async (_what, field, typed, max) => {
+  const path = await startApplication(client)
+  const page = await sendStep(client, `${path}/organisation`, { ...ORGANISATION, [field]: typed })
+  expect([page.status, page.errors.get(field)]).toEqual([422, words('forms.too-long', { max: String(max) })])
+  expect((await applicationAt(scene, path)).organisation).toBeNull()
+})
+
+test('APP-4: an account that stands for an organisation applies for no other; its form has the name already', async () => {
+  const { client: insider, person: who } = await applicantOf(scene, { organisation: 'Demo Software K.K.' })
+  const path = await startApplication(insider)
+  expect((await insider.get(`${path}/organisation`)).value('legalName')).toBe('Demo Software K.K.')
+  const page = await sendStep(insider, `${path}/organisation`, { ...ORGANISATION, legalName: 'Rival Software K.K.' })
+  expect([page.status, page.errors]).toEqual([422, new Map([['legalName', words('apply.organisation.error.other-organisation', { name: 'Demo Software K.K.' })]])])
+  expect([page.value('legalName'), page.value('street')]).toEqual(['Rival Software K.K.', ORGANISATION.street])
+  expect((await applicationAt(scene, path)).organisation).toBeNull()
+  expect(await rows('organisations', { legal_name: 'Rival Software K.K.' })).toEqual([])
+  await sendStep(insider, `${path}/organisation`, { ...ORGANISATION, legalName: 'Demo Software K.K.' })
+  const [{ organisation_id }] = await rows('accounts', { id: who.id })
+  expect(await applicationAt(scene, path)).toMatchObject({ organisation: { legalName: 'Demo Software K.K.' }, organisationId: organisation_id })
+})
+
+test('APP-4: the first statement of an account sets its organisation, in whichever tab; later ones follow it', async () => {
+  const { client: newcomer, person: who } = await applicantOf(scene)
+  const [first, second] = [await startApplication(newcomer), await startApplication(newcomer)]
+  const send = async (path: string, legalName: string) => newcomer.post(`${path}/organisation`, { ...ORGANISATION, legalName, version: String((await applicationAt(scene, path)).version) })
+  await newcomer.get(`${first}/organisation`)
+  const pages = await Promise.all([send(first, 'First K.K.'), send(second, 'Second K.K.')])
+  expect(pages.map((page) => page.status).sort()).toEqual([200, 422])
+  const [{ organisation_id }] = await rows('accounts', { id: who.id })
+  const stated = [await applicationAt(scene, first), await applicationAt(scene, second)].filter(({ organisation }) => organisation !== null)
+  expect(stated).toMatchObject([{ organisationId: organisation_id }])
+  expect(await rows('organisations', { id: organisation_id })).toMatchObject([{ legal_name: stated[0]!.organisation!.legalName }])
+})
+
+test.each([
   ['a common name of signs alone', { commonName: '- . -' }, 'commonName', words('subject.error.meaningless')],
   ['65 characters', { commonName: '会'.repeat(65) }, 'commonName', words('forms.too-long', { max: '64' })],
   ['129 characters of a locality', { locality: 'x'.repeat(129) }, 'locality', words('forms.too-long', { max: '128' })],
   ['neither locality nor state', { locality: '', state: '' }, 'locality', words('subject.error.place')],
   ['a serialNumber outside PrintableString', { serialNumber: '法人1' }, 'serialNumber', words('subject.error.printable')],
   ['a character that cannot be seen', { commonName: 'Aoki\u200bKogyo' }, 'commonName', words('forms.characters')],
+  ['a full-width word for nothing', { commonName: '\uff2e\uff0f\uff21' }, 'commonName', words('subject.error.meaningless')],
+  ['a filler for a name', { commonName: '\uffa0' }, 'commonName', words('forms.characters')],
+  ['a variation selector', { commonName: 'Demo\ufe0f' }, 'commonName', words('forms.characters')],
+  ['a no-break space', { locality: 'Chiyoda\u00a0ku' }, 'locality', words('forms.spaces')],
 ])('CRT-2: the subject is refused with %s', async (_what, wrong, field, sentence) => {
   const path = await startApplication(client)
   const page = await sendStep(client, `${path}/subject`, { ...SUBJECT, ...wrong })
@@ -238,7 +284,7 @@ test('APP-4: refuses a key certified for another organisation, for another purpo
 
   const { client: stranger } = await applicantOf(scene, { organisation: 'Stranger K.K.' })
   const theirs = rsaKeyPair(3072)
-  await submit(stranger, await fillDraft(scene, stranger, theirs))
+  await submit(stranger, await fillDraft(scene, stranger, theirs, 'Stranger K.K.'))
   await refusedRequest(requestText(theirs), 'APP-4', words('key-rules.APP-4.observed.otherApplication'))
 })
 
