@@ -19,7 +19,7 @@ await runProcess('portal', async (services, config) => {
   // Never the text or the address: links in mails are secrets.
   const mailFailed = (mail: { id: string; failures: number }, error: unknown) => log({ level: 'warning', job: 'mail', mail: mail.id, attempt: mail.failures, error: (error as Error).message })
   const jobs = [
-    every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock, mailFailed)),
+    every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock, { keepText: !config.production, failed: mailFailed })),
     every(3_600_000, 'attempts', () => removeOldAttempts(services.database, services.clock())),
     every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
   ]

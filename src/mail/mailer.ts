@@ -38,11 +38,19 @@ const ATTEMPTS = 20
 /** Half a minute after the first failure, twice as long after each, an hour at most: 20 attempts take the better part of a day. */
 export const pauseAfter = (failures: number): number => Math.min(30_000 * 2 ** (failures - 1), 3_600_000)
 
+export interface Sending {
+  /** Whether the text stays in the outbox once it is of no more use there: for the page /mail of development alone. Links in mails are secrets. */
+  readonly keepText: boolean
+  /** Told of each failure. */
+  readonly failed?: (mail: OutboxRow, error: unknown) => void
+}
+
 /**
- * Sends what is due, the one that failed least first, so that a dead mailbox holds nobody up. `failed` is told of each failure.
+ * Sends what is due, the one that failed least first, so that a dead mailbox holds nobody up.
  * @returns how many were sent
  */
-export async function sendWaitingMail(database: Database, transport: (mail: OutboxRow) => Promise<void>, now: () => Date, failed: (mail: OutboxRow, error: unknown) => void = () => undefined): Promise<number> {
+export async function sendWaitingMail(database: Database, transport: (mail: OutboxRow) => Promise<void>, now: () => Date, { keepText, failed }: Sending): Promise<number> {
+  const done = keepText ? {} : { body: '' }
   const waiting = await database<OutboxRow>('mail_outbox')
     .whereNull('sent_at')
     .andWhere('failures', '<', ATTEMPTS)
@@ -58,10 +66,11 @@ export async function sendWaitingMail(database: Database, transport: (mail: Outb
     if ((await database('mail_outbox').where({ id: mail.id, sent_at: null, failures: mail.failures }).update({ failures, next_attempt_at })) !== 1) continue
     try {
       await transport(mail)
-      await database('mail_outbox').where({ id: mail.id }).update({ sent_at: now().toISOString(), failures: mail.failures, next_attempt_at: null })
+      await database('mail_outbox').where({ id: mail.id }).update({ sent_at: now().toISOString(), failures: mail.failures, next_attempt_at: null, ...done })
       sent++
     } catch (error) {
-      failed({ ...mail, failures }, error)
+      if (failures >= ATTEMPTS && !keepText) await database('mail_outbox').where({ id: mail.id }).update(done)
+      failed?.({ ...mail, failures }, error)
     }
   }
   return sent

@@ -29,7 +29,7 @@ describeOnBothDatabases('the outbox', (open) => {
     await put('aoki@example.jp')
     const sent: OutboxRow[] = []
     const transport = async (mail: OutboxRow) => void sent.push(mail)
-    expect([await sendWaitingMail(database, transport, clock), await sendWaitingMail(database, transport, clock)]).toEqual([1, 0])
+    expect([await sendWaitingMail(database, transport, clock, { keepText: false }), await sendWaitingMail(database, transport, clock, { keepText: false })]).toEqual([1, 0])
     expect(sent.map((mail) => mail.recipient)).toEqual(['aoki@example.jp'])
     expect(sent[0]!.body).toContain('住所が違います。')
     expect(await row('aoki@example.jp')).toMatchObject({ sent_at: clock().toISOString(), failures: 0 })
@@ -45,14 +45,14 @@ describeOnBothDatabases('the outbox', (open) => {
       attempts.push((clock().getTime() - START) / 1000)
       if (refusing) throw new Error('451 try again later')
     }
-    for (let second = 0; second < 240; second++, pass(1000)) await sendWaitingMail(database, transport, clock, (mail, error) => told.push([mail.failures, (error as Error).message]))
+    for (let second = 0; second < 240; second++, pass(1000)) await sendWaitingMail(database, transport, clock, { keepText: false, failed: (mail, error) => void told.push([mail.failures, (error as Error).message]) })
     expect(attempts).toEqual([0, 30, 90, 210])
     expect(told.at(-1)).toEqual([4, '451 try again later'])
     expect((await row('aoki@example.jp')).sent_at).toBeNull()
     refusing = false
     pass(3_600_000)
-    expect(await sendWaitingMail(database, transport, clock)).toBe(1)
-    expect(await sendWaitingMail(database, transport, clock)).toBe(0)
+    expect(await sendWaitingMail(database, transport, clock, { keepText: false })).toBe(1)
+    expect(await sendWaitingMail(database, transport, clock, { keepText: false })).toBe(0)
   })
 
   test('a server that is away for hours loses nothing; after twenty refusals a mail is given up', async () => {
@@ -63,7 +63,7 @@ describeOnBothDatabases('the outbox', (open) => {
       attempts++
       throw new Error('550 no such person')
     }
-    for (let minute = 0; minute < 30 * 60; minute += 10, pass(600_000)) await sendWaitingMail(database, transport, clock)
+    for (let minute = 0; minute < 30 * 60; minute += 10, pass(600_000)) await sendWaitingMail(database, transport, clock, { keepText: false })
     expect([attempts, (await row('aoki@example.jp')).failures]).toEqual([20, 20])
     const { next_attempt_at } = await row('aoki@example.jp')
     // The last attempt was more than half a day after the first.
@@ -76,11 +76,33 @@ describeOnBothDatabases('the outbox', (open) => {
     const transport = async (mail: OutboxRow) => {
       if (mail.recipient.startsWith('dead')) throw new Error('550')
     }
-    for (let turn = 0; turn < 3; turn++) await sendWaitingMail(database, transport, clock)
+    for (let turn = 0; turn < 3; turn++) await sendWaitingMail(database, transport, clock, { keepText: false })
     pass(31_000)
     await put('aoki@example.jp')
-    await sendWaitingMail(database, transport, clock)
+    await sendWaitingMail(database, transport, clock, { keepText: false })
     expect((await row('aoki@example.jp')).sent_at).not.toBeNull()
+  })
+
+  test('ACC-1: in production the text, and with it the secret link, is gone once the mail is sent or given up; before that it is there to be tried again', async () => {
+    const { database, clock, pass, put, row } = await outbox()
+    await put('aoki@example.jp')
+    await put('dead@example.jp')
+    const transport = async (mail: OutboxRow) => {
+      expect(mail.body).toContain('http://localhost/x')
+      if (mail.recipient.startsWith('dead')) throw new Error('550')
+    }
+    await sendWaitingMail(database, transport, clock, { keepText: false })
+    expect((await row('aoki@example.jp')).body).toBe('')
+    expect((await row('dead@example.jp')).body).toContain('http://localhost/x')
+    for (let attempt = 1; attempt < 20; attempt++, pass(3_600_000)) await sendWaitingMail(database, transport, (pass(3_600_000), clock), { keepText: false })
+    expect(await row('dead@example.jp')).toMatchObject({ failures: 20, sent_at: null, body: '' })
+  })
+
+  test('ACC-1: in development the text stays, for the page /mail', async () => {
+    const { database, clock, put, row } = await outbox()
+    await put('aoki@example.jp')
+    await sendWaitingMail(database, async () => undefined, clock, { keepText: true })
+    expect(await row('aoki@example.jp')).toMatchObject({ sent_at: clock().toISOString(), body: expect.stringContaining('http://localhost/x') })
   })
 
   test('of two senders one sends', async () => {
@@ -91,7 +113,7 @@ describeOnBothDatabases('the outbox', (open) => {
       sent.push(mail.recipient)
       await new Promise((turn) => setTimeout(turn, 5))
     }
-    const counts = await Promise.all([database, connectAgain(database)].map((each) => sendWaitingMail(each, transport, clock)))
+    const counts = await Promise.all([database, connectAgain(database)].map((each) => sendWaitingMail(each, transport, clock, { keepText: false })))
     expect(counts[0]! + counts[1]!).toBe(10)
     expect(new Set(sent).size).toBe(10)
     expect(sent).toHaveLength(10)
@@ -101,11 +123,11 @@ describeOnBothDatabases('the outbox', (open) => {
     const { database, clock, pass, put, row } = await outbox()
     await put('aoki@example.jp')
     // The process ends while the server is being told: nothing comes back.
-    void sendWaitingMail(database, () => new Promise(() => undefined), clock)
+    void sendWaitingMail(database, () => new Promise(() => undefined), clock, { keepText: false })
     while ((await row('aoki@example.jp')).failures === 0) await new Promise((turn) => setTimeout(turn, 5))
     pass(31_000)
     const sent: string[] = []
-    await sendWaitingMail(database, async (mail) => void sent.push(mail.recipient), clock)
+    await sendWaitingMail(database, async (mail) => void sent.push(mail.recipient), clock, { keepText: false })
     expect(sent).toEqual(['aoki@example.jp'])
   })
 })
