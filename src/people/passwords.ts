@@ -4,9 +4,14 @@ import { normaliseEmail } from './accounts.ts'
 
 export const PASSWORD_LEAST = 12
 export const PASSWORD_MOST = 128
+/** UTF-16 units as typed, before any work is done on them: 128 characters, each of several marks, are fewer. */
+export const PASSWORD_MOST_TYPED = 1024
 
 /** One text whatever keyboard or input method wrote it. */
 const normalise = (password: string): string => password.normalize('NFKC')
+
+/** One measure for registering and for signing in: characters, after the keyboard's way of writing them is gone. */
+const tooLong = (password: string): boolean => password.length > PASSWORD_MOST_TYPED || [...normalise(password)].length > PASSWORD_MOST
 
 /** argon2id with the library's parameters (19 MiB, 2 passes, 1 lane), as a PHC string. */
 export const hashPassword = (password: string): Promise<string> => hash(normalise(password))
@@ -18,7 +23,7 @@ let nobody: Promise<string> | undefined
  * so that time tells nobody whether an address is known.
  */
 export async function verifyPassword(passwordHash: string | null, password: string): Promise<boolean> {
-  if (password.length > PASSWORD_MOST * 2) return false
+  if (tooLong(password)) return false
   const right = await verify(passwordHash ?? (await (nobody ??= hash('nobody has this password'))), normalise(password))
   return right && passwordHash !== null
 }
@@ -58,10 +63,9 @@ export type PasswordProblem = 'too-short' | 'too-long' | 'is-about-you' | 'too-c
 
 /** What is wrong with a password as a new one, or null. Length counts characters, not octets. */
 export function passwordProblem(password: string, person: { readonly email: string; readonly name: string }): PasswordProblem | null {
+  if (tooLong(password)) return 'too-long'
   const text = normalise(password)
-  const length = [...text].length
-  if (length < PASSWORD_LEAST) return 'too-short'
-  if (length > PASSWORD_MOST) return 'too-long'
+  if ([...text].length < PASSWORD_LEAST) return 'too-short'
   const lower = text.toLowerCase()
   const bare = lower.replace(/[\s._-]/g, '')
   const email = normaliseEmail(person.email)

@@ -13,6 +13,26 @@ describe('passwords', () => {
     expect(await verifyPassword(hash, 'x'.repeat(100_000))).toBe(false)
   })
 
+  test('ACC-1: a password that registration takes, sign-in takes too, however many marks its keyboard wrote', async () => {
+    const typed = Array.from({ length: 90 }, (_, index) => 'ếộừ'[index % 3]! + String.fromCodePoint(0x3042 + (index % 40))).join('').slice(0, 120).normalize('NFD')
+    expect(typed.length).toBeGreaterThan(128 * 1.5)
+    const longest = Array.from({ length: 128 }, (_, index) => ['ế', 'ᾂ', 'ộ', '🔑', 'ᾃ'][index % 5]!).join('')
+    for (const password of ['\u1ebf'.normalize('NFD').repeat(90) + 'x1', typed, longest.normalize('NFD')]) {
+      expect(passwordProblem(password, person)).toBeNull()
+      const hash = await hashPassword(password)
+      expect(await verifyPassword(hash, password)).toBe(true)
+      expect(await verifyPassword(hash, password.normalize('NFC'))).toBe(true)
+    }
+  })
+
+  test('ACC-3: what is typed without end is refused before any work, as new and as present', async () => {
+    const endless = '\u0301'.repeat(2_000_000)
+    const begun = performance.now()
+    expect([passwordProblem(`e${endless}`, person), await verifyPassword(null, `e${endless}`)]).toEqual(['too-long', false])
+    expect(performance.now() - begun).toBeLessThan(400)
+    expect(passwordProblem('\ufdfa'.repeat(20), person)).toBe('too-long')
+  })
+
   test('ACC-3: an unknown address takes the same work as a wrong password', async () => {
     const hash = await hashPassword('plum orchard lantern')
     const time = async (of: string | null) => {
