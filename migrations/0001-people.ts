@@ -39,6 +39,8 @@ export async function up(knex: Knex): Promise<void> {
     table.string('id', 36).notNullable().primary()
     table.string('email', 254).notNullable()
     table.string('roles', 200).notNullable()
+    // ACC-2: the legal name of the organisation that the person also works for, whose applications they never review.
+    table.string('organisation', 200)
     table.string('locale', 2).notNullable()
     table.string('state', 16).notNullable().checkIn(['waiting', 'sent', 'accepted', 'withdrawn'], 'invitations_state')
     table.string('created_by', 36).notNullable().references('accounts.id')

@@ -106,23 +106,29 @@ export interface StaffMember {
   readonly email: string
   readonly name: string
   readonly roles: readonly Role[]
+  /** The legal name of the organisation that the person also works for (ACC-2). */
+  readonly organisation: string | null
   readonly state: AccountRow['state']
   readonly enrolled: boolean
 }
 
 /** Everybody with a role other than subscriber, by name. */
 export async function listStaff(database: Database | Transaction): Promise<readonly StaffMember[]> {
-  const rows: (AccountRow & { role: string })[] = await database('accounts')
+  const rows: (AccountRow & { role: string; legal_name: string | null })[] = await database('accounts')
     .join('account_roles', 'account_roles.account_id', 'accounts.id')
+    .leftJoin('organisations', 'organisations.id', 'accounts.organisation_id')
     .whereNot('role', 'subscriber')
     .orderBy(['name', 'accounts.id', 'role'])
-    .select('accounts.*', 'role')
+    .select('accounts.*', 'role', 'organisations.legal_name')
   const staff = new Map<string, StaffMember & { roles: Role[] }>()
   for (const row of rows) {
     if (!isRole(row.role)) continue
     const known = staff.get(row.id)
     if (known) known.roles.push(row.role)
-    else staff.set(row.id, { id: row.id, email: row.email, name: row.name, roles: [row.role], state: row.state, enrolled: row.totp_confirmed_at !== null })
+    else {
+      const { id, email, name, legal_name: organisation, state } = row
+      staff.set(id, { id, email, name, roles: [row.role], organisation, state, enrolled: row.totp_confirmed_at !== null })
+    }
   }
   return [...staff.values()]
 }

@@ -4,6 +4,7 @@ import type { Work } from '../application/ports.ts'
 import type { Database, Transaction } from '../database/database.ts'
 import { countAdministrators, createAccount, findAccountByEmail, normaliseEmail } from './accounts.ts'
 import { findLink, makeLink, takeLink, voidLinks } from './links.ts'
+import { organisationNamed } from './organisations.ts'
 import { hashPassword } from './passwords.ts'
 import type { PeopleParts } from './people-work.ts'
 import { compatible, isRole, STAFF_ROLES, type Role } from './roles.ts'
@@ -12,6 +13,8 @@ export interface Invitation {
   readonly id: string
   readonly email: string
   readonly roles: readonly Role[]
+  /** The legal name of the organisation that the person also works for: they review none of its applications. */
+  readonly organisation: string | null
   readonly language: 'en' | 'ja'
   readonly state: 'waiting' | 'sent' | 'accepted' | 'withdrawn'
   readonly createdBy: string
@@ -27,6 +30,7 @@ function read(row: any): Invitation {
     id: row.id,
     email: row.email,
     roles: (JSON.parse(row.roles) as string[]).filter(isRole),
+    organisation: row.organisation,
     language: row.locale,
     state: row.state,
     createdBy: row.created_by,
@@ -70,7 +74,7 @@ async function send(parts: PeopleParts, work: Work, trx: Transaction, invitation
 export async function invite(
   parts: PeopleParts,
   actorId: string,
-  given: { readonly email: string; readonly roles: readonly Role[]; readonly language: 'en' | 'ja' },
+  given: { readonly email: string; readonly roles: readonly Role[]; readonly organisation: string | null; readonly language: 'en' | 'ja' },
 ): Promise<{ readonly outcome: InvitationProblem } | { readonly outcome: 'sent' | 'waiting'; readonly id: string }> {
   if (given.roles.length === 0) return { outcome: 'no-role' }
   if (!staffRoles(given.roles)) return { outcome: 'roles-exclude' }
@@ -86,6 +90,7 @@ export async function invite(
       id,
       email,
       roles: JSON.stringify(roles),
+      organisation: given.organisation,
       locale: given.language,
       state: alone ? 'sent' : 'waiting',
       created_by: actorId,
@@ -94,7 +99,7 @@ export async function invite(
       confirmed_by: null,
       confirmed_at: null,
     })
-    await work.audit({ event: 'account.invited', subject: `invitation:${id}`, details: { email, roles, alone } })
+    await work.audit({ event: 'account.invited', subject: `invitation:${id}`, details: { email, roles, organisation: given.organisation, alone } })
     if (alone) await send(parts, work, trx, { id, email, language: given.language })
     return { outcome: alone ? 'sent' : 'waiting', id }
   })
@@ -114,7 +119,7 @@ export async function confirmInvitation(parts: PeopleParts, actorId: string, id:
     await work.audit({
       event: 'account.invitation-confirmed',
       subject: `invitation:${id}`,
-      details: { email: invitation.email, roles: invitation.roles, createdBy: invitation.createdBy },
+      details: { email: invitation.email, roles: invitation.roles, organisation: invitation.organisation, createdBy: invitation.createdBy },
     })
     await send(parts, work, trx, invitation)
     return 'sent'
@@ -159,14 +164,15 @@ export async function acceptInvitation(
       state: 'active' as const,
       roles: invitation.roles,
       grantedBy: invitation.createdBy,
+      organisationId: invitation.organisation === null ? null : await organisationNamed(trx, invitation.organisation, work.now),
     }
     const accountId = await createAccount(trx, account, work.now)
     if (accountId === null) throw new Error('a confirmed account has appeared within the transaction')
-    const { roles, createdBy, confirmedBy, alone } = invitation
+    const { roles, organisation, createdBy, confirmedBy, alone } = invitation
     await work.audit({
       event: 'account.invitation-accepted',
       subject: `account:${accountId}`,
-      details: { invitation: invitation.id, roles, createdBy, confirmedBy, alone, address: given.address },
+      details: { invitation: invitation.id, roles, organisation, createdBy, confirmedBy, alone, address: given.address },
     })
     return { outcome: 'accepted', accountId }
   })

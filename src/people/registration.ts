@@ -48,7 +48,8 @@ export async function register(
     if (id === null) throw new Error('a confirmed account has appeared within the transaction')
     const token = await makeLink(trx, parts.random, 'confirm-email', { accountId: id }, work.now)
     await work.audit({ event: 'account.registered', subject: `account:${id}`, details: { address: given.address } })
-    await work.mail({ to: email, language: given.language, name: 'confirm-address', values: { name: given.name, link: `${url}/register/confirm/${token}` } })
+    // Without the name: a stranger typed it, and whoever reads this mail may never have come here.
+    await work.mail({ to: email, language: given.language, name: 'confirm-address', values: { link: `${url}/register/confirm/${token}` } })
     return { outcome: 'accepted' }
   })
 }

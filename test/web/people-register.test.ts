@@ -129,8 +129,23 @@ describe('registration', () => {
     expect((await portal.client().post(newer, { password: 'quite another phrase' })).path).toBe('/second-factor')
   })
 
-  test.each([
+  test.each<[string, Partial<ReturnType<typeof fresh>>, string, string]>([
     ['no name', { name: '' }, 'name', 'forms.required'],
+    ...(
+      [
+        ['a scheme', 'see https://evil.example/unlock', 'people.problems.name'],
+        ['a path', 'evil/unlock', 'people.problems.name'],
+        ['a mailbox', 'write to me@evil', 'people.problems.name'],
+        ['a host', 'your account is locked. Unlock it: evil.example', 'people.problems.name'],
+        ['a full-width host', 'evil\uff0eexample', 'people.problems.name'],
+        ['a host with an ideographic full stop', 'evil\u3002example', 'people.problems.name'],
+        ['an IP address', 'go to 192.0.2.1', 'people.problems.name'],
+        ['two lines', 'Hanako\nyour account is locked', 'forms.characters'],
+        ['a character that is not seen', 'Hanako\u200bSato', 'forms.characters'],
+        ['a filler alone', '\u3164', 'forms.characters'],
+        ['101 characters', '🔑'.repeat(101), 'forms.too-long'],
+      ] as const
+    ).map(([what, name, key]): [string, Partial<ReturnType<typeof fresh>>, string, string] => [`a name with ${what}`, { name }, 'name', key]),
     ['an address that is none', { email: 'hanako at maker' }, 'email', 'forms.email'],
     ['eleven characters', { password: 'elevenchars' }, 'password', 'people.password.too-short'],
     ['129 characters', { password: 'correct horse '.repeat(10).slice(0, 129) }, 'password', 'people.password.too-long'],
@@ -139,11 +154,36 @@ describe('registration', () => {
   ])('ACC-1: refuses %s at its field, keeps what was typed and makes no account', async (_, change, field, key) => {
     const person = { ...fresh(), ...change }
     const page = await portal.client().post('/register', person)
-    expect([page.status, page.errors.get(field)]).toEqual([422, words(key, { least: '12', max: '128' })])
+    expect([page.status, page.errors.get(field)]).toEqual([422, words(key, { least: '12', max: field === 'name' ? '100' : '128' })])
     expect(page.errors.size).toBe(1)
     expect([page.value('name'), page.value('email')]).toEqual([person.name, person.email])
     expect(page.html).not.toContain(person.password)
     expect(await accountOf(person.email)).toBeUndefined()
+  })
+
+  test.each(['J. R. R. Tolkien', 'J.R.R. Tolkien', '佐藤　花子', "Siobhán O'Brien-Sato", 'Martin Luther King Jr.', '🔑'.repeat(100)])('ACC-1: takes the name %s', async (name) => {
+    const person = { ...fresh(), name }
+    expect((await portal.client({ address: '198.51.100.77' }).post('/register', person)).path).toBe('/register/sent')
+    expect((await accountOf(person.email)).name).toBe(name)
+  })
+
+  test('ACC-1: the mail to an address that nobody has confirmed repeats nothing that the stranger typed', async () => {
+    const person = { ...fresh(), name: 'customer your account is locked' }
+    await portal.client({ address: '198.51.100.78' }).post('/register', person)
+    const [mail] = await portal.mails(person.email)
+    expect(mail!.body).not.toContain('locked')
+    expect(mail!.body).not.toContain('{name}')
+    const { link } = mail!
+    expect((await portal.client({ address: '198.51.100.78' }).post(link!, { password: person.password })).path).toBe('/second-factor')
+  })
+
+  test('ACC-1: a password of many marks opens what it registered', async () => {
+    const person = { ...fresh(), password: `${'\u1ebf'.normalize('NFD').repeat(90)}x1` }
+    const client = portal.client({ address: '198.51.100.79' })
+    await client.post('/register', person)
+    const link = (await portal.mails(person.email))[0]!.link!
+    expect((await client.post(link, { password: person.password })).path).toBe('/second-factor')
+    expect((await portal.client({ address: '198.51.100.80' }).post('/sign-in', person)).path).toBe('/second-factor')
   })
 
   test('ACC-3: an address that registers without end is slowed down; a mailbox gets at most three mails an hour', async () => {

@@ -1,6 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createFirstAdministrator, createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
+import { rsaKeyPair } from '../pki/keys.ts'
 import { createPerson, signIn, startPortal, totpCode, words, type Client, type Person, type Portal } from '../support/portal.ts'
+import { applicantOf, applicationAt, fillDraft, ORGANISATION, startScene, submit } from './applicant.ts'
 
 let portal: Portal
 afterEach(async () => {
@@ -117,6 +119,34 @@ describe('invitations', () => {
     expect((await audited('account.invitation-confirmed'))[0].actor).toBe(second.id)
     expect((await portal.client().get((await invitationLink(invited.email))!)).status).toBe(200)
     expect((await second.client.post(`/people/invitations/${id}/confirm`)).status).toBe(404)
+  })
+
+  test('ACC-2: an officer invited as working for an organisation too is refused on its applications, and the staff list says so', async () => {
+    const scene = await startScene()
+    portal = scene.portal
+    const { client } = await administrator()
+    const organisation = ORGANISATION.legalName
+    const bad = await client.post('/people', { ...invited, organisation: 'Aoki\u200bKogyo' })
+    expect([bad.errors.get('organisation'), bad.value('email')]).toEqual([words('forms.characters'), invited.email])
+    expect((await client.post('/people', { ...invited, organisation })).text).toContain(words('people.open.organisation', { name: organisation }))
+    expect(JSON.parse((await audited('account.invited'))[0].details)).toMatchObject({ organisation })
+    const officer = portal.client()
+    const link = (await invitationLink(invited.email))!
+    await officer.get(link)
+    await officer.post(link, { name: 'Jiro Kato', password: 'slow river copper lamp' })
+    await enrol(officer)
+    expect(JSON.parse((await audited('account.invitation-accepted'))[0].details)).toMatchObject({ organisation })
+    expect((await client.get('/people')).text).toContain(organisation)
+
+    const applicant = await applicantOf(scene)
+    const path = await fillDraft(scene, applicant.client, rsaKeyPair(3072))
+    await submit(applicant.client, path)
+    const reference = path.split('/').at(-1)!
+    await officer.get(`/review/${reference}`)
+    const { version } = await applicationAt(scene, path)
+    const refused = await officer.post(`/review/${reference}/start-vetting`, { version: String(version) })
+    expect([refused.status, refused.text.includes(words('review.refused.own-organisation'))]).toEqual([403, true])
+    expect((await applicationAt(scene, path)).state).toBe('submitted')
   })
 
   test.each([

@@ -1,5 +1,6 @@
 /** Administrators: who works here, whom to invite, and the second administrator's word (ACC-2). */
 import { z } from 'zod'
+import { optionalLine } from '../../application/entered-text.ts'
 import { countAdministrators, listStaff } from '../../people/accounts.ts'
 import { confirmInvitation, invite, listOpenInvitations, withdrawInvitation, type InvitationProblem } from '../../people/invitations.ts'
 import { isRole, STAFF_ROLES } from '../../people/roles.ts'
@@ -20,6 +21,7 @@ async function peoplePage(request: PageRequest, errors: readonly FieldError[] = 
       roles: STAFF_ROLES,
       alone: (await countAdministrators(services.database, 'enrolled')) === 1,
       email: form['email'] ?? '',
+      organisation: form['organisation'] ?? '',
       chosen: lists['roles'] ?? [],
       language: form['language'] ?? request.language,
     },
@@ -43,10 +45,11 @@ export function peopleRoutes(_services: Services): readonly Route[] {
       who: ['administrator'],
       events: ['account.invited'],
       async handle(request) {
-        const form = readForm(z.object({ email: emailField, language: z.enum(['en', 'ja'], 'forms.choose') }), request.form)
+        const form = readForm(z.object({ email: emailField, organisation: optionalLine(200), language: z.enum(['en', 'ja'], 'forms.choose') }), request.form)
         const roles = (request.lists['roles'] ?? []).filter(isRole)
         if (!form.ok) return peoplePage(request, form.errors)
-        const verdict = await invite(request.services, request.account!.id, { ...form.values, roles })
+        const { email, language, organisation } = form.values
+        const verdict = await invite(request.services, request.account!.id, { email, language, organisation: organisation === '' ? null : organisation, roles })
         if (verdict.outcome === 'sent' || verdict.outcome === 'waiting') return redirect('/people', `people.invited.${verdict.outcome}`)
         return peoplePage(request, [{ field: FIELD[verdict.outcome], message: { key: `people.problems.${verdict.outcome}` } }])
       },

@@ -1,6 +1,7 @@
 /** The fields of forms about people: one rule for an address, a name, a new password wherever it is asked for. */
 import { z } from 'zod'
-import { PASSWORD_LEAST, PASSWORD_MOST, passwordProblem } from '../../people/passwords.ts'
+import { requiredLine } from '../../application/entered-text.ts'
+import { PASSWORD_LEAST, PASSWORD_MOST, PASSWORD_MOST_TYPED, passwordProblem } from '../../people/passwords.ts'
 import type { FieldError } from '../reply.ts'
 
 /** Full-width letters of an input method are what they mean; case makes no difference. */
@@ -9,12 +10,17 @@ export const emailField = z
   .max(400, 'forms.too-long|max=254')
   .transform((text) => text.normalize('NFKC').trim().toLowerCase())
   .pipe(z.email('forms.email').max(254, 'forms.too-long|max=254'))
+/**
+ * What a mail program makes a link of: a scheme, a path, a mailbox, a host or IP address (a full stop between letters or
+ * digits; initials such as "J.R." are none). The name stands in mails and on officers' pages: it must not lead anywhere.
+ */
+const LEADS_SOMEWHERE = /[/\\@]|\p{N}[.。]\p{N}|[\p{L}\p{N}-][.。][\p{L}\p{N}-]{2,}/u
 export const nameField = z
   .string('forms.required')
-  .min(1, 'forms.required')
-  .max(100, 'forms.too-long|max=100')
-  .regex(/^[^\n]*$/, 'forms.characters')
-export const passwordField = z.string('forms.required').min(1, 'forms.required').max(1000, `people.password.too-long|max=${PASSWORD_MOST}`)
+  .regex(/^[^\t\n]*$/, 'forms.characters')
+  .pipe(requiredLine(100))
+  .refine((name) => !LEADS_SOMEWHERE.test(name.normalize('NFKC')), 'people.problems.name')
+export const passwordField = z.string('forms.required').min(1, 'forms.required').max(PASSWORD_MOST_TYPED, `people.password.too-long|max=${PASSWORD_MOST}`)
 export const codeField = z.string('forms.required').min(1, 'forms.required').max(100, 'forms.too-long|max=100')
 export const LIMITS = { least: String(PASSWORD_LEAST), most: String(PASSWORD_MOST) }
 
