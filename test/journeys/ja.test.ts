@@ -26,9 +26,9 @@ describe.skipIf(!available)(available ? 'the applicant in Japanese' : NO_CHROMIU
   })
   afterAll(async () => {
     await browser?.close()
-    const faults = instance?.faults()
-    await instance?.stop()
-    expect(faults).toEqual([])
+    if (!instance) return
+    await instance.stop()
+    expect(instance.faults()).toEqual([])
   })
 
   /** Says that the page shows these sentences, as the Japanese locale files have them. */

@@ -48,9 +48,9 @@ describe.skipIf(!available)(available ? 'the life of an application' : NO_CHROMI
   afterAll(async () => {
     await browser?.close()
     rmSync(folder, { recursive: true, force: true })
-    const faults = instance?.faults()
-    await instance?.stop()
-    expect(faults).toEqual([])
+    if (!instance) return
+    await instance.stop()
+    expect(instance.faults()).toEqual([])
   })
 
   test('ACC-1: the first administrator comes by the printed link, with password and TOTP; the link is good once', async () => {

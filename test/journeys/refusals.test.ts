@@ -1,12 +1,11 @@
 /** What is refused, each with the sentence that the person reads. */
 import { generateKeyPairSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { demoPeople, type DemoPerson } from '../../src/commands/demo-people-make.ts'
 import type { DemoKey } from '../../src/commands/make-demo-key.ts'
 import { haveSamples, NO_SAMPLES, sample } from '../support/attestation-samples.ts'
 import { haveChromium, NO_CHROMIUM, openBrowser, type Person } from '../support/browser.ts'
 import { startInstance, type Instance } from '../support/instance.ts'
-import { createPerson } from '../support/portal.ts'
+import { createPerson, type Person as Account } from '../support/portal.ts'
 import { agree, evidenceOf, fillDraft, nameSubject, ORGANISATION, signIn, start, stateOrganisation, stateProtection, submit, upload, vet } from './steps.ts'
 
 const available = haveChromium()
@@ -17,20 +16,20 @@ describe.skipIf(!available)(available ? 'refusals' : NO_CHROMIUM, () => {
   let browser: Awaited<ReturnType<typeof openBrowser>>
   let applicant: Person
   let key: DemoKey
-  let demoApplicant: DemoPerson
+  let account: Account
   let reference: string
 
   beforeAll(async () => {
     ;[instance, browser] = await Promise.all([startInstance(), openBrowser('refusals')])
     applicant = await browser.person(instance.portalUrl)
-    demoApplicant = (await demoPeople(instance.services)).find(({ roles }) => roles.includes('subscriber'))!
+    account = await createPerson(instance.services, { roles: ['subscriber'] })
     key = await instance.demoKey('CN=Refusals')
   })
   afterAll(async () => {
     await browser?.close()
-    const faults = instance?.faults()
-    await instance?.stop()
-    expect(faults).toEqual([])
+    if (!instance) return
+    await instance.stop()
+    expect(instance.faults()).toEqual([])
   })
 
   const at = (step: string) => `/applications/${reference}/${step}`
@@ -39,25 +38,25 @@ describe.skipIf(!available)(available ? 'refusals' : NO_CHROMIUM, () => {
 
   test('ACC-3: a wrong password and a wrong code are refused without saying more', async () => {
     await applicant.visit('/sign-in')
-    await applicant.fill({ email: demoApplicant.email, password: 'not the password at all' })
+    await applicant.fill({ email: account.email, password: 'not the password at all' })
     await applicant.press(applicant.words('sign-in.submit'), { status: 422 })
     expect(await applicant.errors()).toEqual([applicant.words('sign-in.wrong')])
-    expect(await applicant.value('email')).toBe(demoApplicant.email)
+    expect(await applicant.value('email')).toBe(account.email)
     expect(await applicant.value('password')).toBe('')
     const unknown = await browser.person(instance.portalUrl)
     await unknown.visit('/sign-in')
-    await unknown.fill({ email: 'nobody@demo.example', password: 'not the password at all' })
+    await unknown.fill({ email: 'nobody@people.example', password: 'not the password at all' })
     await unknown.press(unknown.words('sign-in.submit'), { status: 422 })
     expect(await unknown.errors()).toEqual([unknown.words('sign-in.wrong')])
 
-    await applicant.fill({ password: demoApplicant.password })
+    await applicant.fill({ password: account.password })
     await applicant.press(applicant.words('sign-in.submit'))
     await applicant.fill({ code: '000000' })
     await applicant.press(applicant.words('second-factor.submit'), { status: 422 })
     expect(await applicant.errors()).toEqual([applicant.words('second-factor.wrong')])
     await applicant.visit('/applications')
     expect(await applicant.heading()).toBe(applicant.words('sign-in.title'))
-    await signIn(applicant, { ...demoApplicant, key: demoApplicant.totpSecret })
+    await signIn(applicant, { ...account, key: account.secret })
     expect(applicant.path).toBe('/applications')
   })
 
