@@ -1,26 +1,37 @@
 /** `ca`: issues what was approved, signs revocation lists, keeps the OCSP responder certified. Holds the issuing CA's key; has no HTTP port. */
 import { issueCrl } from './jobs/crl.ts'
-import { authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
+import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
 import { renewResponderCertificates } from './jobs/responder-certificate.ts'
 import { every, log, runProcess, StartRefused } from './process.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
 import { spkiSha256 } from './signer/signer.ts'
 
+/** A row that somebody altered is said in one line. */
+function refuse(error: unknown): never {
+  throw AuthorityRefused.is(error) ? new StartRefused(`${error.message}. Restore the row from the ceremony's record`) : error
+}
+
 await runProcess('ca', async (services, config) => {
   const { database } = services
   const signer = await openConfiguredToken(config)
   try {
-    const authority = await currentAuthority(database, signer, config)
+    const authorities = () => authoritiesOn(signer, database, config)
+    const authority = await currentAuthority(database, signer, config).catch(refuse)
     if (!authority) throw new StartRefused('No hierarchy yet: run  npm start  for a demo one, or  npm run ceremony  with two persons present')
     const { key } = authority.row
     const { tokenLabel } = signer
     if (key.tokenLabel !== tokenLabel) throw new StartRefused(`The key of ${authority.id} is on the token ${key.tokenLabel}; CA_TOKEN names ${tokenLabel}`)
     const present = spkiSha256(await signer.publicKey(key.label)) === key.spkiSha256
     if (!present) throw new StartRefused(`The token ${tokenLabel} has another key under the label ${key.label} than the one of ${authority.id}`)
+    await authorities().catch(refuse)
 
-    const authorities = () => authoritiesOn(signer, database, config)
-    const parts = issuingParts(services, signer)
+    const parts = issuingParts(services, signer, ({ at, reason }) => {
+      const means = 'nothing is issued until it is whole again: npm run audit:verify (LOG-1)'
+      log({ level: 'alert', job: 'issuing', refused: `the audit log is broken at entry ${at} (${reason})`, means })
+    })
+    // The whole chain, before the first application is looked at.
+    await parts.trail.firstBreach()
     const jobs = [
       every(500, 'issuing', () => issueWaiting(parts)),
       every(1000, 'crl', async () => {

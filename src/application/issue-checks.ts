@@ -1,5 +1,6 @@
 /**
- * Everything that must hold at the moment of issuing, judged again from the rows (VET-6, VET-5, ACC-2, APP-1, APP-3, APP-4, KEY-1…5, ATT-2):
+ * Everything that must hold at the moment of issuing, judged again from the rows and the audit log (VET-6, VET-5, ACC-2, APP-1, APP-3, APP-4,
+ * KEY-1…5, ATT-2, LOG-1):
  * what the portal checked and wrote down is its word, and its word is not enough.
  */
 import type { VerifiedKey } from '../attestation/verify-attestation.ts'
@@ -10,7 +11,9 @@ import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
 import { approvalDigest } from './approve-digest.ts'
 import { openItems } from './checklist.ts'
-import type { HoldFinding, IssuanceStore, IssuingAuthority } from './issue-ports.ts'
+import { finding } from './issue-finding.ts'
+import { judgeLog } from './issue-log.ts'
+import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority } from './issue-ports.ts'
 import { refuseDuty } from './review.ts'
 import { examineEvidence, examineRequest } from './verify-key.ts'
 
@@ -19,28 +22,19 @@ export interface IssuingFacts {
   readonly authority: IssuingAuthority
   readonly now: Date
   readonly store: IssuanceStore
+  readonly trail: AuditTrail
 }
 
 /** An application that has all of its parts. */
 type Part = 'organisationId' | 'organisation' | 'subject' | 'request' | 'key'
 export type CompleteApplication = Application & { readonly [Each in Part]: NonNullable<Application[Each]> }
 
-/** `of` names which of several a finding is about: each has words of its own. */
-export const finding = (code: string, row: string, { of, ...values }: { of?: string; [value: string]: string | undefined } = {}): HoldFinding => ({
-  code,
-  row,
-  message: {
-    key: `issuing.finding.${code}${of === undefined ? '' : `.${of}`}`,
-    ...(Object.keys(values).length > 0 ? { values: values as Record<string, string> } : {}),
-  },
-})
-
 export type Judgement = { readonly complete: CompleteApplication } | { readonly findings: readonly HoldFinding[] }
 
 /** Every rule that stands against issuing to this application now; with none, the application as one that has all of its parts. */
 export async function judgeForIssuing(dossier: Dossier, facts: IssuingFacts): Promise<Judgement> {
   const { application } = dossier
-  const findings = [...judgeApproval(dossier), ...judgeAgreements(dossier, facts.policy), ...(await judgeDuties(dossier, facts.store))]
+  const findings = [...judgeApproval(dossier), ...judgeAgreements(dossier, facts.policy), ...(await judgeDuties(dossier, facts.store)), ...(await judgeLog(dossier, facts.trail))]
   if (application.policyId !== facts.policy.id) findings.push(finding('policy-changed', 'APP-1', { then: application.policyId, now: facts.policy.id }))
   if (!isComplete(application)) return { findings: [...findings, finding('incomplete', 'APP-2')] }
   findings.push(...judgeChecks(dossier, facts), ...(await judgeKey(application, dossier, facts)))

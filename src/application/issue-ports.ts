@@ -2,6 +2,7 @@
 import type { DemoAnchor } from '../attestation/makers.ts'
 import type { Issuer, CertificateUrls } from '../certificate/profile.ts'
 import type { Message } from '../certificate/rule-verdict.ts'
+import type { AuditEventName } from '../audit/events.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application } from './application.ts'
 import type { Contact } from './certificate-record.ts'
@@ -69,6 +70,25 @@ export interface IssuanceStore extends KeyRegister {
   demoAnchors(): Promise<readonly DemoAnchor[]>
 }
 
+/** An entry of the audit log as it stands in a chain that was verified. */
+export interface LoggedEvent {
+  readonly event: AuditEventName
+  /** An account's id, or a process. */
+  readonly actor: string
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** What the audit log says of each application that may still be issued to (LOG-1). */
+export interface AuditTrail {
+  /**
+   * Verifies the chain: all of it the first time, then what came since.
+   * @returns the number of the first entry that does not fit; null when all do
+   */
+  firstBreach(): Promise<number | null>
+  /** The officers' and applicant's acts on this application, oldest first, as they stood when `firstBreach` read them. */
+  eventsOf(applicationId: string): readonly LoggedEvent[]
+}
+
 export interface IssuingParts {
   readonly policy: Policy
   readonly clock: Clock
@@ -80,6 +100,7 @@ export interface IssuingParts {
   readonly portalUrl: string
   /** Reads outside of a transaction. */
   readonly store: IssuanceStore
+  readonly trail: AuditTrail
   /** One transaction, with its audit entries and mail. */
   change<T>(act: (work: Work, store: IssuanceStore) => Promise<T>): Promise<T>
   /** Read anew for each certificate. */

@@ -11,8 +11,10 @@ import { subjectAttributes } from '../certificate/subject.ts'
 import { MalformedDer } from '../pki/der.ts'
 import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
 import type { Application, Dossier } from './application.ts'
-import { finding, type CompleteApplication, judgeApproval, judgeForIssuing } from './issue-checks.ts'
-import type { HoldFinding, IssuanceStore, IssuingAuthority, IssuingParts, RecordedCertificate } from './issue-ports.ts'
+import { ACT } from './issue-acts.ts'
+import { type CompleteApplication, judgeApproval, judgeForIssuing } from './issue-checks.ts'
+import { finding } from './issue-finding.ts'
+import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority, IssuingParts, RecordedCertificate } from './issue-ports.ts'
 import { findMove, type MoveName } from './lifecycle.ts'
 import type { Work } from './ports.ts'
 import { CERTIFIED_PURPOSE } from './verify-key.ts'
@@ -58,7 +60,7 @@ export async function issueNext(parts: IssuingParts): Promise<IssuingTurn> {
 async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
   const authority = await parts.authority()
   const now = parts.clock()
-  const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store })
+  const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store, trail: parts.trail })
   if ('findings' in judged) return hold(parts, dossier.application, judged.findings)
   const { complete } = judged
   // CAK-5 and every lint are asked in here; the certificate begins now (ISS-2).
@@ -99,13 +101,14 @@ async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTur
   if (!record) return hold(parts, application, [finding('record-missing', 'ISS-5')])
   const age = now.getTime() - record.notBefore.getTime()
   if (age < 0 || age >= RECORD_GOOD_FOR_MS || record.authorityId !== authority.id) return abandon(parts, application, record)
-  const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store })
+  const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store, trail: parts.trail })
   if ('findings' in judged) return hold(parts, application, judged.findings, record)
   // A row is not signed because it is there: its octets are linted again, as of the moment that they were recorded.
   const { kind, policy, issuer, subject, spki, urls } = order(parts, authority, judged.complete)
   const lints = lintTbs(record.tbs, { kind, policy, issuer, subject, spki, urls, now: record.recordedAt })
   const against = lints.map(({ id, row, message }): HoldFinding => ({ code: id, row, message }))
   if (!matches(record, dossier)) against.push(finding('record-differs', 'ISS-5'))
+  if (!isLogged(record, parts.trail)) against.push(finding('log-record', 'LOG-1'))
   return against.length > 0 ? hold(parts, application, against, record) : sign(parts, authority, judged.complete, record)
 }
 
@@ -127,6 +130,12 @@ function matches(record: RecordedCertificate, { application, approval }: Dossier
     throw error
   }
 }
+
+/** ISS-3: whoever writes a record into the table chooses its serial number; `ca` drew the ones that it logged. */
+const isLogged = ({ applicationId, approvalId, serial, tbs }: RecordedCertificate, trail: AuditTrail): boolean =>
+  trail
+    .eventsOf(applicationId)
+    .some(({ event, details }) => event === ACT.recorded && details['approval'] === approvalId && details['serial'] === serial && details['tbs'] === sha256(tbs))
 
 /** Last look inside the transaction that records: nothing that was approved, and nothing known of the key, may have changed since it was judged. */
 async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication): Promise<void> {

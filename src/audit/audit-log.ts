@@ -29,7 +29,8 @@ export interface AuditRow {
   hash: string
 }
 
-const GENESIS = '0'.repeat(64)
+/** What the first entry names as the hash before it. */
+export const GENESIS = '0'.repeat(64)
 
 /** SHA-256 over the entry's fields as one JSON array: nothing can move from one field into the next. */
 export function auditHash(row: Omit<AuditRow, 'hash'>): string {
@@ -55,7 +56,15 @@ export async function audit(trx: Transaction, entry: AuditEntry): Promise<void> 
   await trx('audit_events').insert({ ...row, hash: auditHash(row) })
 }
 
-export type ChainVerdict = { intact: true; entries: number; head: string } | { intact: false; at: number; reason: 'gap' | 'link' | 'hash' }
+export type ChainBreach = { intact: false; at: number; reason: 'gap' | 'link' | 'hash' }
+export type ChainVerdict = { intact: true; entries: number; head: string } | ChainBreach
+
+/** Why this row can't be entry number `expected` after an entry with the hash `previous`; null when it is. */
+export function findBreach(row: AuditRow, expected: number, previous: string): ChainBreach | null {
+  if (row.seq !== expected) return { intact: false, at: Math.min(row.seq, expected), reason: 'gap' }
+  if (row.previous_hash !== previous) return { intact: false, at: row.seq, reason: 'link' }
+  return auditHash(row) === row.hash ? null : { intact: false, at: row.seq, reason: 'hash' }
+}
 
 /** Walks the whole chain and names the first entry that does not fit. What was cut off its end only a head noted elsewhere can tell. */
 export async function verifyAuditChain(database: Knex): Promise<ChainVerdict> {
@@ -67,9 +76,8 @@ export async function verifyAuditChain(database: Knex): Promise<ChainVerdict> {
     if (rows.length === 0) return { intact: true, entries: expected - 1, head: previous }
     for (const raw of rows) {
       const row = { ...raw, seq: Number(raw.seq) }
-      if (row.seq !== expected) return { intact: false, at: Math.min(row.seq, expected), reason: 'gap' }
-      if (row.previous_hash !== previous) return { intact: false, at: row.seq, reason: 'link' }
-      if (auditHash(row) !== row.hash) return { intact: false, at: row.seq, reason: 'hash' }
+      const breach = findBreach(row, expected, previous)
+      if (breach) return breach
       previous = row.hash
       expected++
     }

@@ -3,6 +3,7 @@ import type { IssuingAuthority } from '../application/issue-ports.ts'
 import { issuerUrls } from '../certificate/addresses.ts'
 import { findIssuingAuthority, listAuthorities, type Authority } from '../database/authority-store.ts'
 import type { Database } from '../database/database.ts'
+import { MalformedDer } from '../pki/der.ts'
 import { decodeName } from '../pki/name.ts'
 import { OID } from '../pki/oids.ts'
 import { readPublicKey } from '../pki/public-key.ts'
@@ -15,11 +16,28 @@ export interface SigningAuthority extends IssuingAuthority {
   readonly row: Authority
 }
 
-/** @throws Error when the row names another key than its certificate */
-export function signingAuthority(row: Authority, signer: Pick<Signer, 'sign'>, { status, portal }: Place): SigningAuthority {
+/** Somebody altered the row of an authority: nothing is signed in its name. */
+export class AuthorityRefused extends Error {
+  readonly #authorityRefused = true
+  static is(error: unknown): error is AuthorityRefused {
+    return typeof error === 'object' && error !== null && #authorityRefused in error
+  }
+}
+
+/** @throws AuthorityRefused when the row names another key than its certificate, or its certificate is none */
+export function signingAuthority(row: Authority, signer: Pick<Signer, 'sign'>, place: Place): SigningAuthority {
+  try {
+    return readAuthority(row, signer, place)
+  } catch (error) {
+    if (MalformedDer.is(error)) throw new AuthorityRefused(`authority ${row.id}: its certificate can't be read: ${error.message}`)
+    throw error
+  }
+}
+
+function readAuthority(row: Authority, signer: Pick<Signer, 'sign'>, { status, portal }: Place): SigningAuthority {
   const { tbs } = readCertificate(row.certificateDer)
   const one = spkiSha256(tbs.spki) === row.key.spkiSha256 && tbs.subject.equals(row.subjectDer) && tbs.notBefore.date.getTime() === row.notBefore.getTime()
-  if (!one) throw new Error(`authority ${row.id}: its row and its certificate differ`)
+  if (!one) throw new AuthorityRefused(`authority ${row.id}: its row and its certificate differ`)
   return {
     row,
     id: row.id,

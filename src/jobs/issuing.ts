@@ -2,6 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { issueNext, type IssuingTurn } from '../application/issue.ts'
 import type { IssuingParts } from '../application/issue-ports.ts'
+import type { ChainBreach } from '../audit/audit-log.ts'
+import { auditTrail } from '../audit/audit-trail.ts'
 import { issuanceStore } from '../database/issuance-store.ts'
 import type { Services } from '../services.ts'
 import type { Signer } from '../signer/signer.ts'
@@ -12,8 +14,11 @@ const AT_MOST = 20
 
 export const CA_ACTOR = 'process:ca'
 
-/** The parts of issuing as this process has them; its leases carry a name of its own. */
-export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>): IssuingParts {
+/**
+ * The parts of issuing as this process has them; its leases carry a name of its own.
+ * @param onBreach told of each breach of the audit log, once; while there is one, nothing is issued
+ */
+export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>, onBreach: (breach: ChainBreach) => void = () => undefined): IssuingParts {
   const { policy, clock, random, database, config } = services
   return {
     policy,
@@ -23,6 +28,7 @@ export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>): 
     owner: `ca-${randomUUID()}`,
     portalUrl: config.portal.url,
     store: issuanceStore(database),
+    trail: auditTrail(database, onBreach),
     change: (act) => services.work(CA_ACTOR, (work, trx) => act(work, issuanceStore(trx))),
     async authority() {
       const found = await currentAuthority(database, signer, config)

@@ -1,5 +1,5 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { attestDemoKey } from '../../attestations/demo/make.ts'
 import { issueNext } from '../../src/application/issue.ts'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
@@ -11,8 +11,9 @@ import { readCertificate } from '../../src/pki/x509-certificate.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Signer } from '../../src/signer/signer.ts'
 import { LANGUAGES, translate } from '../../src/web/locales.ts'
+import { allowTampering } from '../audit/tampering.ts'
 import { makeRequest, rsaKeyPair, type KeyPair } from '../pki/keys.ts'
-import { applicantKeys, heldFor, insertApprovedApplication, insertPeople, type ApprovedOptions } from '../support/approved-application.ts'
+import { applicantKeys, heldFor, insertApprovedApplication, insertPeople, type ApprovedOptions, type Logged } from '../support/approved-application.ts'
 import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 
@@ -192,7 +193,7 @@ describeOnBothDatabases('issuing', (open) => {
         await trx('vetting_checks').where({ application_id: id }).update({ officer_id: approver })
       },
     })
-    expect(found).toEqual(['ACC-2 duty-vetted', 'ACC-2 vetted-not-entitled'])
+    expect(found).toEqual(['ACC-2 duty-vetted', 'ACC-2 vetted-not-entitled', 'LOG-1 log-vetted', 'LOG-1 log-vetting-started'])
   })
 
   test('ACC-2: holds when the approver has not the duty of deciding on record, and counts no approver of an earlier round', async () => {
@@ -220,6 +221,105 @@ describeOnBothDatabases('issuing', (open) => {
   test('ACC-2: holds when the applicant\'s account is closed or moved to another organisation', async () => {
     expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { applicant }) => void (await trx('accounts').where({ id: applicant }).update({ state: 'closed' })) })).toEqual(['ACC-2 applicant-not-entitled'])
     expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { applicant }) => void (await trx('accounts').where({ id: applicant }).update({ organisation_id: null })) })).toEqual(['ACC-2 applicant-not-entitled'])
+  })
+
+  describe('the audit log beside the rows', () => {
+    const logged = async (change: NonNullable<ApprovedOptions['logged']>) => heldBy({ people: await samePeople(), logged: change })
+    const isOf = (event: string) => (entry: Logged) => entry.event === event
+    const without = (event: string) => (events: readonly Logged[]) => events.filter((entry) => !isOf(event)(entry))
+    const changed = (event: string, change: Partial<Logged>) => (events: readonly Logged[]) => events.map((entry) => (isOf(event)(entry) ? { ...entry, ...change } : entry))
+    const CHECKS = ['legal-identity', 'address', 'registration-number', 'requester-authority'].map(() => 'LOG-1 log-check')
+
+    test('LOG-1, VET-6: takes nobody\'s word that officers acted: rows without their acts in the log are held', async () => {
+      expect(await logged((events) => events.slice(0, 1))).toEqual(['LOG-1 log-approved', 'LOG-1 log-vetted', ...CHECKS, 'LOG-1 log-vetting-started'])
+      expect(await logged(() => [])).toEqual(['LOG-1 log-approved', 'LOG-1 log-vetted', ...CHECKS, 'LOG-1 log-vetting-started', 'LOG-1 log-submitted'])
+    })
+
+    test.each([
+      ['application.submitted', 'log-submitted'],
+      ['application.vetting-started', 'log-vetting-started'],
+      ['application.vetted', 'log-vetted'],
+      ['application.approved', 'log-approved'],
+    ] as const)('LOG-1: holds when %s is missing, or is somebody else\'s', async (event, code) => {
+      expect(await logged(without(event))).toContain(`LOG-1 ${code}`)
+      expect(await logged(changed(event, { actor: (await insertPeople(services)).approver }))).toContain(`LOG-1 ${code}`)
+    })
+
+    test('LOG-1: holds when a check is missing, somebody else\'s, of another item, or of another result', async () => {
+      const isAddress = ({ details }: Logged) => details['item'] === 'address'
+      const stranger = (await insertPeople(services)).vetter
+      const changes: ((entry: Logged) => readonly Logged[])[] = [
+        () => [],
+        (entry) => [{ ...entry, actor: stranger }],
+        (entry) => [{ ...entry, details: { ...entry.details, item: 'trade-name' } }],
+        (entry) => [{ ...entry, details: { ...entry.details, outcome: 'not-confirmed' } }],
+        // What the officer found last counts.
+        (entry) => [entry, { ...entry, details: { ...entry.details, outcome: 'not-confirmed' } }],
+      ]
+      for (const change of changes) expect(await logged((events) => events.flatMap((entry) => (isAddress(entry) ? change(entry) : [entry])))).toEqual(['LOG-1 log-check'])
+    })
+
+    test('LOG-1, VET-6: holds when the approval in the log is another one, or of another digest', async () => {
+      for (const change of [{ approval: 'another' }, { digest: '0'.repeat(64) }])
+        expect(await logged((events) => events.map((entry) => (isOf('application.approved')(entry) ? { ...entry, details: { ...entry.details, ...change } } : entry)))).toEqual(['LOG-1 log-approved'])
+    })
+
+    test('LOG-1: holds when the acts stand in another order', async () => {
+      const after = (first: string, second: string) => (events: readonly Logged[]) => {
+        const moved = events.filter(isOf(first))
+        return events.filter((entry) => !isOf(first)(entry)).flatMap((entry) => (isOf(second)(entry) ? [entry, ...moved] : [entry]))
+      }
+      expect(await logged(after('application.submitted', 'application.vetting-started'))).toEqual(['LOG-1 log-submitted'])
+      expect(await logged(after('application.vetting-started', 'application.vetted'))).toEqual(['LOG-1 log-vetting-started'])
+      expect(await logged(after('application.check-recorded', 'application.vetted'))).toEqual(CHECKS)
+      expect(await logged(after('application.vetted', 'application.approved'))).toEqual(['LOG-1 log-vetted'])
+    })
+
+    test('LOG-1, VET-6: an approval that the log tells to have ended does not come back, whatever the rows say', async () => {
+      for (const event of ['application.returned-to-vetting', 'application.approval-voided'] as const)
+        expect(await logged((events) => [...events, { ...events.at(-1)!, event }])).toEqual(['LOG-1 log-superseded'])
+      for (const event of ['application.rejected', 'application.withdrawn'] as const) expect(await logged((events) => [...events, { ...events.at(-1)!, event }])).toContain('LOG-1 log-approved')
+    })
+
+    test('LOG-1: a second round of vetting counts from its own acts on', async () => {
+      const again = (events: readonly Logged[]): readonly Logged[] => {
+        const [approved, before] = [events.at(-1)!, events.slice(0, -1)]
+        const returned: Logged = { ...approved, event: 'application.returned-to-vetting', details: {} }
+        return [...before, { ...approved, details: { approval: 'earlier', digest: '' } }, returned, events.at(-2)!, approved]
+      }
+      await approved({ people: await samePeople(), logged: again })
+      expect(await turn()).toBe('issued')
+      const unfinished = (events: readonly Logged[]) => again(events).filter((_, at, all) => at !== all.length - 2)
+      expect(await logged(unfinished)).toEqual(['LOG-1 log-vetted'])
+    })
+
+    test('LOG-1: nothing is issued a second time on rows put back to what they were', async () => {
+      const { id } = await approved({ people: await samePeople() })
+      expect(await turn()).toBe('issued')
+      await database('applications').where({ id }).update({ state: 'approved' })
+      expect(await turn(never)).toBe('held')
+      expect((await heldFor(services, id))!.map(({ code }) => code)).toContain('log-approved')
+    })
+
+    test('LOG-1: while the chain is broken every application is held, it is told once, and what comes after is not believed', async () => {
+      const own = await open()
+      const broken = await hierarchy.services(own)
+      const insert = (options?: ApprovedOptions) => insertApprovedApplication(broken, hierarchy.maker, options)
+      const told: unknown[] = []
+      const parts = issuingParts(broken, token, (breach) => void told.push(breach))
+      await insert()
+      expect(await issueNext(parts)).toBe('issued')
+      const people = await insertPeople(broken, 'Second K.K.')
+      const keys = otherKeys()
+      const [first, second] = [await insert({ people, keys }), await insert({ people, keys })]
+      await allowTampering(own)
+      const { seq } = await own('audit_events').where({ subject: `application:${first.id}`, event: 'application.check-recorded' }).orderBy('seq').first('seq')
+      await own('audit_events').where({ seq }).update({ actor: 'somebody' })
+      expect([await issueNext(parts), await issueNext(parts)]).toEqual(['held', 'held'])
+      for (const { id } of [first, second]) expect(await heldFor(broken, id)).toMatchObject([{ row: 'LOG-1', code: 'log-broken', message: { values: { entry: String(seq) } } }])
+      expect(told).toEqual([{ intact: false, at: Number(seq), reason: 'hash' }])
+      expect(await own('certificates').whereIn('application_id', [first.id, second.id])).toEqual([])
+    })
   })
 
   test('VET-6: holds without an approval in force', async () => {
@@ -397,7 +497,27 @@ describeOnBothDatabases('issuing', (open) => {
     expect(await turn(never)).toBe('held')
     const codes = (await heldFor(services, application.id))!.map(({ code }) => code)
     expect(codes).toContain('record-differs')
+    expect(codes).toContain('log-record')
     expect(codes).toContain('iss-2-not-backdated')
+  })
+
+  test('ISS-3, LOG-1: a record that fits in everything, with a serial number of somebody else\'s choice, is not signed', async () => {
+    const { application, record } = await recordOnly()
+    later += 60 * MINUTE
+    expect(await turn(never)).toBe('abandoned')
+    later += MINUTE
+    // What `ca` recorded, put there a second time by SQL alone: every lint passes, the log tells of the first.
+    const parts = issuingParts(services, brokenToken)
+    await expect(issueNext(parts)).rejects.toThrow('token is away')
+    const fresh = (await certificatesOf(application.id)).at(-1)
+    const serial = `5e${fresh.serial.slice(2)}`
+    const tbs = Buffer.from(fresh.tbs.toString('hex').replace(fresh.serial, serial), 'hex')
+    await database('certificates').where({ id: fresh.id }).update({ state: 'abandoned' })
+    await database('certificates').insert({ ...fresh, id: `forged-${application.reference}`, serial, tbs })
+    expect(record.serial).not.toBe(serial)
+    later += MINUTE
+    expect(await turn(never)).toBe('held')
+    expect((await heldFor(services, application.id))!.map(({ code }) => code)).toEqual(['log-record'])
   })
 
   test('ISS-1: throws a signature away that is not the authority\'s', async () => {

@@ -6,6 +6,8 @@ import { approvalDigest } from '../../src/application/approve-digest.ts'
 import { requiredItems } from '../../src/application/checklist.ts'
 import type { Work } from '../../src/application/ports.ts'
 import { examineEvidence, evidenceAssessment, examineRequest, requestAssessment, storedRequest } from '../../src/application/verify-key.ts'
+import { audit } from '../../src/audit/audit-log.ts'
+import type { AuditEventName } from '../../src/audit/events.ts'
 import { readDemoAnchors } from '../../src/database/demo-anchors.ts'
 import type { Transaction } from '../../src/database/database.ts'
 import { keyRegister } from '../../src/database/key-register.ts'
@@ -63,6 +65,15 @@ export interface ApprovedOptions {
   readonly evidence?: readonly { readonly name: string; readonly bytes: Buffer }[]
   /** Changes rows just before the approval, which then covers them: for one defect at a time. */
   readonly beforeApproval?: (trx: Transaction, application: { readonly id: string } & People, work: Work) => Promise<void>
+  /** Changes what the audit log will hold of it. */
+  readonly logged?: (events: readonly Logged[]) => readonly Logged[]
+}
+
+/** An act as the portal would have put it into the audit log. */
+export interface Logged {
+  readonly actor: string
+  readonly event: AuditEventName
+  readonly details: Readonly<Record<string, unknown>>
 }
 
 export async function insertApprovedApplication(services: Services, maker: DemoMaker, options: ApprovedOptions = {}): Promise<ApprovedApplication> {
@@ -108,8 +119,17 @@ export async function insertApprovedApplication(services: Services, maker: DemoM
     await options.beforeApproval?.(trx, { id, ...people }, work)
     const approval = { id: approvalId, approverId: people.approver, approvedAt: at }
     const dossier = (await applications.dossier(id))!
-    await applications.putApproval({ ...approval, applicationId: id, digest: approvalDigest(dossier, approval) })
+    const digest = approvalDigest(dossier, approval)
+    await applications.putApproval({ ...approval, applicationId: id, digest })
     await applications.move(dossier.application, 'approved')
+    const events: readonly Logged[] = [
+      { actor: people.applicant, event: 'application.submitted', details: { reference } },
+      { actor: people.vetter, event: 'application.vetting-started', details: { reference } },
+      ...dossier.checks.map(({ item, outcome, officerId }): Logged => ({ actor: officerId, event: 'application.check-recorded', details: { item, outcome } })),
+      { actor: people.vetter, event: 'application.vetted', details: { checks: dossier.checks.map(({ item }) => item) } },
+      { actor: people.approver, event: 'application.approved', details: { approval: approvalId, digest } },
+    ]
+    for (const entry of options.logged ? options.logged(events) : events) await audit(trx, { at: work.now, subject: `application:${id}`, ...entry })
   })
   return { id, reference, approvalId, spkiSha256, ...people }
 }

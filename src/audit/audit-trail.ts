@@ -1,0 +1,75 @@
+/**
+ * LOG-1 for `ca`: what the audit log says of each application that is still under way, kept from the moment at which its entries were verified.
+ * The chain is read once from its first entry, then from the head that was verified last; a row altered behind that head changes nothing here, and
+ * the next start finds it.
+ */
+import { ACT, LAST_ACTS } from '../application/issue-acts.ts'
+import type { AuditTrail, LoggedEvent } from '../application/issue-ports.ts'
+import type { Database } from '../database/database.ts'
+import { type AuditRow, type ChainBreach, findBreach, GENESIS } from './audit-log.ts'
+
+const ACTS: ReadonlySet<string> = new Set(Object.values(ACT))
+const OF_APPLICATION = 'application:'
+const AT_ONCE = 500
+
+/** @param onBreach called once for each breach that is found, not for each look at it */
+export function auditTrail(database: Database, onBreach: (breach: ChainBreach) => void): AuditTrail {
+  const trails = new Map<string, LoggedEvent[]>()
+  let head = { seq: 0, hash: GENESIS }
+  let told: string | null = null
+  let running: Promise<unknown> = Promise.resolve()
+
+  async function advance(): Promise<ChainBreach | null> {
+    for (;;) {
+      // Beginning with the verified head itself: a log cut off behind it, or written anew, has another entry there. On an empty log from any number.
+      const rows = await database<AuditRow>('audit_events').where((query) => (head.seq === 0 ? query : query.where('seq', '>=', head.seq))).orderBy('seq').limit(AT_ONCE)
+      const [first, ...rest] = rows.map((row) => ({ ...row, seq: Number(row.seq) }))
+      if (head.seq > 0 && first?.seq !== head.seq) return { intact: false, at: head.seq, reason: 'gap' }
+      if (head.seq > 0 && (first!.hash !== head.hash || findBreach(first!, head.seq, first!.previous_hash))) return { intact: false, at: head.seq, reason: 'hash' }
+      const fresh = head.seq === 0 && first ? [first, ...rest] : rest
+      for (const row of fresh) {
+        const breach = findBreach(row, head.seq + 1, head.hash)
+        if (breach) return breach
+        keep(row)
+        head = { seq: row.seq, hash: row.hash }
+      }
+      if (rows.length < AT_ONCE) return null
+    }
+  }
+
+  function keep({ event, actor, subject, details: text }: AuditRow): void {
+    const last = (LAST_ACTS as readonly string[]).includes(event)
+    if (!last && !ACTS.has(event)) return
+    const details = readDetails(text)
+    const id = subject.startsWith(OF_APPLICATION) ? subject.slice(OF_APPLICATION.length) : details['application']
+    if (typeof id !== 'string') return
+    if (last) return void trails.delete(id)
+    const trail = trails.get(id) ?? []
+    trail.push({ event: event as LoggedEvent['event'], actor, details })
+    trails.set(id, trail)
+  }
+
+  return {
+    firstBreach() {
+      const turn = running.then(advance)
+      running = turn.catch(() => undefined)
+      return turn.then((breach) => {
+        const words = breach && `${breach.at} ${breach.reason}`
+        if (breach && words !== told) onBreach(breach)
+        told = words
+        return breach?.at ?? null
+      })
+    },
+    eventsOf: (applicationId) => trails.get(applicationId) ?? [],
+  }
+}
+
+function readDetails(text: string): Readonly<Record<string, unknown>> {
+  try {
+    const details: unknown = JSON.parse(text)
+    return typeof details === 'object' && details !== null && !Array.isArray(details) ? (details as Record<string, unknown>) : {}
+  } catch {
+    // An entry that this software did not write proves nothing.
+    return {}
+  }
+}
