@@ -27,6 +27,12 @@ const anchorSchema = z.strictObject({
   basicConstraintsFrom: z.string().regex(/^\d+\.\d+\.\d+$/).nullable(),
   use: z.string(),
   independentSources: z.int().min(0),
+  /** device (or left out): a signature of this key says that a device is the maker's; owner: it says who runs the device. */
+  vouchesFor: z.enum(['device', 'owner']).optional(),
+  /** The catalogue's row of the devices under this key, where statements do not name their model and firmware. */
+  device: z.string().regex(/^[a-z0-9-]+$/).optional(),
+  /** Held, but not accepted until somebody has compared it with what the maker publishes at the address. */
+  off: z.strictObject({ why: z.enum(['single-source']), confirmAt: z.url() }).optional(),
 })
 
 const anchorsSchema = z.strictObject({

@@ -26,10 +26,13 @@ const certificateSchema = z.strictObject({
 const deviceSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
   model: z.string().min(1),
-  firmware: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)).min(1),
+  /** Empty where statements name no firmware: then the key that signed the device leads to the row (`device` of an anchor). */
+  firmware: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)),
   /** Kinds of key that the certified module makes in its approved mode. */
   keyTypes: z.array(z.string().regex(/^(RSA-\d+|P-\d+|Ed25519)$/)).min(1),
   certificates: z.array(certificateSchema).min(1),
+  /** No real statement of this device was ever read by us, only ones of our own making: told to staff. */
+  syntheticOnly: z.literal(true).optional(),
 })
 
 const catalogueSchema = z.strictObject({ asOf: z.iso.date(), devices: z.array(deviceSchema) })

@@ -26,6 +26,8 @@ export interface MakerCertificate {
   readonly subjectText: string
   /** The common name, when the subject is nothing else. */
   readonly subjectCommonName: string | null
+  /** The parts of the subject in their order: `CN`, `O`, `OU` and so on, or the object identifier. */
+  readonly subjectAttributes: readonly { readonly type: string; readonly value: string }[]
   readonly notBefore: Date
   readonly notAfter: Date
   readonly spki: Buffer
@@ -36,32 +38,43 @@ export interface MakerCertificate {
 
 const BASIC_CONSTRAINTS = '2.5.29.19'
 
+/** What a maker writes beside the letter of RFC 5280. Each is allowed to that maker alone. */
+export interface MakerQuirks {
+  /** Certificates of version 1, which have no extensions (LiquidSecurity cards). */
+  readonly version1?: boolean
+}
+
 /** @throws MalformedStatement naming the file */
-export function readMakerCertificate(der: Buffer, file: string | null): MakerCertificate {
+export function readMakerCertificate(der: Buffer, file: string | null, quirks: MakerQuirks = {}): MakerCertificate {
   try {
     // OpenSSL's reading must agree that this is a certificate, since its key is what verifies the next one.
     new X509Certificate(der)
   } catch {
     throw new MalformedStatement(file, say('attestation.malformed.certificate'))
   }
-  return guard(file, () => read(der, file))
+  return guard(file, () => read(der, file, quirks))
 }
 
-function read(der: Buffer, file: string | null): MakerCertificate {
+function read(der: Buffer, file: string | null, quirks: MakerQuirks): MakerCertificate {
   const [tbs, algorithm, signature, ...rest] = readDer(der, { maxBytes: 16384, maxDepth: 16, maxNodes: 1000 }).expect(TAG.sequence).children()
   if (!tbs || !algorithm || !signature || rest.length > 0) throw new MalformedDer('not a certificate', 0)
   const members = tbs.expect(TAG.sequence).children()
-  const [version, serial, inner, issuer, validity, subject, spki, ...optional] = members
-  if (!version || !serial || !inner || !issuer || !validity || !subject || !spki) throw new MalformedDer('certificate lacks a member', tbs.offset)
-  const [number, ...more] = version.expect(0xa0, 'version').children()
-  // Extensions need version 3 (RFC 5280 4.1.2.1), and a statement without extensions says nothing.
-  if (!number || more.length > 0 || number.integer() !== 2n) throw new MalformedDer('certificate is not of version 3', version.offset)
+  // Version 1 is the DEFAULT and therefore left out (RFC 5280 4.1).
+  const first = quirks.version1 && members[0]?.tag === TAG.integer
+  const [version, serial, inner, issuer, validity, subject, spki, ...optional] = first ? [null, ...members] : members
+  if (version === undefined || !serial || !inner || !issuer || !validity || !subject || !spki) throw new MalformedDer('certificate lacks a member', tbs.offset)
+  if (version) {
+    const [number, ...more] = version.expect(0xa0, 'version').children()
+    // Extensions need version 3 (RFC 5280 4.1.2.1), and a statement without extensions says nothing.
+    if (!number || more.length > 0 || number.integer() !== 2n) throw new MalformedDer('certificate is not of version 3', version.offset)
+  }
   serial.integer()
   // RFC 5280 4.1.1.2: what is signed must name the algorithm that signed it.
   if (!inner.raw.equals(algorithm.raw)) throw new MalformedDer('two different signature algorithms', inner.offset)
   const [from, to, ...beyond] = validity.expect(TAG.sequence).children()
   if (!from || !to || beyond.length > 0) throw new MalformedDer('validity is not well formed', validity.offset)
   const [wrapped, ...others] = optional
+  if (wrapped && !version) throw new MalformedDer('extensions in a certificate of version 1', wrapped.offset)
   if (others.length > 0) throw new MalformedDer('member after the extensions', others[0]!.offset)
   const extensions = wrapped ? readExtensions(wrapped, file) : new Map<string, MakerExtension>()
   const [issuerName, subjectName] = [readName(issuer), readName(subject)]
@@ -76,6 +89,7 @@ function read(der: Buffer, file: string | null): MakerCertificate {
     issuerText: issuerName.text,
     subjectText: subjectName.text,
     subjectCommonName: subjectName.commonName,
+    subjectAttributes: subjectName.parts,
     notBefore: from.time(),
     notAfter: to.time(),
     spki: Buffer.from(spki.expect(TAG.sequence).raw),
@@ -110,7 +124,7 @@ function readBasicConstraints(extension: MakerExtension | undefined): MakerCerti
 
 const ATTRIBUTES: Record<string, string> = { '2.5.4.3': 'CN', '2.5.4.5': 'serialNumber', '2.5.4.6': 'C', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.10': 'O', '2.5.4.11': 'OU' }
 
-function readName(name: Der): { text: string; commonName: string | null } {
+function readName(name: Der): { text: string; commonName: string | null; parts: { type: string; value: string }[] } {
   const parts: { type: string; value: string }[] = []
   for (const set of name.expect(TAG.sequence, 'name').children())
     for (const pair of set.expect(TAG.set, 'name part').children()) {
@@ -119,7 +133,7 @@ function readName(name: Der): { text: string; commonName: string | null } {
       const id = type.oid()
       parts.push({ type: ATTRIBUTES[id] ?? id, value: value.text() })
     }
-  return { text: parts.map((part) => `${part.type}=${part.value}`).join(', '), commonName: parts.length === 1 && parts[0]!.type === 'CN' ? parts[0]!.value : null }
+  return { parts, text: parts.map((part) => `${part.type}=${part.value}`).join(', '), commonName: parts.length === 1 && parts[0]!.type === 'CN' ? parts[0]!.value : null }
 }
 
 /**
