@@ -38,7 +38,7 @@ export function chainChecks({ leaf, device, claims, deviceClaims }: PivStatement
 
   const refused = anchors.rows.find((row) => row.role === 'refuse' && (row.subjectDer.equals(device.issuer) || row.subjectDer.equals(device.subject) || row.spki.equals(device.spki) || row.spki.equals(leaf.spki)))
   // Names alone don't choose the key: two makers' keys may share a name, so every held key under it is tried.
-  const held = anchors.rows.filter((row) => row.role !== 'refuse' && row.signsDevices && row.subjectDer.equals(device.issuer))
+  const held = anchors.rows.filter((row) => row.role !== 'refuse' && !row.off && row.signsDevices && row.subjectDer.equals(device.issuer))
   const issuer = refused ? undefined : (held.find((row) => signedBy(device, row.spki)) ?? held[0])
   const values = { issuer: device.issuerText, use: refused?.use ?? '', asOf: anchors.asOf }
   add(issuer !== undefined, refused ? 'pinned.refused' : issuer ? 'pinned.held' : 'pinned.unknown', 'pinned.expected', values, { source: PKI, remedy: say(refused ? 'attestation.yubikey-piv.remedy.other-device' : 'attestation.yubikey-piv.remedy.f9-factory'), ...(refused ? { alert: true as const } : {}) })

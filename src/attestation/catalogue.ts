@@ -26,6 +26,8 @@ const certificateSchema = z.strictObject({
 const deviceSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
   model: z.string().min(1),
+  /** What the evidence calls the model, where the firmware does not tell it alone. */
+  match: z.string().min(1).optional(),
   /** Empty where statements name no firmware: then the key that signed the device leads to the row (`device` of an anchor). */
   firmware: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)),
   /** Kinds of key that the certified module makes in its approved mode. */

@@ -1,12 +1,14 @@
 /**
- * Takes in what an applicant uploads: files in any order, PEM or DER, several blocks in one file, and whatever a
- * certificate request carries in its extensionRequest. Foreign bytes: limits first, then strict reading. Judges nothing.
+ * Takes in what an applicant uploads: files in any order, PEM, DER or PKCS#7 bags, in zip or gzip or neither, several blocks
+ * in one file, and whatever a certificate request carries in its extensionRequest; JSON, XML and anything else goes to the
+ * makers unread. Foreign bytes: limits first, then strict reading. Judges nothing.
  */
 import { Der, MalformedDer, readDer, TAG } from '../pki/der.ts'
+import { bagCertificates, isContentInfo, unpack, type UnpackBudget } from './containers.ts'
 import { MalformedStatement, say } from './verifier.ts'
 
-/** formats.md section 1: a bundle of at most 64 KiB with at most 16 certificates. The file count bounds empty files. */
-export const LIMITS = { bytes: 64 * 1024, certificates: 16, files: 16 } as const
+/** A bundle of at most 64 KiB with at most 16 certificates; the file count bounds empty files. `unpacked` is for all archives of an upload together. */
+export const LIMITS = { bytes: 64 * 1024, unpacked: 64 * 1024, certificates: 16, files: 16 } as const
 
 export interface EvidenceFile {
   readonly name: string
@@ -22,13 +24,20 @@ export interface RequestExtension {
   readonly oid: string
   readonly value: Buffer
 }
+/** Neither certificate nor request: bytes that only their maker can read. */
+export interface OtherFile extends EvidenceFile {
+  /** `json` and `xml` by how the text begins, read by nobody yet; `pem` for a block of another label; `binary` for all else. */
+  readonly kind: 'json' | 'xml' | 'pem' | 'binary'
+  /** The label of a PEM block; its `bytes` are what the block holds. */
+  readonly label: string | null
+}
 export interface Evidence {
   readonly files: readonly EvidenceFile[]
   readonly certificates: readonly FoundCertificate[]
   /** Extensions that certificate requests ask for, the applied one first. */
   readonly requested: readonly RequestExtension[]
-  /** Files that are neither PEM nor a DER certificate or request: some maker may know them. */
-  readonly others: readonly EvidenceFile[]
+  /** Files, out of their archives, that are neither certificates nor requests: some maker may know them. */
+  readonly others: readonly OtherFile[]
 }
 
 const DER_LIMITS = { maxBytes: LIMITS.bytes, maxDepth: 16, maxNodes: 2000 }
@@ -46,17 +55,18 @@ export function readEvidence(files: readonly EvidenceFile[], certificateRequestD
   }
   const certificates: FoundCertificate[] = []
   const requested = [...request]
-  const others: EvidenceFile[] = []
+  const others: OtherFile[] = []
+  const budget: UnpackBudget = { bytes: LIMITS.unpacked, files: LIMITS.files }
   for (const file of files) {
     if (file.bytes.length === 0) throw new MalformedStatement(file.name, say('attestation.malformed.empty'))
-    const found = guard(file.name, () => readFile(file))
-    if (found === null) others.push(file)
-    else {
+    for (const part of unpack(file, budget)) {
+      const found = guard(part.name, () => readFile(part))
       certificates.push(...found.certificates)
       requested.push(...found.requested)
+      others.push(...found.others)
+      if (certificates.length > LIMITS.certificates)
+        throw new MalformedStatement(part.name, say('attestation.malformed.too-many-certificates', { limit: String(LIMITS.certificates) }))
     }
-    if (certificates.length > LIMITS.certificates)
-      throw new MalformedStatement(file.name, say('attestation.malformed.too-many-certificates', { limit: String(LIMITS.certificates) }))
   }
   return { files, certificates, requested, others }
 }
@@ -71,40 +81,73 @@ export function guard<T>(file: string | null, read: () => T): T {
   }
 }
 
-function readFile(file: EvidenceFile): { certificates: FoundCertificate[]; requested: RequestExtension[] } | null {
-  const certificates: FoundCertificate[] = []
-  const requested: RequestExtension[] = []
-  const take = (der: Buffer) => {
-    if (isRequest(readDer(der, DER_LIMITS))) requested.push(...requestedExtensions(file.name, der))
-    else certificates.push({ file: file.name, der })
-  }
-  const text = file.bytes.toString('latin1')
-  if (text.includes('-----BEGIN ')) {
-    for (const block of pemBlocks(file.name, text)) {
-      take(block)
-      if (certificates.length > LIMITS.certificates) break
-    }
-    return { certificates, requested }
-  }
-  if (file.bytes[0] !== TAG.sequence) return null
-  take(file.bytes)
-  return { certificates, requested }
+interface Found {
+  certificates: FoundCertificate[]
+  requested: RequestExtension[]
+  others: OtherFile[]
 }
 
-/** The PEM blocks of a file, RFC 7468: text around them is allowed, anything but certificates and requests in them is not. */
-function pemBlocks(file: string, text: string): Buffer[] {
+function readFile(file: EvidenceFile): Found {
+  const found: Found = { certificates: [], requested: [], others: [] }
+  const text = textOf(file.bytes)
+  // Said before anything else is: the applicant must know at once that this file leaves their hands never again.
+  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)) throw new MalformedStatement(file.name, say('attestation.malformed.private-key'))
+  const kind = structuredText(text)
+  // JSON and XML may carry PEM inside their strings: they are whole files of their maker's, never searched for blocks.
+  if (kind) found.others.push({ ...file, kind, label: null })
+  else if (text.includes('-----BEGIN ')) readPem(file, text, found)
+  else if (looksLikeDer(file.bytes)) {
+    if (!readValue(file, file.bytes, found)) found.others.push({ ...file, kind: 'binary', label: null })
+  } else found.others.push({ ...file, kind: 'binary', label: null })
+  return found
+}
+
+/** Octets as characters; UTF-16 with a mark, as PowerShell's redirection writes it, as what it says. */
+const textOf = (bytes: Buffer): string => (bytes[0] === 0xff && bytes[1] === 0xfe ? bytes.toString('utf16le') : bytes.toString('latin1'))
+
+function structuredText(text: string): 'json' | 'xml' | null {
+  const first = text.replace(/^(\u00ef\u00bb\u00bf|\ufeff)/, '').trimStart()[0]
+  if ((first !== '{' && first !== '[' && first !== '<') || /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text)) return null
+  return first === '<' ? 'xml' : 'json'
+}
+
+/** A SEQUENCE of at least 128 octets: no certificate, request or bag is shorter, and few other files begin so. */
+const looksLikeDer = (bytes: Buffer): boolean => bytes[0] === TAG.sequence && bytes[1]! >= 0x80 && bytes[1]! <= 0x84
+
+/** Reads a certificate, a request or a bag of certificates. False for any other well-formed value. */
+function readValue(file: EvidenceFile, der: Buffer, found: Found): boolean {
+  const root = readDer(der, DER_LIMITS)
+  if (isContentInfo(root)) found.certificates.push(...bagCertificates(file.name, root).map((certificate) => ({ file: file.name, der: certificate })))
+  else if (root.expect(TAG.sequence).children()[0]?.tag !== TAG.sequence) return false
+  else if (isRequest(root)) found.requested.push(...requestedExtensions(file.name, der))
+  else found.certificates.push({ file: file.name, der })
+  return true
+}
+
+/** PEM blocks that hold evidence which is not X.509: the label says whose. */
+const OTHER_LABELS: readonly string[] = ['EVIDENCE']
+
+function readPem(file: EvidenceFile, text: string, found: Found): void {
+  for (const { label, bytes } of pemBlocks(file.name, text)) {
+    if (OTHER_LABELS.includes(label)) found.others.push({ name: file.name, bytes, kind: 'pem', label })
+    else if (!readValue(file, bytes, found)) throw new MalformedDer('neither a certificate nor a request', 0)
+    if (found.certificates.length > LIMITS.certificates) return
+  }
+}
+
+/** The PEM blocks of a file, RFC 7468: text around them is allowed, anything but evidence in them is not. */
+function pemBlocks(file: string, text: string): { label: string; bytes: Buffer }[] {
   const begins = text.split('-----BEGIN ').length - 1
   const blocks = [...text.matchAll(BLOCK)]
   const pem = new MalformedStatement(file, say('attestation.malformed.pem'))
-  // Said before anything else is: the applicant must know at once that this file leaves their hands never again.
-  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)) throw new MalformedStatement(file, say('attestation.malformed.private-key'))
   if (blocks.length !== begins) throw pem
   return blocks.map(([, label, body, end]) => {
     if (label !== end) throw pem
-    if (!/^(X509 |TRUSTED )?CERTIFICATE$|^(NEW )?CERTIFICATE REQUEST$/.test(label!)) throw new MalformedStatement(file, say('attestation.malformed.pem-label', { label: label! }))
+    if (!/^(X509 |TRUSTED )?CERTIFICATE$|^(NEW )?CERTIFICATE REQUEST$|^PKCS7$|^CMS$/.test(label!) && !OTHER_LABELS.includes(label!))
+      throw new MalformedStatement(file, say('attestation.malformed.pem-label', { label: label! }))
     const base64 = body!.replace(/[\s]/g, '')
     if (base64.length === 0 || base64.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) throw pem
-    return Buffer.from(base64, 'base64')
+    return { label: label!, bytes: Buffer.from(base64, 'base64') }
   })
 }
 

@@ -20,6 +20,17 @@ export interface Maker {
   examine(evidence: Evidence, context: Omit<ExamineContext, 'anchors' | 'catalogue'>): { findings: Findings; device: Device; attestedKey: Buffer }
 }
 
+/** A maker as it is built in: it takes its own anchors unless a test puts others in their place. */
+type BuiltIn = (anchorsOf: { readonly [maker: string]: Anchors }) => Maker
+const builtIn =
+  <Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue): BuiltIn =>
+  (anchorsOf) =>
+    maker(verifier, anchorsOf[verifier.id] ?? anchors, catalogue)
+
+const BUILT_IN: readonly BuiltIn[] = [
+  builtIn(yubikeyPiv, yubikeyAnchors, yubikeyCatalogue),
+]
+
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {
   return {
     id: verifier.id,
@@ -44,7 +55,7 @@ export function makersFor(
   demo: { demoHierarchy: boolean; demoAnchors?: readonly DemoAnchor[] },
   anchorsOf: { readonly [maker: string]: Anchors } = {},
 ): Maker[] {
-  const makers = [maker(yubikeyPiv, anchorsOf['yubikey-piv'] ?? yubikeyAnchors, yubikeyCatalogue)].filter(({ id }) => policy.attestation.makers.includes(id))
+  const makers = BUILT_IN.map((make) => make(anchorsOf)).filter(({ id }) => policy.attestation.makers.includes(id))
   if (demo.demoHierarchy) makers.unshift(maker(demoVerifier(yubikeyPiv), demoAnchorSet(demo.demoAnchors ?? []), demoCatalogue, true))
   return makers
 }

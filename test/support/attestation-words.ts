@@ -1,14 +1,8 @@
-import { readFileSync } from 'node:fs'
 import type { Message } from '../../src/attestation/verifier.ts'
 import { reportToJson, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
+import { WORDS } from '../../src/web/locales.ts'
 
-const tree = JSON.parse(readFileSync(new URL('../../src/web/locales/en/attestation.json', import.meta.url), 'utf8')) as object
-
-function text(key: string): string | undefined {
-  let place: unknown = { attestation: tree }
-  for (const part of key.split('.')) place = typeof place === 'object' && place !== null ? (place as Record<string, unknown>)[part] : undefined
-  return typeof place === 'string' ? place : undefined
-}
+const text = (key: string): string | undefined => WORDS.en.get(key)
 
 const isMessage = (value: object): value is Message => 'key' in value && typeof value.key === 'string'
 
