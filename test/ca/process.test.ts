@@ -9,6 +9,7 @@ import { latestCrl } from '../../src/database/crl-store.ts'
 import type { Database } from '../../src/database/database.ts'
 import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import type { Services } from '../../src/services.ts'
+import { allowTampering } from '../audit/tampering.ts'
 import { insertApprovedApplication } from '../support/approved-application.ts'
 import { openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
@@ -114,4 +115,31 @@ test('ISS-6: refuses to start when the token has another key under the recorded 
   await (await hierarchy.token('ca')).generateRsaKeyPair({ label: 'other', id: 'abcd', bits: 2048 })
   await other('authorities').where({ id: 'issuing-g1' }).update({ key_label: 'other' })
   expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: The token issuing has another key under the label other/)
+})
+
+test('CAK-1: says in one line that the row of the authority was altered', async () => {
+  for (const altered of [{ subject_der: Buffer.from([0x30, 0]) }, { certificate_der: Buffer.from([0x30, 0]) }, { certificate_der: Buffer.alloc(0) }]) {
+    const other = await openFresh('SQLite')
+    await hierarchy.services(other)
+    await other('authorities').where({ id: 'issuing-g1' }).update(altered)
+    expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: authority issuing-g1: its (row and its certificate differ|certificate can't be read: .+)\. Restore the row/)
+  }
+})
+
+test('LOG-1: finds a broken audit log at its start, says so on one alert line, and holds what waits; lists go on', async () => {
+  const other = await openFresh('SQLite')
+  const application = await insertApprovedApplication(await hierarchy.services(other), hierarchy.maker)
+  await allowTampering(other)
+  await other('audit_events').where({ seq: 2 }).update({ actor: 'somebody' })
+  const running = start({ DATABASE_URL: urlOf(other) })
+  try {
+    await until('the application to be held', () => other('applications').where({ id: application.id, state: 'held' }).first())
+    await until('the first list', () => latestCrl(other, 'issuing-g1'))
+  } finally {
+    running.child.kill('SIGTERM')
+  }
+  expect(await running.ended).toBe(0)
+  const lines = running.said().trimEnd().split('\n').map((line) => JSON.parse(line))
+  expect(lines).toEqual([expect.objectContaining({ level: 'alert', job: 'issuing', refused: 'the audit log is broken at entry 2 (hash)' })])
+  expect(await other('certificates')).toEqual([])
 })

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { commonName, writeCertificate } from '../../attestations/demo/certificate.ts'
 import type { Authority } from '../../src/database/authority-store.ts'
-import { signingAuthority } from '../../src/jobs/issuing-authority.ts'
+import { AuthorityRefused, signingAuthority } from '../../src/jobs/issuing-authority.ts'
 import { spkiSha256 } from '../../src/signer/signer.ts'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -33,4 +33,17 @@ test('CAK-5, ISS-7: takes name, key and end of life from the certificate, and re
   expect(signingAuthority({ ...genuine, notAfter: new Date('2099-01-01T00:00:00Z') }, signer, place).issuer.notAfter).toEqual(notAfter)
   for (const altered of [{ key: { ...genuine.key, spkiSha256: '00'.repeat(32) } }, { subjectDer: commonName('Other') }, { notBefore: notAfter }])
     expect(() => signingAuthority({ ...genuine, ...altered }, signer, place)).toThrow('differ')
+})
+
+test('CAK-1: an altered row is refused as what it is, not as a fault', () => {
+  const genuine = row('DEMO Example CA G1', true)
+  for (const altered of [{ subjectDer: commonName('Other') }, { certificateDer: Buffer.alloc(0) }, { certificateDer: genuine.certificateDer.subarray(1) }, { certificateDer: Buffer.from([0x30, 0]) }]) {
+    let thrown: unknown
+    try {
+      signingAuthority({ ...genuine, ...altered }, signer, place)
+    } catch (error) {
+      thrown = error
+    }
+    expect(AuthorityRefused.is(thrown)).toBe(true)
+  }
 })
