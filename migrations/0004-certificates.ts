@@ -18,6 +18,8 @@ export async function up(knex: Knex): Promise<void> {
     table.string('issued_at', 24)
     table.string('accepted_at', 24)
     table.unique(['authority_id', 'serial'])
+    // OCS-3: issued is what has been signed.
+    table.check("state <> 'issued' OR (der IS NOT NULL AND certificate_sha256 IS NOT NULL AND issued_at IS NOT NULL)", {}, 'certificates_issued_signed')
   })
   // ISS-5: one certificate for one approval; an abandoned record never becomes one.
   await knex.raw("CREATE UNIQUE INDEX certificates_one_per_approval ON certificates (approval_id) WHERE state <> 'abandoned'")

@@ -1,10 +1,22 @@
 /** `status`: OCSP, CRLs and CA certificates. Holds the responder keys, in a token of their own. */
 import { listAuthorities, listResponderKeys } from './database/authority-store.ts'
-import { findCrl, findResponder, readStatus } from './database/status-store.ts'
+import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } from './database/status-store.ts'
 import { listen, log, runProcess, StartRefused, stopServer } from './process.ts'
+import { issuedBy } from './revocation/issued-certificate.ts'
 import { createResponder } from './revocation/responder.ts'
 import { createStatusServer } from './revocation/status-server.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
+
+/** Anybody may ask about one serial number for ever: the log gets one line for it. */
+const ALERTS = 10_000
+const alerted = new Set<string>()
+function alertOnce({ table, authorityId, serial }: FalseRow): void {
+  const row = `${table} ${authorityId} ${serial}`
+  if (alerted.has(row) || alerted.size >= ALERTS) return
+  alerted.add(row)
+  const why = 'this row holds no certificate that the authority signed: its status is unknown (OCS-3)'
+  log({ level: 'alert', process: 'status', table, authority: authorityId, serial, refused: why })
+}
 
 await runProcess('status', async (services, config) => {
   const { database, policy, clock } = services
@@ -14,12 +26,13 @@ await runProcess('status', async (services, config) => {
   const fault = (error: unknown) => log({ level: 'error', process: 'status', error: error instanceof Error ? error.message : String(error) })
   // A key that is not where the ceremony put it shows now, not at the first question.
   for (const authority of authorities) for (const responder of await listResponderKeys(database, authority.id)) if (responder.key.tokenLabel === signer.tokenLabel) await signer.publicKey(responder.key.label)
+  const checks: StatusChecks = { issuedBy: issuedBy(authorities), falseRow: alertOnce }
   const respond = createResponder({
     policy,
     signer,
     authorities,
-    readStatus: (authorityId, serial) => readStatus(database, authorityId, serial),
-    findResponder: (authorityId, now) => findResponder(database, authorityId, now),
+    readStatus: (authorityId, serial) => readStatus(database, checks, authorityId, serial),
+    findResponder: (authorityId, now) => findResponder(database, checks, authorityId, now),
     fault,
   })
   const server = createStatusServer({

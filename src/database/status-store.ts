@@ -1,39 +1,67 @@
 /** What `status` reads: it writes nothing. */
 import type { Responder } from '../signer/authority.ts'
+import type { IssuedBy } from '../revocation/issued-certificate.ts'
 import type { CertificateStatus } from '../revocation/ocsp-response.ts'
 import type { Database } from './database.ts'
 
-/**
- * The status of a serial number under an authority. Issued means issued: recorded but unsigned, abandoned and never seen are
- * all `unknown` (OCS-3). Throws when the rows can't be read; nobody turns that into an answer.
- */
-export async function readStatus(db: Database, authorityId: string, serial: string): Promise<CertificateStatus> {
-  const revoked = await db('revocations').where({ authority_id: authorityId, serial }).first('revoked_at', 'reason_code')
-  if (revoked) return { state: 'revoked', at: new Date(revoked.revoked_at), ...(Number(revoked.reason_code) === 0 ? {} : { reason: Number(revoked.reason_code) }) }
-  const issued = await db('certificates').where({ authority_id: authorityId, serial, state: 'issued' }).first('id')
-  if (issued) return { state: 'good' }
-  const responder = await db('responder_certificates').where({ authority_id: authorityId, serial }).whereNotNull('der').first('id')
-  return responder ? { state: 'good' } : { state: 'unknown' }
+/** What a row says and its certificate doesn't bear out. */
+export interface FalseRow {
+  readonly table: 'certificates' | 'responder_certificates'
+  readonly authorityId: string
+  readonly serial: string
 }
 
-/** The responder certificate in force at `now`: the one that began last. */
-export async function findResponder(db: Database, authorityId: string, now: Date): Promise<Responder | null> {
+export interface StatusChecks {
+  readonly issuedBy: IssuedBy
+  /** Told at each question about such a row. */
+  falseRow(row: FalseRow): void
+}
+
+/**
+ * The status of a serial number under an authority. Issued means signed by it: recorded but unsigned, abandoned, never seen, and a row
+ * without the authority's signature are all `unknown` (OCS-3). A revocation is believed as it stands: too many revoked harm nobody who relies.
+ * Throws when the rows can't be read; nobody turns that into an answer.
+ */
+export async function readStatus(db: Database, checks: StatusChecks, authorityId: string, serial: string): Promise<CertificateStatus> {
+  const revoked = await db('revocations').where({ authority_id: authorityId, serial }).first('revoked_at', 'reason_code')
+  if (revoked) return { state: 'revoked', at: new Date(revoked.revoked_at), ...(Number(revoked.reason_code) === 0 ? {} : { reason: Number(revoked.reason_code) }) }
+  const found = [
+    { table: 'certificates', row: await db('certificates').where({ authority_id: authorityId, serial, state: 'issued' }).first('der') },
+    { table: 'responder_certificates', row: await db('responder_certificates').where({ authority_id: authorityId, serial }).whereNotNull('der').first('der') },
+  ] as const
+  let good = false
+  for (const { table, row } of found) {
+    if (!row) continue
+    if (checks.issuedBy(authorityId, serial, row.der)) good = true
+    else checks.falseRow({ table, authorityId, serial })
+  }
+  return { state: good ? 'good' : 'unknown' }
+}
+
+/** The responder certificate in force at `now`: of those that the authority signed, the one that began last. A false row silences nobody. */
+export async function findResponder(db: Database, checks: StatusChecks, authorityId: string, now: Date): Promise<Responder | null> {
   const stamp = now.toISOString()
-  const row = await db('responder_certificates as certificate')
+  const rows = await db('responder_certificates as certificate')
     .join('responder_keys as enrolled', 'enrolled.id', 'certificate.responder_key_id')
     .where('certificate.authority_id', authorityId)
     .whereNotNull('certificate.der')
     .where('certificate.not_before', '<=', stamp)
     .where('certificate.not_after', '>', stamp)
     .orderBy('certificate.not_before', 'desc')
-    .first('certificate.der', 'certificate.not_before', 'certificate.not_after', 'enrolled.token_label', 'enrolled.key_label', 'enrolled.key_id', 'enrolled.spki_sha256')
-  if (!row) return null
-  return {
-    key: { tokenLabel: row.token_label, label: row.key_label, id: row.key_id, spkiSha256: row.spki_sha256 },
-    certificateDer: row.der,
-    notBefore: new Date(row.not_before),
-    notAfter: new Date(row.not_after),
+    .select('certificate.serial', 'certificate.der', 'certificate.not_before', 'certificate.not_after', 'enrolled.token_label', 'enrolled.key_label', 'enrolled.key_id', 'enrolled.spki_sha256')
+  for (const row of rows) {
+    if (!checks.issuedBy(authorityId, row.serial, row.der)) {
+      checks.falseRow({ table: 'responder_certificates', authorityId, serial: row.serial })
+      continue
+    }
+    return {
+      key: { tokenLabel: row.token_label, label: row.key_label, id: row.key_id, spkiSha256: row.spki_sha256 },
+      certificateDer: row.der,
+      notBefore: new Date(row.not_before),
+      notAfter: new Date(row.not_after),
+    }
   }
+  return null
 }
 
 /** The newest published list of an authority. */

@@ -43,6 +43,7 @@ describeOnBothDatabases('revoking', (open) => {
           approval_id: `approval-${n}`,
           state: 'issued',
           der: Buffer.from([0x30, 0]),
+          certificate_sha256: 'ef'.repeat(32),
           issued_at: now.toISOString(),
         }),
       )

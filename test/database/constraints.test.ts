@@ -80,12 +80,19 @@ describeOnBothDatabases('constraints', (open, engine) => {
   })
 
   describe('certificates', () => {
+    const SIGNED = { der: Buffer.from([1]), certificate_sha256: 'ef'.repeat(32), issued_at: AT }
+
+    test.each(Object.keys(SIGNED))('OCS-3: none is issued without %s', async (column) => {
+      const row = certificate('unsigned', '20', { ...SIGNED, state: 'issued', approval_id: 'approval-2' })
+      expect((await refusal(database('certificates').insert({ ...row, [column]: null }))).message).toContain('certificates_issued_signed')
+    })
+
     test('ISS-5: a second certificate for one approval is refused, after abandoned ones a first is not', async () => {
       await database('certificates').insert(certificate('abandoned-1', '21', { state: 'abandoned' }))
       await database('certificates').insert(certificate('abandoned-2', '22', { state: 'abandoned' }))
       await database('certificates').insert(certificate('first', '23'))
       for (const state of ['recorded', 'issued']) {
-        const error = await refusal(database('certificates').insert(certificate('second', '24', { state })))
+        const error = await refusal(database('certificates').insert(certificate('second', '24', { ...SIGNED, state })))
         expect(error.message).toMatch(/certificates_one_per_approval|UNIQUE rows of certificates/)
         expect(isUniqueViolation(error)).toBe(true)
       }
@@ -99,7 +106,7 @@ describeOnBothDatabases('constraints', (open, engine) => {
     })
 
     test('ISS-5: a recorded certificate is issued once, and what was recorded never changes', async () => {
-      await database('certificates').where({ id: 'first' }).update({ state: 'issued', der: Buffer.from([1]), certificate_sha256: 'ef'.repeat(32), issued_at: AT })
+      await database('certificates').where({ id: 'first' }).update({ state: 'issued', ...SIGNED })
       await database('certificates').where({ id: 'first' }).update({ accepted_at: AT })
       const changes = { state: 'abandoned', der: Buffer.from([2]), tbs: Buffer.from([3]), serial: '99', approval_id: 'approval-2', id: 'other', not_after: '2027-01-01T00:00:00.000Z' }
       for (const [column, value] of Object.entries(changes)) expect((await refusal(database('certificates').where({ id: 'first' }).update({ [column]: value }))).message, column).toContain('rows of certificates are never rewritten')

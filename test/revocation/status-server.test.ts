@@ -14,6 +14,7 @@ import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
+import { issuedBy } from '../../src/revocation/issued-certificate.ts'
 import { createResponder, type ResponderParts } from '../../src/revocation/responder.ts'
 import { createStatusServer, type StatusParts } from '../../src/revocation/status-server.ts'
 import type { Services } from '../../src/services.ts'
@@ -82,12 +83,13 @@ beforeEach(() => {
   faults.length = 0
 })
 
+const checks = () => ({ issuedBy: issuedBy(authorities), falseRow: (row: object) => void faults.push(row) })
 const responderParts = (): ResponderParts => ({
   policy: services.policy,
   signer: statusToken,
   authorities,
-  readStatus: (authorityId, serial) => readStatus(services.database, authorityId, serial),
-  findResponder: (authorityId, at) => findResponder(services.database, authorityId, at),
+  readStatus: (authorityId, serial) => readStatus(services.database, checks(), authorityId, serial),
+  findResponder: (authorityId, at) => findResponder(services.database, checks(), authorityId, at),
   fault: (error) => void faults.push(error),
 })
 const sha1 = (octets: Buffer) => createHash('sha1').update(octets).digest()
@@ -143,7 +145,7 @@ test('OCS-2: without a responder certificate in force, and when it can\'t be rea
   expect(errorOf((await respond({ findResponder: () => Promise.reject(new Error('no database')) }, good)).der)).toBe(ERROR.tryLater)
 })
 test('OCS-2: a responder certificate that has run out is used no more', async () => {
-  const { notAfter } = (await findResponder(services.database, issuing.id, now))!
+  const { notAfter } = (await findResponder(services.database, checks(), issuing.id, now))!
   now = new Date(notAfter.getTime() + 1000)
   expect(errorOf((await respond({}, good)).der)).toBe(ERROR.tryLater)
 })
@@ -170,7 +172,7 @@ test('OCS-4: an answer of the present lives as long as the policy says', async (
   expect(time(text, 'Next Update') - now.getTime()).toBe(services.policy.periods.ocspValidHours * HOUR)
 })
 test('OCS-4: an answer never outlives the responder\'s certificate', async () => {
-  const { notAfter } = (await findResponder(services.database, issuing.id, now))!
+  const { notAfter } = (await findResponder(services.database, checks(), issuing.id, now))!
   now = new Date(notAfter.getTime() - 2 * HOUR)
   expect(time(shown((await respond({}, good)).der), 'Next Update')).toBe(notAfter.getTime())
 })
@@ -202,7 +204,7 @@ test('OCS-7: the same answer is not sent twice; a tag may come weak, in a list, 
   expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(200)
 })
 test('OCS-7: no cache holds an answer beyond its end', async () => {
-  const { notAfter } = (await findResponder(services.database, issuing.id, now))!
+  const { notAfter } = (await findResponder(services.database, checks(), issuing.id, now))!
   now = new Date(notAfter.getTime() - 7000)
   const answer = await fetch(`${await listen()}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
   expect(answer.headers.get('cache-control')).toMatch(/^max-age=7,/)

@@ -52,6 +52,18 @@ describe('the officers’ list of certificates', () => {
     expect((await officer.client.get('/certificates')).text).toContain(words('certificates.status.revoked'))
   })
 
+  test('OCS-3: a row that holds no certificate is listed as such, and can be revoked', async () => {
+    for (const der of [Buffer.from([0]), Buffer.alloc(0), Buffer.from([0x30, 0])]) {
+      const { serial, id } = await issued()
+      const { services } = scene.portal
+      await services.database.raw('DROP TRIGGER IF EXISTS certificates_not_rewritten')
+      await services.database('certificates').where({ id }).update({ der })
+      expect((await officer.client.get('/certificates')).text).toContain(words('certificates.unreadable'))
+      expect((await officer.client.get(`/certificates/${serial}`)).text).toContain(words('certificates.unreadable'))
+      expect((await officer.client.post(`/certificates/${serial}/revoke`, REVOKE)).text).toContain(words('certificates.notice.revoked'))
+    }
+  })
+
   test('REV-1: a ground, an explanation and a confirmation are required; the form comes back as it was', async () => {
     const { serial, id } = await issued()
     await officer.client.get(`/certificates/${serial}`)

@@ -4,11 +4,12 @@ import type { CertificateRecord } from '../../application/certificate-record.ts'
 import { findGround, REVOCATION_GROUNDS } from '../../application/revocation-grounds.ts'
 import { revokeCertificate } from '../../application/revoke.ts'
 import { certificateStore } from '../../database/certificate-store.ts'
+import { MalformedDer } from '../../pki/der.ts'
 import { decodeName, displayName } from '../../pki/name.ts'
 import { readCertificate } from '../../pki/x509-certificate.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
-import { formatInstant, translate } from '../locales.ts'
+import { formatInstant, translate, type Language } from '../locales.ts'
 import { page, redirect, type PageRequest, type Reply, type Route } from '../reply.ts'
 
 const READERS = ['revocation-officer', 'vetting-officer', 'approving-officer', 'auditor', 'administrator'] as const
@@ -27,14 +28,22 @@ export function certificateRoutes(_services: Services): readonly Route[] {
   ]
 }
 
-const subjectOf = (certificate: CertificateRecord): string => displayName(decodeName(readCertificate(certificate.der).tbs.subject))
+/** A row that holds no certificate is shown as what it is: the list is where an officer finds it. */
+function subjectOf({ der }: CertificateRecord, language: Language): string {
+  try {
+    return displayName(decodeName(readCertificate(der).tbs.subject))
+  } catch (error) {
+    if (MalformedDer.is(error)) return translate(language, 'certificates.unreadable')
+    throw error
+  }
+}
 
 async function list({ services, now, language }: PageRequest): Promise<Reply> {
   const found = await certificateStore(services.database, now).list(500)
   return page('certificates/list', 'certificates.title', {
     rows: found.map((certificate) => ({
       serial: certificate.serial,
-      subject: subjectOf(certificate),
+      subject: subjectOf(certificate, language),
       issuedAt: certificate.issuedAt,
       notAfter: certificate.notAfter,
       kind: certificate.revocation ? 'bad' : new Date(certificate.notAfter) < now ? 'neutral' : 'good',
@@ -62,7 +71,7 @@ async function show(request: PageRequest, certificate: CertificateRecord, more: 
       serial: certificate.serial,
       reference: application?.reference ?? null,
       facts: [
-        row(t('certificates.field.subject'), subjectOf(certificate)),
+        row(t('certificates.field.subject'), subjectOf(certificate, language)),
         row(t('certificates.field.serial'), certificate.serial, true, true),
         row(t('certificates.field.sha256'), certificate.certificateSha256, true, true),
         row(t('certificates.field.key'), certificate.spkiSha256, true, true),
