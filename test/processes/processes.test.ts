@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -220,6 +220,43 @@ describe('production', () => {
     for (const name of ['main', 'portal', 'ca', 'status', 'commands/ceremony']) {
       const ended = await run(name, production('samples'))
       expect(oneLine(ended), name).toMatch(/Production needs the CA's own texts; these are samples: .*subscriber-agreement/)
+    }
+  })
+
+  test('ACC-1: the portal sends its mail by SMTP, and keeps no text of what was sent: links in it are secrets', async () => {
+    let received = ''
+    const mailbox = createServer((socket) => {
+      let inData = false
+      socket.setEncoding('utf8').on('error', () => undefined).write('220 test\r\n')
+      socket.on('data', (text: string) => {
+        received += text
+        if (inData) return void (received.endsWith('\r\n.\r\n') && ((inData = false), socket.write('250 ok\r\n')))
+        for (const line of text.split('\r\n').filter(Boolean)) {
+          if (line === 'DATA') inData = true
+          socket.write(line === 'DATA' ? '354 go on\r\n' : '250 ok\r\n')
+        }
+      })
+    })
+    await new Promise<void>((ready) => mailbox.listen(0, '127.0.0.1', ready))
+    const { PORTAL_PORT, STATUS_PORT } = await freePorts()
+    const mailEnv = production('mail', { PORTAL_PORT: PORTAL_PORT, STATUS_PORT: STATUS_PORT, POLICY_FILE: OTHER_CA, SMTP_URL: `smtp://127.0.0.1:${(mailbox.address() as AddressInfo).port}` })
+    const program = start('portal', mailEnv)
+    try {
+      await program.said('Portal ')
+      const services = openServices(readConfig('command', mailEnv))
+      try {
+        const outbox = () => services.database('mail_outbox')
+        await outbox().insert({ id: 'mail', recipient: 'aoki@example.jp', subject: 'S', body: 'https://portal.ca.example/x', locale: 'en', created_at: new Date().toISOString(), failures: 0 })
+        for (const deadline = Date.now() + 15_000; (await outbox().first()).sent_at === null && Date.now() < deadline; ) await new Promise((turn) => setTimeout(turn, 100))
+        expect(received).toContain('https://portal.ca.example/x')
+        expect(await outbox().first()).toMatchObject({ sent_at: expect.any(String), body: '' })
+      } finally {
+        await services.close()
+      }
+    } finally {
+      program.child.kill('SIGTERM')
+      await program.ended
+      mailbox.close()
     }
   })
 
