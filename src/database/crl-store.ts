@@ -48,17 +48,6 @@ export async function lastRecordedCrl(db: Database | Transaction, authorityId: s
   return row ? read(row) : null
 }
 
-/** How many revoked certificates of this authority expire at `since` or later. */
-export async function countRevoked(db: Database | Transaction, authorityId: string, since: Date): Promise<number> {
-  const row = await db('revocations')
-    .join('certificates', 'certificates.id', 'revocations.certificate_id')
-    .where('revocations.authority_id', authorityId)
-    .where('certificates.not_after', '>=', since.toISOString())
-    .count({ n: '*' })
-    .first()
-  return Number(row?.['n'] ?? 0)
-}
-
 /** Every revoked certificate of this authority, in the order of revocation. */
 export async function listRevoked(db: Database | Transaction, authorityId: string): Promise<readonly RevokedCertificate[]> {
   const rows: Row[] = await db('revocations')

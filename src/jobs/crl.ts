@@ -2,10 +2,11 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
 import { wholeSecond } from '../certificate/validity.ts'
-import { countRevoked, lastRecordedCrl, latestCrl, listRevoked, publishCrl, recordCrl, type StoredCrl } from '../database/crl-store.ts'
+import { lastRecordedCrl, latestCrl, listRevoked, publishCrl, recordCrl, type PublishedCrl, type StoredCrl } from '../database/crl-store.ts'
 import { isUniqueViolation, type Database, type Transaction } from '../database/database.ts'
 import type { Policy } from '../policy/policy.ts'
 import { assembleCertificateList, buildTbsCertList } from '../revocation/crl.ts'
+import { digestOfEntries, digestOfRevoked } from '../revocation/crl-entries.ts'
 import { lintTbsCertList } from '../revocation/crl-lints.ts'
 import { readCertificateList } from '../revocation/crl-reader.ts'
 import { mustStayOnList, statusSince } from '../revocation/retention.ts'
@@ -53,9 +54,21 @@ async function isDue(db: Database | Transaction, authority: SigningAuthority, po
   if (last && !last.der && Math.abs(now.getTime() - last.thisUpdate.getTime()) < SIGNING_MS) return false
   const published = await latestCrl(db, authority.id)
   if (!published || now.getTime() - published.thisUpdate.getTime() >= policy.periods.crlIssueHours * 3_600_000) return true
-  // Counted, not compared by time: a revocation that began before the last list and committed after it is found too.
-  const since = statusSince({ caNotBefore: authority.row.notBefore, thisUpdate: published.thisUpdate, periods: policy.periods })
-  return (await countRevoked(db, authority.id, since)) !== published.entries
+  // Compared, not told by time: a revocation that began before the last list and committed after it is found too, and a corrected date or reason (REV-3).
+  const revoked = await listRevoked(db, authority.id)
+  const standing = revoked.filter(({ notAfter }) => mustStayOnList(notAfter, published.thisUpdate, policy.periods))
+  return digestOfRevoked(standing) !== digestOfPublished(published)
+}
+
+/** What the last list of each authority says, read once for each list. */
+const lastLists = new Map<string, { readonly list: string; readonly digest: string }>()
+function digestOfPublished({ authorityId, der }: PublishedCrl): string {
+  const list = createHash('sha256').update(der).digest('hex')
+  const known = lastLists.get(authorityId)
+  if (known?.list === list) return known.digest
+  const digest = digestOfEntries(readCertificateList(der).tbs.entries ?? [])
+  lastLists.set(authorityId, { list, digest })
+  return digest
 }
 
 /** Builds, lints and records the next list, in one transaction: its number is taken before its entries are read, so that a higher number never knows less. */

@@ -103,6 +103,26 @@ describeOnBothDatabases('revocation lists', (open, engine) => {
     expect((await published()).list.tbs.entries).toHaveLength(1)
   })
 
+  test('REV-3: issues a list at once when the date or the reason of a revocation was corrected, and none when neither was', async () => {
+    const made = await certificate()
+    later = 60_000
+    await revoke(made, 1)
+    await issue()
+    const correct = (change: object) => database('revocations').where({ certificate_id: made.id }).update(change)
+    const earlier = new Date(Math.floor(Date.now() / 1000) * 1000 - 5000)
+    await correct({ revoked_at: earlier.toISOString() })
+    expect(await issue()).toBe(2n)
+    expect((await published()).list.tbs.entries![0]!.revocationDate.at).toEqual(earlier)
+    await correct({ reason_code: 4 })
+    expect(await issue()).toBe(3n)
+    expect((await published()).list.tbs.entries![0]!.extensions!.map(({ value }) => value.toString('hex'))).toEqual(['0a0104'])
+    await correct({ reason_code: 0 })
+    expect(await issue()).toBe(4n)
+    // Neither a word of explanation nor less than a second is on a list.
+    await correct({ explanation: 'more', revoked_at: new Date(earlier.getTime() + 300).toISOString() })
+    expect(await issue()).toBeNull()
+  })
+
   test('CRL-3: keeps an expired certificate on the list until its retention is over', async () => {
     const made = await certificate()
     await revoke(made)
