@@ -45,9 +45,13 @@ const BESIDE: Readonly<Record<string, readonly string[]>> = {
   'src/database/migrations.ts': ['migrations/'],
 }
 
-/** A maker reads evidence with what is below it; the demo maker signs certificates of a YubiKey's shape. */
+/** A maker reads evidence with what is below it; the demo maker signs certificates of a YubiKey's shape, two clouds run one maker's HSMs. */
 const MAKER = ['attestation', 'pki']
-const MAKERS: Readonly<Record<string, readonly string[]>> = { 'attestations/demo': ['attestations/yubikey-piv'] }
+const MAKERS: Readonly<Record<string, readonly string[]>> = {
+  'attestations/demo': ['attestations/yubikey-piv'],
+  'attestations/google-cloud-hsm': ['attestations/marvell'],
+  'attestations/azure-managed-hsm': ['attestations/marvell'],
+}
 
 const isOurs = (target: string): boolean => /^(src|attestations|migrations)\//.test(target)
 
