@@ -1,6 +1,7 @@
 /** The makers that are built in. A new one is a folder under `attestations/` and a line here. */
 import type { Policy } from '../policy/policy.ts'
 import { catalogue as demoCatalogue, demoAnchorSet, demoVerifier, type DemoAnchor } from '../../attestations/demo/index.ts'
+import { anchors as yubihsmAnchors, catalogue as yubihsmCatalogue, yubihsm2 } from '../../attestations/yubihsm2/index.ts'
 import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
 import type { Anchors } from './anchors.ts'
 import type { DeviceCatalogue } from './catalogue.ts'
@@ -29,6 +30,7 @@ const builtIn =
 
 const BUILT_IN: readonly BuiltIn[] = [
   builtIn(yubikeyPiv, yubikeyAnchors, yubikeyCatalogue),
+  builtIn(yubihsm2, yubihsmAnchors, yubihsmCatalogue),
 ]
 
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {

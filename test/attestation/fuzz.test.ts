@@ -3,15 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { toPem } from '../../attestations/demo/certificate.ts'
 import { reportToJson, verifyAttestation } from '../../src/attestation/verify-attestation.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
+import { mutate, random } from '../support/mutate.ts'
 import { ARC, fakeFactory, fakeYubikey, requestFor, rsa, spkiOf, type FakeFactory } from '../support/fake-yubikey.ts'
-
-/** Mulberry32: the same mutations on every run. */
-const random = (seed: number) => () => {
-  seed = (seed + 0x6d2b79f5) | 0
-  let mixed = Math.imul(seed ^ (seed >>> 15), 1 | seed)
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-  return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-}
 
 const NOW = new Date('2026-11-21T00:00:00Z')
 let factory: FakeFactory
@@ -21,32 +14,6 @@ beforeAll(() => {
   factory = fakeFactory()
   spki = spkiOf(rsa(3072))
 })
-
-/** One to four changes: a bit, an octet, a cut, an insertion, a piece copied over another. */
-function mutate(bytes: Buffer, next: () => number): Buffer {
-  let changed = Buffer.from(bytes)
-  const place = () => Math.floor(next() * changed.length)
-  for (let count = 1 + Math.floor(next() * 4); count > 0 && changed.length > 0; count--)
-    switch (Math.floor(next() * 5)) {
-      case 0:
-        changed[place()]! ^= 1 << Math.floor(next() * 8)
-        break
-      case 1:
-        changed[place()] = Math.floor(next() * 256)
-        break
-      case 2:
-        changed = changed.subarray(0, place())
-        break
-      case 3: {
-        const at = place()
-        changed = Buffer.concat([changed.subarray(0, at), Buffer.from([Math.floor(next() * 256)]), changed.subarray(at)])
-        break
-      }
-      default:
-        changed.copy(changed, place(), place(), place())
-    }
-  return changed
-}
 
 describe('mutated evidence', () => {
   it('ATT-2: 500 mutations of files and requests crash nothing and verify no other key', () => {

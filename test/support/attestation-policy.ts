@@ -9,3 +9,6 @@ export const withSampleKeys = (policy: Policy = shippedPolicy): Policy => ({
 })
 
 export const withAttestation = (policy: Policy, change: Partial<Policy['attestation']>): Policy => ({ ...policy, attestation: { ...policy.attestation, ...change } })
+
+/** The policy with these makers listed and no other. */
+export const withMakers = (policy: Policy, ...makers: string[]): Policy => withAttestation(policy, { makers })

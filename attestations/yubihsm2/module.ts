@@ -1,0 +1,52 @@
+/** Certified module: of the FIPS series, in the catalogue by firmware and kind of key, under a certificate that the policy takes. */
+import { certificateCheck } from '../../src/attestation/catalogue.ts'
+import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
+import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
+import { hex, maySign } from './capabilities.ts'
+import { AREA, check } from './chain.ts'
+import type { HsmStatement } from './parse.ts'
+
+const CLAUSE = 'CSBR 6.2.7.4.1'
+const remedy = 'remedy.fips-device'
+
+export function moduleChecks({ leaf, claims, deviceClaims }: HsmStatement, { at, catalogue, policy }: ExamineContext): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
+  const cautions: Message[] = []
+  const checks: Check[] = [fipsCheck()]
+  let headline: Check | undefined
+  const firmware = claims.firmware ?? '–'
+  const type = keyType(leaf.spki)
+  const row = catalogue.devices.find((device) => device.firmware.includes(firmware))
+  const listed = catalogue.devices.flatMap((device) => device.firmware).join(', ')
+  checks.push(check(row !== undefined, row ? 'firmware.listed' : 'firmware.unlisted', 'firmware.expected', { firmware, model: row?.model ?? '', listed }, { remedy, clause: CLAUSE, ...(row ? { source: row.certificates[0]!.source } : {}) }))
+  if (row) {
+    const made = type !== null && row.keyTypes.includes(type)
+    checks.push(check(made, made ? 'key-type.certified' : 'key-type.uncertified', 'key-type.expected', { type: type ?? '?', firmware, types: row.keyTypes.join(', ') }, { remedy: 'remedy.key-type', clause: CLAUSE, source: row.certificates[0]!.source }))
+    const certified = certificateCheck(row, at, policy.attestation)
+    checks.push((headline = certified.check))
+    cautions.push(...certified.cautions)
+  }
+  const signs = claims.capabilities !== null && maySign(claims.capabilities, type)
+  checks.push(check(signs, signs ? 'signing.may' : 'signing.may-not', 'signing.expected', { capabilities: claims.capabilities === null ? '–' : hex(claims.capabilities), type: type ?? '?' }, { remedy: 'remedy.signing' }))
+  // The module may be certified for kinds of key that the CP does not take: the key rules judge the key, this closes the catalogue to them.
+  const permitted = keyTypePermitted(type, policy.keys)
+  checks.push({
+    outcome: permitted ? 'pass' : 'fail',
+    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
+    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
+    source: 'CP 6.1.5',
+    clause: 'CP 6.1.5',
+    ...(permitted ? {} : { remedy: say(`${AREA}.remedy.key-type`) }),
+  })
+  return { checks, cautions, headline }
+
+  /**
+   * Either mark makes it a FIPS device; a statement that denies FIPS mode is believed whatever the device is.
+   * Where the statement is silent on the mode, as firmware 2.2 is, staff are told that it is not proved.
+   */
+  function fipsCheck(): Check {
+    const seen = claims.fipsMode === false ? (deviceClaims.fips ? 'mode-off' : 'neither') : claims.fipsMode ? 'mode-on' : deviceClaims.fips ? 'device' : 'neither'
+    const passes = seen === 'mode-on' || seen === 'device'
+    if (seen === 'device') cautions.push(say(`${AREA}.fips.mode-not-stated`))
+    return check(passes, `fips.${seen}`, 'fips.expected', {}, { clause: CLAUSE, remedy: seen === 'mode-off' ? 'remedy.fips-mode' : remedy })
+  }
+}
