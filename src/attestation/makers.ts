@@ -2,6 +2,7 @@
 import type { Policy } from '../policy/policy.ts'
 import { catalogue as demoCatalogue, demoAnchorSet, demoVerifier, type DemoAnchor } from '../../attestations/demo/index.ts'
 import { anchors as yubihsmAnchors, catalogue as yubihsmCatalogue, yubihsm2 } from '../../attestations/yubihsm2/index.ts'
+import { anchors as nshieldAnchors, catalogue as nshieldCatalogue, entrustNShield } from '../../attestations/entrust-nshield/index.ts'
 import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
 import type { Anchors } from './anchors.ts'
 import type { DeviceCatalogue } from './catalogue.ts'
@@ -31,6 +32,7 @@ const builtIn =
 const BUILT_IN: readonly BuiltIn[] = [
   builtIn(yubikeyPiv, yubikeyAnchors, yubikeyCatalogue),
   builtIn(yubihsm2, yubihsmAnchors, yubihsmCatalogue),
+  builtIn(entrustNShield, nshieldAnchors, nshieldCatalogue),
 ]
 
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {
