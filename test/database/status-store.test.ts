@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { assembleCertificate } from '../../src/certificate/profile.ts'
 import { listAuthorities, type Authority } from '../../src/database/authority-store.ts'
 import type { Database } from '../../src/database/database.ts'
 import { findResponder, readStatus, type FalseRow } from '../../src/database/status-store.ts'
 import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
-import { readCertificate } from '../../src/pki/x509-certificate.ts'
+import { readCertificate, readTbsCertificate } from '../../src/pki/x509-certificate.ts'
 import { issuedBy, type IssuedBy } from '../../src/revocation/issued-certificate.ts'
 import type { Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
@@ -105,6 +106,17 @@ describeOnBothDatabases('the status of a certificate', (open) => {
     // The root signed the issuing authority: under the root's name and key it is the root's.
     const own = authorities.find(({ id }) => id === authority.id)!.certificateDer
     expect(isIssued(root.id, readCertificate(own).tbs.serialNumber.toString(16), own)).toBe(true)
+  })
+
+  test('OCS-3: a certificate under another issuer\'s name is not the authority\'s, even signed with its key', async () => {
+    const { tbs, signatureAlgorithm } = readCertificate(issued.der)
+    const signed = async (octets: Buffer) => assembleCertificate(octets, signatureAlgorithm.raw, await authority.sign(octets, 'sha256'))
+    const isIssued = issuedBy(authorities)
+    expect(isIssued(authority.id, issued.serial, await signed(tbs.raw))).toBe(true)
+    // The issuer's name comes first.
+    const renamed = Buffer.from(tbs.raw.toString('latin1').replace('DEMO ', 'DEMA '), 'latin1')
+    expect(readTbsCertificate(renamed).issuer.equals(tbs.issuer)).toBe(false)
+    expect(isIssued(authority.id, issued.serial, await signed(renamed))).toBe(false)
   })
 
   test('OCS-3: what was verified is remembered by its digest: other octets are verified anew, also when there is room for one alone', async () => {
