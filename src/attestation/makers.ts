@@ -1,8 +1,10 @@
 /** The makers that are built in. A new one is a folder under `attestations/` and a line here. */
 import type { Policy } from '../policy/policy.ts'
+import { anchors as azureAnchors, azureManagedHsm, catalogue as azureCatalogue } from '../../attestations/azure-managed-hsm/index.ts'
 import { catalogue as demoCatalogue, demoAnchorSet, demoVerifier, type DemoAnchor } from '../../attestations/demo/index.ts'
 import { anchors as yubihsmAnchors, catalogue as yubihsmCatalogue, yubihsm2 } from '../../attestations/yubihsm2/index.ts'
 import { anchors as nshieldAnchors, catalogue as nshieldCatalogue, entrustNShield } from '../../attestations/entrust-nshield/index.ts'
+import { anchors as googleAnchors, catalogue as googleCatalogue, googleCloudHsm } from '../../attestations/google-cloud-hsm/index.ts'
 import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
 import type { Anchors } from './anchors.ts'
 import type { DeviceCatalogue } from './catalogue.ts'
@@ -33,6 +35,8 @@ const BUILT_IN: readonly BuiltIn[] = [
   builtIn(yubikeyPiv, yubikeyAnchors, yubikeyCatalogue),
   builtIn(yubihsm2, yubihsmAnchors, yubihsmCatalogue),
   builtIn(entrustNShield, nshieldAnchors, nshieldCatalogue),
+  builtIn(azureManagedHsm, azureAnchors, azureCatalogue),
+  builtIn(googleCloudHsm, googleAnchors, googleCatalogue),
 ]
 
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {
