@@ -70,7 +70,9 @@ try {
   }
   if (!stopping) {
     const lines = await Promise.all(PROCESSES.map(launch))
-    say(['', ...lines, ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : []), '', 'Ctrl-C stops everything.', ''].join('\n'))
+    // ISS-6: what one user, one file and one soft token can't do, is said.
+    const embedded = config.databaseUrl.startsWith('sqlite:') ? ['', 'Embedded: one user, SQLite, and tokens of the same owner. The three processes are not isolated from each other.'] : []
+    say(['', ...lines, ...embedded, ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : []), '', 'Ctrl-C stops everything.', ''].join('\n'))
   }
 } catch (error) {
   // A child has said itself why it ended.

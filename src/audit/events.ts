@@ -58,7 +58,6 @@ export const AUDIT_EVENTS = [
   'demo.people-created',
   'process.started',
   'process.stopped',
-  'mail.sent',
 ] as const
 
 export type AuditEventName = (typeof AUDIT_EVENTS)[number]
