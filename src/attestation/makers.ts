@@ -2,6 +2,7 @@
 import type { Policy } from '../policy/policy.ts'
 import { anchors as azureAnchors, azureManagedHsm, catalogue as azureCatalogue } from '../../attestations/azure-managed-hsm/index.ts'
 import { catalogue as demoCatalogue, demoAnchorSet, demoVerifier, type DemoAnchor } from '../../attestations/demo/index.ts'
+import { anchors as lunaAnchors, catalogue as lunaCatalogue, thalesLuna } from '../../attestations/thales-luna/index.ts'
 import { anchors as yubihsmAnchors, catalogue as yubihsmCatalogue, yubihsm2 } from '../../attestations/yubihsm2/index.ts'
 import { anchors as nshieldAnchors, catalogue as nshieldCatalogue, entrustNShield } from '../../attestations/entrust-nshield/index.ts'
 import { anchors as googleAnchors, catalogue as googleCatalogue, googleCloudHsm } from '../../attestations/google-cloud-hsm/index.ts'
@@ -34,6 +35,7 @@ const builtIn =
 const BUILT_IN: readonly BuiltIn[] = [
   builtIn(yubikeyPiv, yubikeyAnchors, yubikeyCatalogue),
   builtIn(yubihsm2, yubihsmAnchors, yubihsmCatalogue),
+  builtIn(thalesLuna, lunaAnchors, lunaCatalogue),
   builtIn(entrustNShield, nshieldAnchors, nshieldCatalogue),
   builtIn(azureManagedHsm, azureAnchors, azureCatalogue),
   builtIn(googleCloudHsm, googleAnchors, googleCatalogue),
