@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { WORDS } from '../../src/web/locales.ts'
 
 /** Makers whose words have a locale area of their own. */
-const MAKERS: [area: string, folder: string][] = [['attestation-nshield', 'entrust-nshield']]
+const MAKERS: [area: string, folder: string][] = [
+  ['attestation-nshield', 'entrust-nshield'],
+  ['attestation-securosys', 'securosys-primus'],
+]
 
 const wordsOf = (language: 'en' | 'ja', area: string) => new Map([...WORDS[language]].filter(([key]) => key.startsWith(`${area}.`)))
 const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort()
