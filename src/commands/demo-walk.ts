@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'node-html-parser'
 import { generate } from 'otplib'
+import type { OrganisationStatement } from '../application/application.ts'
 import { StartRefused } from '../process.ts'
 import { DemoBrowser } from './demo-browser.ts'
 import type { DemoPerson } from './demo-people-make.ts'
@@ -79,20 +80,8 @@ function nearest(node: { parentNode: unknown; text: string } | null, to: string)
   return false
 }
 
-export interface Organisation {
-  readonly legalName: string
-  readonly country: string
-  readonly state: string
-  readonly locality: string
-  readonly street: string
-  readonly postalCode: string
-  readonly registrationNumber: string
-  readonly foundedOn: string
-  readonly phone: string
-}
-
 /** Fills every step of an application and submits it. Returns its reference. */
-export async function apply(walker: Walker, browser: DemoBrowser, organisation: Organisation, key: DemoKey): Promise<string> {
+export async function apply(walker: Walker, browser: DemoBrowser, organisation: OrganisationStatement, key: DemoKey): Promise<string> {
   await browser.get('/applications')
   await browser.submit('/applications')
   const reference = /^\/applications\/([^/?]+)/.exec(browser.present.path)?.[1]
