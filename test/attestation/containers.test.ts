@@ -11,6 +11,7 @@ import { MalformedStatement } from '../../src/attestation/verifier.ts'
 import { context, integer, oid, sequence, setOf, tlv } from '../../src/pki/der.ts'
 import { WORDS } from '../../src/web/locales.ts'
 import { fakeFactory, fakeYubikey, requestFor, rsa, spkiOf } from '../support/fake-yubikey.ts'
+import { mutate, random } from '../support/mutate.ts'
 
 let leaf: Buffer
 let device: Buffer
@@ -171,5 +172,26 @@ describe('files of other makers', () => {
   it('ATT-2: a PEM block must hold what it says', () => {
     expect(refused({ 'x.pem': Buffer.from(toPem('CERTIFICATE', sequence(integer(1)))) })).toEqual({ file: 'x.pem', reason: 'der' })
     expect(refused({ 'x.pem': Buffer.from(toPem('PUBLIC KEY', leaf)) })).toEqual({ file: 'x.pem', reason: 'pem-label' })
+  })
+})
+
+describe('mutated containers', () => {
+  it('ATT-2: 1500 mutations of bags and archives give evidence within the limits or a malformed statement', () => {
+    const next = random(20261124)
+    const forms = [bag([leaf, device]), gzipSync(leaf), Buffer.from(zipSync({ 'a.der': leaf, 'b.gz': gzipSync(device), 'c.json': Buffer.from('{}') }))]
+    const tally = { read: 0, malformed: 0 }
+    for (let round = 0; round < 1500; round++) {
+      const name = `${round % 3}`
+      try {
+        const { certificates, others } = read({ [name]: mutate(forms[round % 3]!, next) })
+        expect(others.reduce((sum, file) => sum + file.bytes.length, 0) + certificates.reduce((sum, { der }) => sum + der.length, 0)).toBeLessThanOrEqual(LIMITS.unpacked)
+        tally.read++
+      } catch (error) {
+        if (!MalformedStatement.is(error)) throw error
+        tally.malformed++
+      }
+    }
+    expect(tally.read).toBeGreaterThan(100)
+    expect(tally.malformed).toBeGreaterThan(100)
   })
 })
