@@ -5,10 +5,19 @@ import type { MakerCertificate } from './maker-certificate.ts'
 
 const LIMITS = { maxBytes: 4096, maxDepth: 6, maxNodes: 100 }
 
-/** Positions of KeyUsage's set bits (4.2.1.3), or null without the extension. @throws MalformedStatement */
+/**
+ * Positions of KeyUsage's set bits (4.2.1.3), or null without the extension. Bits after the last one that is set may be there,
+ * which DER forbids (X.690 11.2.2) and some makers write all the same; bits said to be unused may not be set.
+ * @throws MalformedStatement
+ */
 export function keyUsage(certificate: MakerCertificate): readonly number[] | null {
   const extension = certificate.extensions.get('2.5.29.15')
-  return extension ? guard(certificate.file, () => readDer(extension.value, LIMITS).namedBits()) : null
+  if (!extension) return null
+  return guard(certificate.file, () => {
+    const [unused, ...octets] = readDer(extension.value, LIMITS).expect(TAG.bitString, 'key usage').value
+    if (unused === undefined || unused > 7 || octets.length > 2 || (octets.length === 0 && unused > 0) || ((octets.at(-1) ?? 0) & ((1 << unused) - 1)) !== 0) throw new MalformedDer('key usage is not well formed', 0)
+    return octets.flatMap((octet, index) => [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => octet & (0x80 >> bit)).map((bit) => 8 * index + bit))
+  })
 }
 export const DIGITAL_SIGNATURE = 0
 export const KEY_CERT_SIGN = 5

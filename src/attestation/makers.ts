@@ -7,6 +7,7 @@ import { anchors as yubihsmAnchors, catalogue as yubihsmCatalogue, yubihsm2 } fr
 import { anchors as nshieldAnchors, catalogue as nshieldCatalogue, entrustNShield } from '../../attestations/entrust-nshield/index.ts'
 import { anchors as googleAnchors, catalogue as googleCatalogue, googleCloudHsm } from '../../attestations/google-cloud-hsm/index.ts'
 import { anchors as primusAnchors, catalogue as primusCatalogue, securosysPrimus } from '../../attestations/securosys-primus/index.ts'
+import { anchors as dsmAnchors, catalogue as dsmCatalogue, fortanixDsm } from '../../attestations/fortanix-dsm/index.ts'
 import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
 import type { Anchors } from './anchors.ts'
 import type { DeviceCatalogue } from './catalogue.ts'
@@ -41,6 +42,7 @@ const BUILT_IN: readonly BuiltIn[] = [
   builtIn(azureManagedHsm, azureAnchors, azureCatalogue),
   builtIn(googleCloudHsm, googleAnchors, googleCatalogue),
   builtIn(securosysPrimus, primusAnchors, primusCatalogue),
+  builtIn(fortanixDsm, dsmAnchors, dsmCatalogue),
 ]
 
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {

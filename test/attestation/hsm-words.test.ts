@@ -6,6 +6,7 @@ import { WORDS } from '../../src/web/locales.ts'
 const MAKERS: [area: string, folder: string][] = [
   ['attestation-nshield', 'entrust-nshield'],
   ['attestation-securosys', 'securosys-primus'],
+  ['attestation-fortanix', 'fortanix-dsm'],
 ]
 
 const wordsOf = (language: 'en' | 'ja', area: string) => new Map([...WORDS[language]].filter(([key]) => key.startsWith(`${area}.`)))

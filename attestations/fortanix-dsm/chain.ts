@@ -1,0 +1,79 @@
+/**
+ * Genuine device: statement ← Key Attestation Authority of the cluster ← Fortanix Key Attestation CA ← a root key of Fortanix'
+ * that we hold. Authorities live for a month, so the chain is judged at the moment of the statement, and the statement must be young.
+ */
+import type { Anchors } from '../../src/attestation/anchors.ts'
+import { certificatePolicies, DIGITAL_SIGNATURE, extendedKeyUsages, KEY_CERT_SIGN, keyUsage, unknownCritical } from '../../src/attestation/certificate-extensions.ts'
+import { checkWriter } from '../../src/attestation/check.ts'
+import { signedBy, type MakerCertificate } from '../../src/attestation/maker-certificate.ts'
+import { say, type Check, type Message } from '../../src/attestation/verifier.ts'
+import { OID } from './extensions.ts'
+import type { DsmStatement } from './parse.ts'
+
+export const SOURCE = 'https://support.fortanix.com/hc/en-us/articles/18924491083028-Using-Fortanix-DSM-for-Verifying-Key-Attestation-Statements'
+const check = checkWriter('attestation-fortanix', { source: SOURCE, clause: 'CSBR 6.2.7.4.2 (2)' })
+const day = (date: Date): string => date.toISOString().slice(0, 10)
+
+const LEAF_NAME = /^CN=Fortanix DSM Key Attestation(?:,|$)/
+const CA_NAME = /(?:^|, )CN=Fortanix Key Attestation CA$/
+const PROCESSED = ['2.5.29.15', '2.5.29.19', '2.5.29.32', '2.5.29.37', OID.enrollmentPolicy, OID.generated, OID.neverExportable]
+/** CSBR 4.2.1 lets evidence of a key's protection be used again for 13 months; no statement is taken for longer. */
+const MONTHS = 13
+
+function monthsBefore(at: Date, months: number): Date {
+  const date = new Date(at)
+  date.setUTCMonth(date.getUTCMonth() - months)
+  return date
+}
+
+export function chainChecks({ leaf, authority, issuer, claims }: DsmStatement, anchors: Anchors, at: Date): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
+  const checks: Check[] = []
+  const cautions: Message[] = [say('attestation-fortanix.revocation.not-asked')]
+  const issuedBy = (child: MakerCertificate, parent: MakerCertificate) => {
+    const good = signedBy(child, parent.spki)
+    checks.push(check(good, good ? 'signature.good' : 'signature.bad', 'signature.expected', { subject: child.subjectText, issuer: parent.subjectText }, { remedy: 'remedy.again', alert: true }))
+  }
+  issuedBy(leaf, authority)
+  issuedBy(authority, issuer)
+
+  const held = anchors.rows.filter((row) => row.role === 'anchor' && row.signsDevices && row.subjectDer.equals(issuer.issuer))
+  const root = held.find((row) => signedBy(issuer, row.spki)) ?? held[0]
+  checks.push(check(root !== undefined, root ? 'root.held' : 'root.unknown', 'root.expected', { issuer: issuer.issuerText, asOf: anchors.asOf }, { remedy: 'remedy.again' }))
+  const signed = leaf.notBefore
+  let headline: Check | undefined
+  if (root) {
+    if (root.off) {
+      const { confirmAt } = root.off
+      checks.push({ ...check(false, 'root.held', 'root.expected', { issuer: issuer.issuerText, asOf: anchors.asOf }, { source: confirmAt }), observed: say('attestation.anchor.off-single-source', { subject: root.subject, confirmAt }), remedy: say('attestation.anchor.remedy-off') })
+    }
+    const good = signedBy(issuer, root.spki)
+    headline = check(good, good ? 'root.signed' : 'root.not-signed', 'root.signed-expected', { issuer: root.subject, sha256: root.spkiSha256 }, { remedy: 'remedy.again', alert: true })
+    checks.push(headline)
+    const current = day(signed) >= root.notBefore && day(signed) <= root.notAfter
+    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: root.subject, from: root.notBefore, until: root.notAfter, at: day(signed) }, { remedy: 'remedy.again' }))
+    if (root.independentSources < 2) cautions.push(say('attestation.anchor.one-source', { subject: root.subject }))
+  }
+
+  const named = LEAF_NAME.test(leaf.subjectText) && CA_NAME.test(issuer.subjectText)
+  checks.push(check(named, named ? 'names.good' : 'names.bad', 'names.expected', { leaf: leaf.subjectText, issuer: issuer.subjectText }, { remedy: 'remedy.again' }))
+  const certifies = issuer.basicConstraints?.ca === true && keyUsage(issuer)?.includes(KEY_CERT_SIGN) === true
+  checks.push(check(certifies, certifies ? 'issuer.authority' : 'issuer.no-authority', 'issuer.authority-expected', { subject: issuer.subjectText }, { clause: 'RFC 5280 4.2.1.9', alert: true }))
+  const attests = authority.basicConstraints?.ca === false && keyUsage(authority)?.includes(DIGITAL_SIGNATURE) === true && extendedKeyUsages(authority).includes(OID.signing)
+  checks.push(check(attests, attests ? 'authority.for-attesting' : 'authority.not-for-attesting', 'authority.expected', { subject: authority.subjectText }, { alert: true }))
+  const policies = [authority, issuer].every((certificate) => certificatePolicies(certificate).includes(OID.policy))
+  checks.push(check(policies, policies ? 'policy.attestation' : 'policy.other', 'policy.expected', { policy: OID.policy }, { remedy: 'remedy.again' }))
+  const authorityLeaf = leaf.basicConstraints?.ca === true
+  checks.push(check(!authorityLeaf, authorityLeaf ? 'leaf.authority' : 'leaf.no-authority', 'leaf.expected', { subject: leaf.subjectText }, { alert: true }))
+
+  for (const certificate of [authority, issuer]) {
+    const current = signed >= certificate.notBefore && signed <= certificate.notAfter
+    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: certificate.subjectText, from: day(certificate.notBefore), until: day(certificate.notAfter), at: day(signed) }, { remedy: 'remedy.again' }))
+  }
+  const valid = at >= signed && at <= leaf.notAfter
+  checks.push(check(valid, valid ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: leaf.subjectText, from: day(signed), until: day(leaf.notAfter), at: day(at) }, { remedy: 'remedy.again' }))
+  const young = signed >= monthsBefore(at, MONTHS)
+  checks.push(check(young, young ? 'age.young' : 'age.old', 'age.expected', { signed: day(signed), months: String(MONTHS), at: day(at) }, { clause: 'CSBR 4.2.1', remedy: 'remedy.again' }))
+  const unknown = [...claims.unknown, ...[leaf, authority, issuer].flatMap((certificate) => unknownCritical(certificate, PROCESSED))]
+  checks.push(check(unknown.length === 0, unknown.length === 0 ? 'extensions.known' : 'extensions.unknown', 'extensions.expected', { oids: unknown.join(', ') }, { remedy: 'remedy.tell-us' }))
+  return { checks, cautions, headline }
+}
