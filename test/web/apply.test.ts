@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
+import { createHash, createPublicKey } from 'node:crypto'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { routeTable } from '../../src/web/routes.ts'
 import type { Client } from '../support/client.ts'
 import { words, type Person } from '../support/portal.ts'
-import { extensionRequest, makeRequest, plainExtension, rsaKeyPair, seededBytes, seededNumbers, type KeyPair } from '../pki/keys.ts'
+import { extensionRequest, makeRequest, plainExtension, rsaKeyPair, rsaSpki, seededBytes, seededNumbers, type KeyPair } from '../pki/keys.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import {
   AGREED,
@@ -253,6 +253,17 @@ test('KEY-5: refuses a request signed with SHA-1', () =>
   refusedRequest(encodePem('CERTIFICATE REQUEST', makeRequest(keys, { hash: 'sha1' })), 'KEY-5', words('key-rules.KEY-5.observed.hash', { hash: 'SHA-1' })))
 test('APP-3: refuses a request that another key signed', () =>
   refusedRequest(encodePem('CERTIFICATE REQUEST', makeRequest(otherKeys, { spki: keys.spki })), 'APP-3', words('key-rules.APP-3.observed.invalid')))
+
+test('APP-3: a request damaged in copying is told as that, without a word on the weakness of a key that nobody has', async () => {
+  const modulus = BigInt(`0x${Buffer.from(createPublicKey({ key: keys.spki, format: 'der', type: 'spki' }).export({ format: 'jwk' }).n!, 'base64url').toString('hex')}`)
+  const multiple = modulus - (modulus % 1931n)
+  const spki = rsaSpki(multiple % 2n === 1n ? multiple : multiple - 1931n, 65537n)
+  const text = encodePem('CERTIFICATE REQUEST', makeRequest(keys, { spki }))
+  await refusedRequest(text, 'APP-3', words('key-rules.APP-3.observed.invalid'))
+  const page = await giveRequest(client, await startApplication(client), text)
+  expect(page.text).not.toContain('1931')
+  for (const row of ['KEY-1', 'KEY-2', 'KEY-3', 'KEY-5', 'KEY-4', 'APP-4']) expect(page.text).not.toContain(`${row}: `)
+})
 
 test('KEY-4: refuses a key that was marked as compromised', async () => {
   const marked = rsaKeyPair(3072)

@@ -2,6 +2,7 @@
 import { saveDraft } from '../../application/apply.ts'
 import type { Dossier } from '../../application/application.ts'
 import { evidenceAssessment, examineEvidence, examineRequest, requestAssessment, storedRequest } from '../../application/verify-key.ts'
+import type { RuleVerdict } from '../../certificate/rule-verdict.ts'
 import { keyRegister } from '../../database/key-register.ts'
 import { type CertificateRequest, readCertificateRequest, REQUEST_MAX_BYTES } from '../../pki/certificate-request.ts'
 import { displayName } from '../../pki/name.ts'
@@ -33,6 +34,16 @@ export function requestRows(language: Language, request: CertificateRequest) {
     row('key-sha256', groups(sha256), true, true),
     row('request-sha256', groups(request.sha256), true, true),
   ]
+}
+
+/**
+ * What may be said of a refused request. A copy damaged on the way holds some other key, which nobody has: a weakness of that one is no news of the
+ * applicant's, so a signature that does not fit is the only finding (CP 3.2.1). Where the signature could not be checked, its hash and the kind of key say why.
+ */
+function sayable(verdicts: readonly RuleVerdict[], { signature }: CertificateRequest): readonly RuleVerdict[] {
+  if (signature.check === 'valid') return verdicts
+  const rows = signature.check === 'invalid' ? ['APP-3'] : ['KEY-1', 'KEY-5', 'APP-3']
+  return verdicts.filter(({ row }) => rows.includes(row))
 }
 
 /** What the request asked for and does not get (CP 4.3.1: the subject is what was verified). */
@@ -128,7 +139,8 @@ export function applyRequestRoutes(_services: Services): readonly Route[] {
         })
         if (outcome === null) return changedMeanwhile(application)
         if (outcome === 'saved') return redirect(nextPath(application.reference, 'request'), 'apply.request.saved')
-        const failed = outcome.verdicts.filter((verdict) => verdict.outcome === 'fail')
+        const verdicts = sayable(outcome.verdicts, read)
+        const failed = verdicts.filter((verdict) => verdict.outcome === 'fail')
         const errors = failed.map(({ row, observed, remedy }) => ({
           field,
           message: {
@@ -140,7 +152,7 @@ export function applyRequestRoutes(_services: Services): readonly Route[] {
             },
           },
         }))
-        return form(services, language, dossier, { text: file ? '' : text, shown: read, rules: ruleRows(outcome.verdicts, language) }, errors)
+        return form(services, language, dossier, { text: file ? '' : text, shown: read, rules: ruleRows(verdicts, language) }, errors)
       }),
     },
   ]
