@@ -104,7 +104,9 @@ describe('registration', () => {
     expect(JSON.stringify(await portal.services.database('link_tokens'))).not.toContain(token)
     const taken = await Promise.all([portal.client(), portal.client()].map((client) => client.post(link, { password: person.password })))
     expect(taken.map((page) => page.path).sort()).toEqual([link, '/second-factor'].sort())
-    expect((await portal.client().get(link)).title).toBe(words('people.dead-link.title'))
+    const used = await portal.client().get(link)
+    expect(used.title).toBe(words('people.dead-link.title'))
+    for (const next of ['/sign-in', '/register']) expect(used.html).toContain(`<p><a href="${next}">`)
 
     const late = fresh()
     const clocked = await startPortal()

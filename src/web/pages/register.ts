@@ -27,7 +27,11 @@ const invitationPage = (token: string, invitation: Invitation, form: Entered, er
   )
 const firstPage = (token: string, form: Entered, errors: readonly FieldError[] = []): Reply =>
   page('people/first-administrator', 'register.first.title', { token, ...entered(form), ...LIMITS }, { errors })
-const deadLink = (next: string, nextText: string): Reply => page('people/dead-link', 'people.dead-link.title', { next, nextText }, { status: 404 })
+const deadLink = (next: string, nextText: string): Reply =>
+  page('people/dead-link', 'people.dead-link.title', { text: 'people.dead-link.text', next, nextText }, { status: 404 })
+/** No form gives a new one: the first administrator's link is printed by the program itself. */
+const deadFirstLink = (): Reply =>
+  page('people/dead-link', 'people.dead-link.title', { text: 'people.dead-link.first-administrator', next: null, nextText: null }, { status: 404 })
 
 /** The form of a new account, its password judged against the rest of it. */
 function readPerson<T extends { readonly password: string }>(request: PageRequest, schema: z.ZodType<T>, email?: string): FormOutcome<T> {
@@ -129,7 +133,7 @@ const staffRoutes: readonly Route[] = [
     who: 'anyone',
     events: [],
     handle: async ({ services, params }) =>
-      (await firstAdministratorLinkIsGood(services, params['token']!)) ? firstPage(params['token']!, {}) : deadLink('/sign-in', 'sign-in.title'),
+      (await firstAdministratorLinkIsGood(services, params['token']!)) ? firstPage(params['token']!, {}) : deadFirstLink(),
   },
   {
     method: 'POST',
@@ -138,13 +142,13 @@ const staffRoutes: readonly Route[] = [
     events: ['account.first-administrator'],
     async handle(request) {
       const token = request.params['token']!
-      if (!(await firstAdministratorLinkIsGood(request.services, token))) return deadLink('/sign-in', 'sign-in.title')
+      if (!(await firstAdministratorLinkIsGood(request.services, token))) return deadFirstLink()
       const form = readPerson(request, REGISTRATION)
       if (!form.ok) return firstPage(token, request.form, form.errors)
       const verdict = await createFirstAdministrator(request.services, { token, ...form.values, language: request.language, address: request.address })
       if (verdict.outcome === 'created') return askSecondFactor(request, verdict.accountId)
       return verdict.outcome === 'gone'
-        ? deadLink('/sign-in', 'sign-in.title')
+        ? deadFirstLink()
         : firstPage(token, request.form, [{ field: 'email', message: { key: 'register.first.address-in-use' } }])
     },
   },

@@ -14,7 +14,8 @@ const signInPage = (email: string, errors: readonly FieldError[] = []): Reply =>
 const askResetPage = (email: string, errors: readonly FieldError[] = []): Reply => page('people/ask-reset', 'sign-in.reset.title', { email }, { errors })
 const newPasswordPage = (token: string, email: string, errors: readonly FieldError[] = []): Reply =>
   page('people/new-password', 'sign-in.new-password.title', { token, email, ...LIMITS }, { errors })
-const deadLink = (): Reply => page('people/dead-link', 'people.dead-link.title', { next: '/password-reset', nextText: 'sign-in.reset.title' }, { status: 404 })
+const deadLink = (): Reply =>
+  page('people/dead-link', 'people.dead-link.title', { text: 'people.dead-link.text', next: '/password-reset', nextText: 'sign-in.reset.title' }, { status: 404 })
 
 export function signInRoutes(_services: Services): readonly Route[] {
   return [
