@@ -34,10 +34,27 @@ describe('the second factor', () => {
     const browsers = await Promise.all([half(someone), half(someone), half(someone), half(someone)])
     const code = await totpCode(portal.services, someone)
     const pages = await Promise.all(browsers.map((browser) => browser.post('/second-factor', { code })))
-    expect(pages.filter((page) => page.path === '/').length).toBe(1)
+    expect(pages.filter((page) => page.path === '/applications').length).toBe(1)
     expect(pages.filter((page) => page.errors.get('code') === words('second-factor.wrong')).length).toBe(3)
     expect((await Promise.all(browsers.map(isIn))).filter(Boolean)).toHaveLength(1)
     expect((await (await half(someone)).post('/second-factor', { code })).errors.get('code')).toBe(words('second-factor.wrong'))
+  })
+
+  test.each([
+    [['subscriber'], '/applications'],
+    [['vetting-officer'], '/review'],
+    [['approving-officer', 'revocation-officer'], '/review'],
+    [['administrator'], '/people'],
+    [['auditor'], '/audit'],
+  ] as const)('ACC-2: signing in leads %j to their work at %s, and who was on the way elsewhere there', async (roles, path) => {
+    const someone = await createPerson(portal.services, { roles: [...roles] })
+    const page = await (await half(someone)).post('/second-factor', { code: await totpCode(portal.services, someone) })
+    expect([page.status, page.path]).toEqual([200, path])
+    const other = await createPerson(portal.services, { roles: [...roles] })
+    const browser = client()
+    await browser.get('/account')
+    await browser.post('/sign-in', { email: other.email, password: other.password })
+    expect((await browser.post('/second-factor', { code: await totpCode(portal.services, other) })).path).toBe('/account')
   })
 
   test('ACC-1: refuses what is no code, and keeps asking', async () => {
@@ -54,7 +71,7 @@ describe('the second factor', () => {
     const [code = ''] = await recoveryCodesOf(someone)
     const browser = await half(someone)
     await browser.get('/second-factor/recovery')
-    expect((await browser.post('/second-factor/recovery', { code: code.replaceAll('-', '').toUpperCase() })).path).toBe('/')
+    expect((await browser.post('/second-factor/recovery', { code: code.replaceAll('-', '').toUpperCase() })).path).toBe('/applications')
     expect(await isIn(browser)).toBe(true)
     expect((await browser.get('/account')).text).toContain(`${words('account.codes.left')} 9`)
     const again = await half(someone)

@@ -1,8 +1,8 @@
 /** ACC-1: between the password and everything else. First time: enrolment with QR code and key; then recovery codes, shown until kept. */
 import QRCode from 'qrcode'
 import { z } from 'zod'
-import type { AccountRow } from '../../people/accounts.ts'
-import { ROLES } from '../../people/roles.ts'
+import { rolesOf, type AccountRow } from '../../people/accounts.ts'
+import { OFFICER_ROLES, ROLES, type Role } from '../../people/roles.ts'
 import { newTotpSecret, openTotpSecret, sealTotpSecret, totpUri } from '../../people/second-factor.ts'
 import { checkSecondFactor, enrolSecondFactor, pendingAccount } from '../../people/sign-in.ts'
 import type { Services } from '../../services.ts'
@@ -11,8 +11,16 @@ import { page, redirect, type FieldError, type PageRequest, type Reply, type Rou
 import { codeField } from './person-fields.ts'
 
 /** A path of our own, never another site: `//host` and `/\host` lead elsewhere. */
-export function safeReturn(path: string | undefined): string {
-  return path !== undefined && /^\/(?![/\\])[^\s\\\u0000-\u001f]*$/.test(path) && !path.startsWith('/sign-in') ? path : '/'
+export function safeReturn(path: string | undefined, otherwise = '/'): string {
+  return path !== undefined && /^\/(?![/\\])[^\s\\\u0000-\u001f]*$/.test(path) && !path.startsWith('/sign-in') ? path : otherwise
+}
+
+/** Where a person's work is: the page after a sign-in that was on the way to no other. */
+export function workplace(roles: ReadonlySet<Role>): string {
+  if (roles.has('subscriber')) return '/applications'
+  if (roles.has('administrator')) return '/people'
+  if (roles.has('auditor')) return '/audit'
+  return OFFICER_ROLES.some((role) => roles.has(role)) ? '/review' : '/'
 }
 
 /** The password was right: nothing but the second factor's pages answers to this session now, under a new id. */
@@ -58,7 +66,7 @@ function codePage(request: PageRequest, account: AccountRow, errors: readonly Fi
 const wrong = (key: string): readonly FieldError[] => [{ field: 'code', message: { key } }]
 
 async function enter(request: PageRequest, accountId: string): Promise<void> {
-  const returnTo = safeReturn(request.session.returnTo)
+  const returnTo = safeReturn(request.session.returnTo, workplace(new Set(await rolesOf(request.services.database, accountId))))
   await request.signIn(accountId)
   request.session.returnTo = returnTo
 }
