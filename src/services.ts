@@ -49,7 +49,7 @@ export function openServices(config: Config, overrides: { clock?: Clock; policy?
             actor,
             applications: applicationStore(trx, now),
             audit: (note) => audit(trx, { at: now, actor, ...note }),
-            mail: (note) => enqueueMail(trx, translate, note, now),
+            mail: (note) => enqueueMail(trx, translate, { name: policy.operator.name, portalUrl: config.portal.url }, note, now),
           },
           trx,
         )

@@ -168,7 +168,7 @@ async function sign(parts: IssuingParts, authority: IssuingAuthority, applicatio
     if (!contact) return
     const { reference, subject } = application
     const link = `${parts.portalUrl}/applications/${reference}/certificate`
-    const notAfter = record.notAfter.toISOString().slice(0, 10)
+    const notAfter = record.notAfter.toISOString()
     const values = { name: contact.name, reference, subject: subject.commonName, serial: record.serial, notAfter, link }
     await work.mail({ to: contact.email, language: contact.language, name: 'certificate-issued', values })
   })

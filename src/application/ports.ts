@@ -21,6 +21,7 @@ export interface MailNote {
   readonly language: 'en' | 'ja'
   /** Keys of the locale files: `mail.<name>.subject` and `mail.<name>.body`. */
   readonly name: string
+  /** What fills the placeholders; an instant is ISO 8601 as the database keeps it, and is written in the mail to the minute, in UTC. */
   readonly values: Readonly<Record<string, string>>
 }
 

@@ -9,12 +9,26 @@ import type { Database, Transaction } from '../database/database.ts'
 
 export type Translate = (language: 'en' | 'ja', key: string, values?: Readonly<Record<string, string>>) => string
 
-export async function enqueueMail(trx: Transaction, translate: Translate, note: MailNote, now: Date): Promise<void> {
+/** Who writes: the CA's name in each language, and the portal's address. */
+export interface Sender {
+  readonly name: Readonly<Record<'en' | 'ja', string>>
+  readonly portalUrl: string
+}
+
+const INSTANT = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}(\.\d+)?Z$/
+
+/** `2026-11-21T23:05:09.120Z` as `2026-11-21 23:05 UTC`, with the zone, since a mail is read anywhere; all else as it is. */
+const readable = (value: string): string => value.replace(INSTANT, '$1 $2 UTC')
+
+/** Puts a mail into the outbox, signed by the CA: people get mail from several, and must see whose this is. */
+export async function enqueueMail(trx: Transaction, translate: Translate, sender: Sender, note: MailNote, now: Date): Promise<void> {
+  const values = Object.fromEntries(Object.entries(note.values).map(([name, value]) => [name, readable(value)]))
   await trx('mail_outbox').insert({
     id: randomUUID(),
     recipient: note.to,
-    subject: translate(note.language, `mail.${note.name}.subject`, note.values),
-    body: translate(note.language, `mail.${note.name}.body`, note.values),
+    subject: translate(note.language, `mail.${note.name}.subject`, values),
+    // The signature's separator of RFC 3676, section 4.3: mail programs know it.
+    body: `${translate(note.language, `mail.${note.name}.body`, values)}\n\n-- \n${sender.name[note.language]}\n${sender.portalUrl}`,
     locale: note.language,
     created_at: now.toISOString(),
     failures: 0,

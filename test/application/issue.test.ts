@@ -82,6 +82,7 @@ describeOnBothDatabases('issuing', (open) => {
     expect(await database('certified_keys').where({ spki_sha256: application.spkiSha256 }).first()).toMatchObject({ organisation_id: application.organisationId, purpose: 'code-signing' })
     const [mail] = await database('mail_outbox')
     expect(mail).toMatchObject({ subject: `Your certificate is ready (${application.reference})` })
+    expect(mail.body).toContain(`Valid until: ${row.not_after.slice(0, 10)} ${row.not_after.slice(11, 16)} UTC\n`)
     expect(mail.body).toContain(`https://portal.test/applications/${application.reference}/certificate`)
     expect(await turn()).toBe('idle')
     expect(await verifyAuditChain(database)).toMatchObject({ intact: true })

@@ -5,7 +5,8 @@ import { translate } from '../../src/web/locales.ts'
 import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
 
 const START = Date.parse('2026-06-01T09:00:00.000Z')
-const note = (to: string) => ({ to, language: 'ja' as const, name: 'application-rejected', values: { name: '青木', reference: 'A-1', reason: '住所が違います。', officer: 'Chiba', at: '2026-06-01', link: 'http://localhost/x' } })
+const SENDER = { name: { en: 'Example CA', ja: '例示認証局' }, portalUrl: 'https://portal.test' }
+const note = (to: string) => ({ to, language: 'ja' as const, name: 'application-rejected', values: { name: '青木', reference: 'A-1', reason: '住所が違います。', officer: 'Chiba', at: '2026-06-01T08:59:30.250Z', link: 'http://localhost/x' } })
 
 describeOnBothDatabases('the outbox', (open) => {
   async function outbox() {
@@ -15,7 +16,7 @@ describeOnBothDatabases('the outbox', (open) => {
       database,
       clock: () => new Date(now),
       pass: (milliseconds: number) => void (now += milliseconds),
-      put: (to: string) => database.transaction((trx) => enqueueMail(trx, translate, note(to), new Date(now))),
+      put: (to: string) => database.transaction((trx) => enqueueMail(trx, translate, SENDER, note(to), new Date(now))),
       row: async (to: string): Promise<OutboxRow> => database<OutboxRow>('mail_outbox').where({ recipient: to }).first() as Promise<OutboxRow>,
     }
   }
@@ -23,7 +24,7 @@ describeOnBothDatabases('the outbox', (open) => {
   test('VET-7: a mail commits with its change, in the reader’s language, and is sent once', async () => {
     const { database, clock, put, row } = await outbox()
     await expect(database.transaction(async (trx) => {
-      await enqueueMail(trx, translate, note('never@example.jp'), clock())
+      await enqueueMail(trx, translate, SENDER, note('never@example.jp'), clock())
       throw new Error('the change failed')
     })).rejects.toThrow()
     await put('aoki@example.jp')
@@ -32,6 +33,8 @@ describeOnBothDatabases('the outbox', (open) => {
     expect([await sendWaitingMail(database, transport, clock, { keepText: false }), await sendWaitingMail(database, transport, clock, { keepText: false })]).toEqual([1, 0])
     expect(sent.map((mail) => mail.recipient)).toEqual(['aoki@example.jp'])
     expect(sent[0]!.body).toContain('住所が違います。')
+    expect(sent[0]!.body).toContain('Chiba、2026-06-01 08:59 UTC\n')
+    expect(sent[0]!.body).toMatch(/\n\n-- \n例示認証局\nhttps:\/\/portal\.test$/)
     expect(await row('aoki@example.jp')).toMatchObject({ sent_at: clock().toISOString(), failures: 0 })
   })
 
