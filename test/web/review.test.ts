@@ -355,7 +355,9 @@ describe('a rejection', () => {
     const [mail] = await scene.portal.mails(applicant.person.email)
     expect(mail).toMatchObject({ subject: words('mail.application-rejected.subject', { reference }), link: `/applications/${reference}`, language: 'en' })
     for (const part of [reason, approving.person.name]) expect(mail!.body).toContain(part)
+    const at = /, (\d{4}-\d\d-\d\d \d\d:\d\d UTC)\.\n/.exec(mail!.body)![1]!
     const page = await applicant.client.get(`/applications/${reference}`)
+    expect(page.text).toContain(`${approving.person.name}, ${at}`)
     expect(page.text).toContain(reason)
     expect(page.text).toContain(approving.person.name)
     expect((await events(reference)).at(-1)).toBe('application.rejected')

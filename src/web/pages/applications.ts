@@ -5,7 +5,7 @@ import type { Application, Dossier } from '../../application/application.ts'
 import { findMove, nextActor, type ApplicationState } from '../../application/lifecycle.ts'
 import { certificateStore } from '../../database/certificate-store.ts'
 import type { Services } from '../../services.ts'
-import { translate, type Language } from '../locales.ts'
+import { formatInstant, translate, type Language } from '../locales.ts'
 import { applicationPath, changedMeanwhile, own } from '../own-application.ts'
 import { page, redirect, type Route } from '../reply.ts'
 
@@ -154,7 +154,7 @@ export function applicationsRoutes(_services: Services): readonly Route[] {
               state === 'rejected' && decision
                 ? {
                     reason: decision.reason,
-                    on: decision.at.slice(0, 10),
+                    on: formatInstant(language, decision.at),
                     by: officer?.name ?? '',
                     role: translate(language, 'lifecycle.mover.approving-officer'),
                   }

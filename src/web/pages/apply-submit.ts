@@ -7,7 +7,7 @@ import { PROTECTION_METHODS } from '../../key-protection/methods.ts'
 import type { Services } from '../../services.ts'
 import { attestationModel } from '../attestation-model.ts'
 import { readRuleReport, ruleRows } from '../findings.ts'
-import { translate, type Language } from '../locales.ts'
+import { formatInstant, translate, type Language } from '../locales.ts'
 import { applicationPath, changeDraft, changedMeanwhile, demoTrust, ownDraft } from '../own-application.ts'
 import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
 import { countryName } from './apply-organisation.ts'
@@ -54,7 +54,7 @@ function form(services: Services, language: Language, dossier: Dossier, certifie
       agreements: agreements.map((agreement) =>
         row(
           title(agreement.document),
-          t('apply.agreements.accepted', { version: agreement.version, at: agreement.acceptedAt.slice(0, 10), sha256: agreement.sha256.slice(0, 16) }),
+          t('apply.agreements.accepted', { version: agreement.version, at: formatInstant(language, agreement.acceptedAt), sha256: agreement.sha256.slice(0, 16) }),
         ),
       ),
       subject: application.subject ? subjectPreview(language, application.subject) : null,
