@@ -5,6 +5,7 @@ import { makeHierarchy } from './commands/hierarchy.ts'
 import { readConfig } from './config.ts'
 import { listAuthorities } from './database/authority-store.ts'
 import { migrate } from './database/database.ts'
+import { holdDataFolder } from './instance-lock.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { explain, onStopSignal, refuseSamples, say, StartRefused } from './process.ts'
 import { openServices } from './services.ts'
@@ -54,6 +55,7 @@ onStopSignal(() => stop(0), killAll)
 
 try {
   const config = readConfig('command')
+  holdDataFolder(config.dataDir)
   const services = openServices(config)
   let link: string | null
   try {

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { readFileSync } from 'node:fs'
 import { sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
 import { removeOldAttempts } from './people/attempts.ts'
+import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { every, listen, log, runProcess, say, stopServer } from './process.ts'
 import { createApp } from './web/app.ts'
 import { removeEndedSessions } from './web/session-store.ts'
@@ -23,8 +24,10 @@ await runProcess('portal', async (services, config) => {
     every(3_600_000, 'attempts', () => removeOldAttempts(services.database, services.clock())),
     every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
   ]
+  // Under `npm start` the parent prints the link; alone, this process does.
+  const link = process.send ? null : await createFirstAdministratorLink(services)
   return {
-    ready: `Portal   ${config.portal.url}`,
+    ready: [`Portal   ${config.portal.url}`, ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : [])].join('\n'),
     async stop() {
       await stopServer(server)
       await Promise.all(jobs.map((job) => job.stop()))

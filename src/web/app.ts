@@ -49,14 +49,24 @@ export function createApp(services: Services, log: (line: Record<string, unknown
   authenticator.deserializeUser((id: string, done) => void findSignedIn(services.database, id).then((account) => done(null, (account ?? false) as Express.User | false), done))
   app.use(authenticator.initialize())
   app.use(authenticator.session())
-  for (const route of routeTable(services)) {
-    if (route.developmentOnly && config.production) continue
-    app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
-  }
+  const routes = routeTable(services).filter((route) => !(route.developmentOnly && config.production))
+  for (const route of routes) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
+  for (const path of formOnlyPaths(routes)) app.get(path, leadToForm(routes, path))
   app.use(async (request: Request, response: Response) => send(services, request, response, { kind: 'not-found' }))
   const onError: ErrorRequestHandler = (error, request, response, next) => void answerError(services, log, error, request, response, next)
   app.use(onError)
   return app
+}
+
+/** Paths that take a form and have no page: a page answered there (an error beside the form) is reloaded, or asked for in the other language. */
+const formOnlyPaths = (routes: readonly Route[]): readonly string[] => [...new Set(routes.map((route) => route.path))].filter((path) => !routes.some((route) => route.method === 'GET' && route.path === path))
+
+/** Leads to the nearest page above that has one. */
+function leadToForm(routes: readonly Route[], path: string) {
+  const pages = new Set(routes.filter((route) => route.method === 'GET').map((route) => route.path))
+  let depth = path.split('/').length - 1
+  while (depth > 1 && !pages.has(path.split('/').slice(0, depth).join('/'))) depth--
+  return (request: Request, response: Response) => response.redirect(303, request.path.split('/').slice(0, depth).join('/').replace(/^\/*/, '/'))
 }
 
 /** `?lang=ja` on any page sets the language's cookie and leads back to the page without it. */
@@ -157,11 +167,20 @@ async function guard(services: Services, route: Route, account: SignedIn | null,
   }
   if (!account) {
     if (route.method === 'GET') data.returnTo = request.originalUrl
-    return { kind: 'redirect', to: '/sign-in', notice: { key: 'errors.sign-in-first' } }
+    else data.returnTo = refererPath(request)
+    return { kind: 'redirect', to: '/sign-in', notice: { key: route.method === 'GET' ? 'errors.sign-in-first' : 'errors.session-ended' } }
   }
   if (route.who.some((role) => account.roles.has(role))) return null
   await services.database.transaction((trx) => audit(trx, { at: now, actor: account.id, event: 'access.refused', subject: `route:${route.method} ${route.path}`.slice(0, 120) }))
   return { kind: 'refused', reason: { key: 'errors.refused.role' } }
+}
+
+/** The page of the form that was sent, so that signing in leads back to it. */
+function refererPath(request: Request): string {
+  const referer = request.get('referer') ?? ''
+  if (!URL.canParse(referer)) return '/'
+  const { host, pathname } = new URL(referer)
+  return host === request.get('host') ? pathname : '/'
 }
 
 async function send(services: Services, request: Request, response: Response, reply: Reply): Promise<void> {

@@ -34,6 +34,13 @@ export function strict<T extends object>(model: T, where = 'page'): T {
   })
 }
 
+/** The words beside a field in a drawn form; null for a field without. A box's label is a sentence, and the error alone says enough. */
+function labelOf(body: string, field: string): string | null {
+  const id = field.replace(/[^\w-]/g, '')
+  const label = new RegExp(`<label class="label" for="${id}">([^<]+)`).exec(body)?.[1] ?? new RegExp(`<legend>([^<]+)</legend>(?:(?!</fieldset>)[\\s\\S])*? id="${id}"`).exec(body)?.[1]
+  return label === undefined ? null : label.trim()
+}
+
 /**
  * @param view path below views/, without .ejs, named by code alone (never by a request)
  */
@@ -61,5 +68,7 @@ export async function renderPage(view: string, title: Message, model: Readonly<R
   // `root` serves includes that begin with a slash: include('/parts/field', …).
   const options = { root: VIEWS, views: [VIEWS], cache: frame.production, strict: false, rmWhitespace: false }
   const body = await ejs.renderFile(join(VIEWS, `${view}.ejs`), { ...words, page: strict(model) }, options)
-  return ejs.renderFile(join(VIEWS, 'layout/frame.ejs'), { ...words, body }, options)
+  // The summary names each field as the form does.
+  const summary = errors.map((error) => ({ ...error, label: labelOf(body, error.field) }))
+  return ejs.renderFile(join(VIEWS, 'layout/frame.ejs'), { ...words, errors: summary, body }, options)
 }

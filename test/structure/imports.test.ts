@@ -10,6 +10,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pki: [],
   policy: [],
   'start-refused': [],
+  'instance-lock': ['start-refused'],
   fault: [],
   config: ['policy'],
   secrets: [],
@@ -36,7 +37,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   portal: ['mail', 'people', 'process', 'web'],
   ca: ['jobs', 'process', 'signer'],
   status: ['database', 'process', 'revocation', 'signer'],
-  main: ['commands', 'config', 'database', 'people', 'process', 'services'],
+  main: ['instance-lock', 'commands', 'config', 'database', 'people', 'process', 'services'],
 }
 
 /** Beyond the arrows of their parts: files that put parts together. */

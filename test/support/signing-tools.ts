@@ -1,4 +1,5 @@
 /** The programs that judge certificates from outside (openssl, certtool, osslsigncode, jarsigner), and a life on a whole instance for them to judge. */
+import type { OrganisationStatement } from '../../src/application/application.ts'
 import { execFile } from 'node:child_process'
 import { accessSync, constants, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, test } from 'vitest'
 import type { DemoBrowser } from '../../src/commands/demo-browser.ts'
 import { demoPeople } from '../../src/commands/demo-people-make.ts'
-import { accept, apply, approve, awaitCertificate, register, signIn, vet, type Organisation, type Walker } from '../../src/commands/demo-walk.ts'
+import { accept, apply, approve, awaitCertificate, register, signIn, vet, type Walker } from '../../src/commands/demo-walk.ts'
 import type { DemoKey } from '../../src/commands/make-demo-key.ts'
 import { readAuthorityInfoAccess, readCrlDistributionPoints } from '../../src/pki/extension-values.ts'
 import { OID } from '../../src/pki/oids.ts'
@@ -123,7 +124,7 @@ export interface Life {
   stop(): Promise<void>
 }
 
-const COMPANY: Organisation = {
+const COMPANY: OrganisationStatement = {
   legalName: 'Example Signing K.K.',
   country: 'JP',
   state: 'Tokyo',

@@ -130,6 +130,8 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
     approval: dossier.approval ? { digest: dossier.approval.digest, at: dossier.approval.approvedAt, by: named(dossier.approval.approverId) } : null,
     decision: application.decision ? { reason: application.decision.reason, by: named(application.decision.by), at: application.decision.at } : null,
     hold: application.holdFindings ? (JSON.parse(application.holdFindings) as (Pick<LintFinding, 'row' | 'message'> & { clause?: string })[]).map((each) => ({ row: each.row, text: t(each.message.key, each.message.values as Record<string, string> | undefined), clause: each.clause ?? null })) : [],
+    /** What this officer must still check: the next step while checking. */
+    left: application.state === 'vetting' && refuseDuty(reader, dossier, 'vetted') === null ? unfinishedItems(application, dossier.checks, now, services.policy.periods).map(({ item }) => ({ id: item.id, title: t(`review.item.${item.id}.title`) })) : [],
     notIssuable: notIssuable.map((reason) => t(reason)),
     may: {
       startVetting: may('start-vetting', 'vetted'),

@@ -131,6 +131,7 @@ async function checkPage(request: PageRequest, dossier: Dossier, more: { entered
     note: known?.note ?? '',
   }
   const { organisation, subject } = dossier.application
+  const applicant = await request.services.database('accounts').where({ id: dossier.application.applicantId }).first('name', 'email')
   return page(
     'review/check',
     `review.item.${item.id}.title`,
@@ -139,6 +140,7 @@ async function checkPage(request: PageRequest, dossier: Dossier, more: { entered
       version: dossier.application.version,
       item: { id: item.id, clause: item.clause, help: t(`review.item.${item.id}.help`) },
       claims: [
+        { term: t('review.field.applicant'), text: applicant ? `${applicant.name} <${applicant.email}>` : '–', mono: false, copy: false },
         { term: t('review.field.legal-name'), text: organisation?.legalName ?? '–', mono: false, copy: true },
         { term: t('review.field.registration-number'), text: organisation?.registrationNumber || '–', mono: true, copy: true },
         { term: t('review.field.address'), text: organisation ? [organisation.street, organisation.locality, organisation.state, organisation.postalCode, organisation.country].filter(Boolean).join(', ') : '–', mono: false, copy: true },
