@@ -143,6 +143,14 @@ test('APP-1: an application whose information is not certified as accurate is no
   expect((await applicationAt(scene, path)).state).toBe('draft')
 })
 
+test('APP-1: a Japanese reader is told in Japanese time when the agreements were made', async () => {
+  const applicant = await applicantOf(scene, { language: 'ja' })
+  const path = await fillDraft(scene, applicant.client, rsaKeyPair(3072))
+  const { acceptedAt } = (await scene.portal.services.applications.dossier((await applicationAt(scene, path)).id))!.agreements[0]!
+  const inTokyo = new Date(Date.parse(acceptedAt) + 9 * 3_600_000).toISOString()
+  expect((await applicant.client.get(`${path}/submit`)).text).toContain(`${inTokyo.slice(0, 10)} ${inTokyo.slice(11, 16)} JST に同意`)
+})
+
 test.each([
   ['a corporate number with a wrong check digit', { registrationNumber: '8000012050002' }, 'registrationNumber', 'apply.organisation.error.corporate-number'],
   ['a country that the policy does not list', { country: 'US' }, 'country', 'apply.organisation.error.country'],
