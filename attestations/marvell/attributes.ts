@@ -36,8 +36,8 @@ export function sameKey(key: AttestedKey, appliedFor: Buffer): Check[] {
     ...sameKeyChecks(key.spki, appliedFor, sha256),
     check(own, own ? 'digest.same' : digest === undefined ? 'digest.missing' : 'digest.differs', 'digest.expected', { sha256: sha256(key.spki), digest: digest ?? '' }, { remedy: 'remedy.same-version' }),
   ]
-  if (key.publicSpki) {
-    const pair = key.publicSpki.equals(key.spki)
+  if (key.publicSpkis.length > 0) {
+    const pair = key.publicSpkis.every((half) => half.equals(key.spki))
     checks.push(check(pair, pair ? 'pair.same' : 'pair.differs', 'pair.expected', {}, { remedy: 'remedy.same-version', alert: true }))
   }
   return checks

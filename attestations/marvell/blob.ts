@@ -82,8 +82,8 @@ const FLAGS_SEEN = 3
 const BLOCK_VERSION = 1
 const MAX_ATTRIBUTES = 64
 
-/** Whether octets begin as a V2 statement does: return code 0, the flags seen, and room for an object and a signature. */
-export const looksLikeBlob = (bytes: Buffer): boolean => bytes.length >= HEADER + HANDLE + SIGNATURE && bytes.readUInt32BE(0) === 0 && bytes.readUInt32BE(4) === FLAGS_SEEN
+/** Whether octets begin as a V2 statement does, or as an error in its place: the flags seen, and room for an object and a signature. */
+export const looksLikeBlob = (bytes: Buffer): boolean => bytes.length >= HEADER + HANDLE + SIGNATURE && bytes.readUInt32BE(4) === FLAGS_SEEN
 
 /**
  * Whether octets look like a statement of the older kind (V1, firmware 2.x and 10.x): no usable header, an object at one of the places
@@ -150,7 +150,7 @@ function readObject(bytes: Buffer, start: number, limit: number, malformed: (rea
   const attributes = new Map<number, Buffer>()
   let at = start + OBJECT_HEADER
   for (let index = 0; index < count; index++) {
-    if (at + 8 > end) throw broken(at)
+    // Type and length can be read wherever this stands, since the signature follows the last object.
     const [type, length] = [bytes.readUInt32BE(at), bytes.readUInt32BE(at + 4)]
     if (at + 8 + length > end) throw broken(at + 4)
     if (attributes.has(type)) throw malformed('duplicate-attribute', { type: hex(type) })

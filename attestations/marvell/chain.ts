@@ -20,7 +20,7 @@ const check: CheckWriter = checkWriter(AREA, { source: MARVELL, clause: CLAUSE }
 export interface Leg {
   readonly checks: readonly Check[]
   readonly cautions: readonly Message[]
-  /** The key of ours that the leg ends at; undefined when it ends at none. */
+  /** The key of ours that the leg names at its end, whether or not its checks pass; undefined when it names none. */
   readonly anchor?: Anchor | undefined
   readonly card?: HsmCertificate | undefined
   readonly headline?: Check | undefined
@@ -88,7 +88,7 @@ function pinnedChecks(what: 'card' | 'owner', certificate: HsmCertificate, held:
   return {
     checks: [pinned, headline, check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: issuer.subject, from: issuer.notBefore, until: issuer.notAfter, at: day(at) }, { remedy: 'remedy.new-statement' })],
     cautions: issuer.independentSources < 2 ? [say(`${AREA}.one-source`, { issuer: issuer.subject })] : [],
-    anchor: good && !off ? issuer : undefined,
+    anchor: issuer,
     headline,
   }
 }
@@ -123,7 +123,7 @@ export function statementChecks({ blobs, certificates: { partition, ownerPartiti
 function signedStatement({ signed, signature }: HsmBlob, spki: Buffer): boolean {
   try {
     const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
-    return key.asymmetricKeyType === 'rsa' && verify('sha256', signed, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
+    return verify('sha256', signed, { key, padding: constants.RSA_PKCS1_PADDING }, signature)
   } catch {
     return false
   }

@@ -7,8 +7,8 @@ export interface AttestedKey {
   readonly privateObject: HsmObject
   /** SubjectPublicKeyInfo (DER) that the private object states. */
   readonly spki: Buffer
-  /** The same of the public object beside it; null where there is none. */
-  readonly publicSpki: Buffer | null
+  /** The same of the public objects beside it, where there are any. */
+  readonly publicSpkis: readonly Buffer[]
 }
 
 const RSA = sequence(oid('1.2.840.113549.1.1.1'), nullValue())
@@ -26,9 +26,8 @@ export function attestedKey(blobs: readonly HsmBlob[]): AttestedKey {
   const publics = found.filter(({ objectClass }) => objectClass === CLASS.public)
   const key = privates[0]
   if (!key) throw new MalformedStatement(file, say(`attestation-marvell.malformed.${found.some(({ objectClass }) => objectClass === CLASS.secret) ? 'secret-key' : 'no-private-key'}`))
-  if (privates.length > 1 || publics.length > 1 || privates.length + publics.length !== found.length) throw new MalformedStatement(found.at(-1)!.file, say('attestation-marvell.malformed.several-keys'))
-  const publicHalf = publics[0]
-  return { privateObject: key.object, spki: publicKeyOf(key.object, key.file), publicSpki: publicHalf ? publicKeyOf(publicHalf.object, publicHalf.file) : null }
+  if (privates.length > 1 || privates.length + publics.length !== found.length) throw new MalformedStatement(found.at(-1)!.file, say('attestation-marvell.malformed.several-keys'))
+  return { privateObject: key.object, spki: publicKeyOf(key.object, key.file), publicSpkis: publics.map(({ object, file: holder }) => publicKeyOf(object, holder)) }
 }
 
 function publicKeyOf({ attributes }: HsmObject, file: string): Buffer {

@@ -64,7 +64,7 @@ describe('Azure Managed HSM, synthetic', () => {
     expect(reasons(judge(json({}, { privateKeyAttestation: padded })))).toHaveProperty('verified')
     const publicHalf = made({ objects: 'public' }).blob.toString('base64url')
     expect(reasons(judge(json({}, { publicKeyAttestation: publicHalf })))).toHaveProperty('verified')
-    expect(reasons(judge(json({ objects: 'swapped' })))).toHaveProperty('verified')
+    for (const change of [{}, { publicKeyAttestation: publicHalf }]) expect(reasons(judge(json({ objects: 'swapped' }, change)))).toHaveProperty('verified')
   })
 
   it('ATT-2: a root of an owner in the bundle is no evidence, and certificates may come in a file of their own', () => {
@@ -87,6 +87,7 @@ describe('Azure Managed HSM, synthetic', () => {
     { name: 'an exportable key', files: () => json({ privateAttributes: { [ATTRIBUTE.extractable]: 1 } }), refused: { 'not-exportable': 'attribute.extractable.yes' } },
     { name: 'a digest of another key', files: () => json({ privateAttributes: { [ATTRIBUTE.keyDigest]: createHash('sha256').update('x').digest() } }), refused: { 'same-key': 'digest.differs' } },
     { name: 'the public half of another pair', files: () => json({}, { publicKeyAttestation: made({ objects: 'public' }, big).blob.toString('base64url') }), refused: { 'same-key': 'pair.differs' } },
+    { name: 'one public half of the pair and one of another', files: () => json({ objects: 'pair' }, { publicKeyAttestation: made({ objects: 'public' }, big).blob.toString('base64url') }), refused: { 'same-key': 'pair.differs' } },
     { name: 'a public half that the partition did not sign', files: () => json({}, { publicKeyAttestation: made({ objects: 'public', signedBy: stranger.keys.partition }).blob.toString('base64url') }), refused: untrusted('statement-signature.bad') },
     { name: 'a private half that the partition did not sign', files: () => json({ signedBy: stranger.keys.partition }), refused: untrusted('statement-signature.bad') },
     { name: 'another root of Marvell\'s name, brought along', files: () => json({ card: { signedBy: stranger.keys.marvell } }), refused: untrusted('card-signature.bad') },
@@ -109,6 +110,7 @@ describe('Azure Managed HSM, synthetic', () => {
     { name: 'no statement', files: () => json({}, { privateKeyAttestation: null }), expected: att('envelope-member') },
     { name: 'a statement that is a number', files: () => json({}, { privateKeyAttestation: 7 }), expected: att('envelope-member') },
     { name: 'a statement that is no base64', files: () => json({}, { privateKeyAttestation: '@@@' }), expected: att('envelope-member') },
+    { name: 'a public half that is no base64', files: () => json({}, { publicKeyAttestation: '@@@' }), expected: att('envelope-member') },
     { name: 'no certificates', files: () => json({}, { certificatePemFile: '' }), expected: att('envelope-member') },
     { name: 'certificates that are no PEM', files: () => json({}, { certificatePemFile: Buffer.from('none').toString('base64url') }), expected: att('envelope-member') },
     { name: 'a certificate request among the certificates', files: () => json({}, { certificatePemFile: Buffer.from(hsm.pemBundle([made().certificates.card]).toString().replaceAll('CERTIFICATE', 'CERTIFICATE REQUEST')).toString('base64url') }), expected: att('envelope-member') },

@@ -245,6 +245,19 @@ describe('one defect each', () => {
     expect(alerts({ privateAttributes: { [ATTRIBUTE.local]: 0 } })).toBe(false)
   })
 
+  it('ATT-2: an anchor that is refused, or signs no devices, is none; one without a product leads to no certificate', () => {
+    const altered = (change: object) => ({ ...factory.anchors, 'google-cloud-hsm': { ...factory.anchors['google-cloud-hsm'], rows: factory.anchors['google-cloud-hsm'].rows.map((row) => (row.subjectDer.equals(NAMES.marvell) ? { ...row, ...change } : row)) } })
+    expect(reasons(judge(files(), {}, altered({ role: 'refuse' })))).toEqual(untrusted('pinned-card.unknown'))
+    expect(reasons(judge(files(), {}, altered({ signsDevices: false })))).toEqual(untrusted('pinned-card.unknown'))
+    expect(reasons(judge(files(), {}, altered({ device: undefined })))).toEqual(certified('product.unlisted'))
+  })
+
+  it('ATT-8: a kind of key that the product is not certified for is refused, whatever the policy takes', () => {
+    const weak = rsa(1024)
+    const policy = listed({ ...shippedPolicy, keys: { ...shippedPolicy.keys, subscriber: { ...shippedPolicy.keys.subscriber, rsaBits: [1024] } } })
+    expect(reasons(judge(files({}, spkiOf(weak)), { publicKeySpki: spkiOf(weak), policy }))).toEqual(certified('key-type.uncertified'))
+  })
+
   it('ATT-2: the real anchors are used unless a test says otherwise; a maker that the policy does not list is not asked', () => {
     expect(reasons(judge(files(), {}, {} as typeof factory.anchors))).toMatchObject({ 'genuine-device': 'card-signature.bad' })
     expect(malformed(judge(files(), { policy: withAttestation(shippedPolicy, { makers: [] }) })).reason).toBe('attestation.malformed.unrecognised')
@@ -255,6 +268,13 @@ describe('statements that cannot be read', () => {
   const edited = (edit: (unsigned: Buffer) => void, options: HsmOptions = {}): Files => files({ ...options, edit: (unsigned) => (edit(unsigned), unsigned) })
   const word = (at: number, value: number) => edited((blob) => blob.writeUInt32BE(value, at))
   const BLOCK = 32
+  /** A pair with octets put between the block's header and the first object, every length set right. */
+  const shifted = (unsigned: Buffer, gap: number): Buffer => {
+    const blob = Buffer.concat([unsigned.subarray(0, BLOCK + 8), Buffer.alloc(gap), unsigned.subarray(BLOCK + 8)])
+    for (const at of [8, 12]) blob.writeUInt32BE(blob.readUInt32BE(at) + gap, at)
+    for (const at of [BLOCK + 4, BLOCK + 6]) blob.writeUInt16BE(blob.readUInt16BE(at) + gap, at)
+    return blob
+  }
   /** As the older scripts read it: an object at octet 20, its attributes, a signature. */
   const older = (start: number): Buffer => {
     const attribute = Buffer.concat([Buffer.from('00000000' + '00000001' + '03', 'hex'), Buffer.from('00000163' + '00000001' + '01', 'hex')])
@@ -278,6 +298,9 @@ describe('statements that cannot be read', () => {
     { name: 'another version of the block', files: () => edited((blob) => blob.writeUInt16BE(2, BLOCK)), expected: dat('layout') },
     { name: 'other flags of the block', files: () => edited((blob) => blob.writeUInt16BE(1, BLOCK + 2)), expected: dat('layout') },
     { name: 'a first object elsewhere', files: () => edited((blob) => blob.writeUInt16BE(12, BLOCK + 4)), expected: dat('layout') },
+    { name: 'a gap before the first object', files: () => files({ edit: (unsigned) => shifted(unsigned, 4) }), expected: dat('layout') },
+    { name: 'one object that speaks of a second', files: () => edited((blob) => blob.writeUInt16BE(0x100, 24 + 6), { objects: 'private' }), expected: dat('layout') },
+    { name: 'an object that reaches over the signature and beyond', files: () => edited((blob) => { blob.writeUInt32BE(blob.readUInt32BE(24 + 12) + 1, 24 + 12); blob.writeUInt32BE(blob.readUInt32BE(24 + 16) + 1000, 24 + 16); blob.writeUInt32BE(1 + 256, blob.length - 5) }, { objects: 'private' }), expected: dat('layout') },
     { name: 'a second object elsewhere', files: () => edited((blob) => blob.writeUInt16BE(blob.readUInt16BE(BLOCK + 6) + 4, BLOCK + 6)), expected: dat('layout') },
     { name: 'a pair that hides its second object', files: () => edited((blob) => blob.writeUInt16BE(0, BLOCK + 6)), expected: dat('layout') },
     { name: 'a size that is not the sum of the attributes', files: () => edited((blob) => blob.writeUInt32BE(blob.readUInt32BE(BLOCK + 16) - 9, BLOCK + 16)), expected: dat('layout') },
@@ -297,6 +320,8 @@ describe('statements that cannot be read', () => {
     { name: 'two private keys', files: () => files({ publicAttributes: { [ATTRIBUTE.class]: 3 } }), expected: dat('several-keys') },
     { name: 'a secret key beside the private one', files: () => files({ publicAttributes: { [ATTRIBUTE.class]: 4 } }), expected: dat('several-keys') },
     { name: 'a kind of key that is neither RSA nor EC', files: () => files({ privateAttributes: { [ATTRIBUTE.keyType]: 1 } }), expected: dat('key-attribute') },
+    { name: 'a kind of key that is neither, with a point', files: () => files({ objects: 'private', privateAttributes: { [ATTRIBUTE.keyType]: 1 } }, spkiOf(curve())), expected: dat('key-attribute') },
+    { name: 'a point that is not in its plain form', files: () => files({ objects: 'private', privateAttributes: { [ATTRIBUTE.modulus]: Buffer.alloc(65, 2) } }, spkiOf(curve())), expected: dat('key-attribute') },
     { name: 'no modulus', files: () => files({ privateAttributes: { [ATTRIBUTE.modulus]: null } }), expected: dat('key-attribute') },
     { name: 'no exponent', files: () => files({ privateAttributes: { [ATTRIBUTE.publicExponent]: null } }), expected: dat('key-attribute') },
     { name: 'a length of the modulus that is not its length', files: () => files({ privateAttributes: { [ATTRIBUTE.modulusBits]: Buffer.from('00001000', 'hex') } }), expected: dat('key-attribute') },
@@ -305,11 +330,14 @@ describe('statements that cannot be read', () => {
     { name: 'damaged gzip', files: () => statement(gzipSync(made().blob).subarray(0, -9)), expected: dat('attestation.malformed.gzip') },
     { name: 'octets after the gzip member', files: () => statement(Buffer.concat([gzipSync(made().blob), Buffer.from('x')])), expected: dat('attestation.malformed.gzip') },
     { name: 'gzip in gzip', files: () => statement(gzipSync(gzipSync(made().blob))), expected: dat('attestation.malformed.nested-archive') },
+    { name: 'a long file of another kind', files: () => ({ 'x.sig': Buffer.alloc(384, 0x5a) }), expected: { file: 'x.sig', reason: 'attestation.malformed.unrecognised' } },
     { name: 'two statements', files: () => ({ ...files(), 'b.dat': made().blob, 'c.dat': made({ objects: 'private' }).blob }), expected: { file: 'c.dat', reason: 'several-statements' } },
     { name: 'a file that is nothing of this', files: () => ({ ...files(), 'notes.txt': Buffer.from('my key') }), expected: { file: 'notes.txt', reason: 'attestation.malformed.not-a-certificate' } },
     { name: 'a statement without certificates', files: () => ({ 'attestation.dat': made().blob }), expected: dat('certificates-missing') },
     { name: 'certificates without a statement', files: () => ({ 'chains.pem': files()['chains.pem']! }), expected: { file: 'chains.pem', reason: 'statement-missing' } },
     { name: 'roots and a statement', files: () => googleFiles(made(), ['card', 'partition', 'ownerCard', 'ownerPartition']), expected: dat('certificates-missing') },
+    { name: 'a partition that issued itself', files: () => ({ 'attestation.dat': made().blob, 'chains.pem': hsm.pemBundle([made({ partition: { issuer: hsm.hsmNameDer(hsm.PARTITION), signedBy: factory.keys.partition } }).certificates.partition]) }), expected: dat('certificates-missing') },
+    { name: 'an error of the HSM alone', files: () => ({ 'attestation.dat': Object.values(word(0, 0x99))[0]! }), expected: dat('hsm-error') },
     { name: 'a partition without its card', files: () => googleFiles(made(), ['card', 'ownerCard']), expected: { file: 'chains.pem', reason: 'card-missing' } },
     { name: 'two partitions of one card', files: () => ({ ...files(), 'other.der': made({ partitionName: hsm.PARTITION.replace(':7', ':8') }).certificates.partition }), expected: { file: 'other.der', reason: 'several-partitions' } },
     { name: 'two partitions of Google\'s', files: () => ({ ...files(), 'other.der': made({ partitionName: hsm.PARTITION.replace(':7', ':8') }).certificates.ownerPartition }), expected: { file: 'other.der', reason: 'several-partitions' } },
