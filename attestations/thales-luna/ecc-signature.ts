@@ -4,7 +4,7 @@
  */
 import { createPublicKey, verify } from 'node:crypto'
 import type { MakerCertificate } from '../../src/attestation/maker-certificate.ts'
-import { integer, MalformedDer, readDer, sequence, TAG } from '../../src/pki/der.ts'
+import { integer, readDer, sequence, TAG } from '../../src/pki/der.ts'
 
 /** AlgorithmIdentifiers by their whole encoding: ecdsa-with-SHA256 and SHA384, with NULL or, as RFC 5758 3.2 has it, without. */
 const DIGESTS: Record<string, string> = {
@@ -24,8 +24,7 @@ export function signedByModule(confirmation: MakerCertificate, spki: Buffer): bo
     const repaired = sequence(...[r, s].map((number) => integer(number.expect(TAG.integer).value)))
     const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
     return key.asymmetricKeyType === 'ec' && verify(digest, confirmation.tbs, key, repaired)
-  } catch (error) {
-    if (MalformedDer.is(error) || (error instanceof Error && 'code' in error)) return false
-    throw error
+  } catch {
+    return false
   }
 }

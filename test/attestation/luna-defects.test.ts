@@ -64,6 +64,19 @@ describe('a genuine Luna', () => {
     expect(findings!['genuine-device'].cautions.at(-1)).toMatchObject({ key: 'attestation-thales-luna.extensions.not-seen-before', values: { oids: `${fake.ARC}2.2, ${fake.ARC}2.9` } })
   })
 
+  it('ATT-2: is good from the first second of its certificates to the last, and of its root\'s last day', () => {
+    const genuine = (options: LunaOptions, at: string) => judge(pkc(options), spki, { at: new Date(at) }).findings!['genuine-device'].outcome
+    expect(genuine({}, '2020-03-01T00:00:00Z')).toBe('pass')
+    expect(genuine({ notBefore: new Date('2000-01-01T00:00:00Z') }, '2002-01-01T00:00:00Z')).toBe('pass')
+    expect(genuine({}, '2032-01-01T23:59:59Z')).toBe('pass')
+    expect(genuine({ notAfter: new Date('2031-05-05T00:00:00Z') }, '2031-05-05T00:00:00Z')).toBe('pass')
+  })
+
+  it('ATT-2: standard extensions that say nothing of the device are no news to staff', () => {
+    const identifier = fake.extension('2.5.29.14', Buffer.from('0401ff', 'hex'), false)
+    expect(judge(pkc({ more: { 1: [identifier] } })).findings!['genuine-device'].cautions.map((caution) => caution.key)).toEqual(['attestation.anchor.one-source'])
+  })
+
   it('ATT-9: each failure says what to do', () => {
     for (const report of [judge(pkc({ flags: null, model: 'Luna X1' })), judge(pkc(), spkiOf(small)), judge(pkc({ root: stranger.root }))])
       for (const finding of Object.values(report.findings!)) if (finding.outcome === 'fail') expect(finding.remedy, finding.observed.key).toBeDefined()
@@ -120,7 +133,9 @@ describe('one defect each', () => {
   })
 
   it('ATT-2: a root of the right name and the wrong key is told to staff', () => {
-    expect(judge(pkc({ root: stranger.root })).findings!['genuine-device'].checks.find((check) => check.outcome === 'fail')!.alert).toBe(true)
+    const first = (options: LunaOptions) => judge(pkc(options)).findings!['genuine-device'].checks.find((check) => check.outcome === 'fail')!
+    expect(first({ root: stranger.root }).alert).toBe(true)
+    expect(first({ root: stranger.root, rootName: fake.name(['CN', 'Root X']) }).alert).toBeUndefined()
   })
 
   it('ATT-2: an attested key cannot issue a confirmation of its own, in the place of the device or below', () => {
@@ -149,6 +164,7 @@ describe('the ECC chain', () => {
     const report = judgeEcc(files())
     expect(outcome(report)).toEqual(noModel)
     expect(report.chainTrusted).toBe(true)
+    expect(report.findings!['genuine-device'].cautions).toEqual([])
     expect(report.device!.serial).toBe('521174')
     expect(report.device!.details[0]!.value.key).toBe('attestation-thales-luna.chain.ecc')
   })

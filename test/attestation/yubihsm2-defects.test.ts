@@ -73,6 +73,35 @@ describe('a genuine YubiHSM 2', () => {
     expect(outcome(judge(device({ capabilities: SIGNING }, key), key, { policy: withSampleKeys() }))).toEqual(refused('certified-module', 'signing.may-not'))
   })
 
+  it('ATT-2: is good from the first second of its certificates to the last, and the smallest and largest numbers are read', () => {
+    const genuine = (options: FakeHsmOptions, at: string) => judge(device(options), spki, { at: new Date(at) }).findings!['genuine-device'].outcome
+    expect(genuine({}, '2017-01-01T00:00:00Z')).toBe('pass')
+    expect(genuine({}, '2071-10-05T00:00:00Z')).toBe('pass')
+    expect(genuine({ notAfter: new Date('2999-01-01T00:00:00Z') }, '2071-10-05T23:59:59Z')).toBe('pass')
+    for (const objectId of [0, 0xffff]) expect(outcome(judge(device({ objectId })))).toEqual({ verified: true })
+    for (const serial of [0, 0xffffffff]) expect(outcome(judge(device({ serial, namedSerial: serial })))).toEqual({ verified: true })
+  })
+
+  it('ATT-2: staff hear of an issuing key that was seen in one place beside Yubico\'s own, and of that one only', () => {
+    const cautions = (issuedBy: string) => judge(device({ issuedBy })).findings!['genuine-device'].cautions.map((caution) => caution.key)
+    expect(cautions(fake.OLDER)).toEqual(['attestation.anchor.one-source'])
+    expect(cautions(fake.NEWER)).toEqual([])
+  })
+
+  it('ATT-9: the device is described as it says it is', () => {
+    const model = (options: FakeHsmOptions) => judge(device(options)).device!.model.key.split('.').at(-1)
+    expect([model({}), model({ fips: null, fipsMode: true }), model({ fips: null }), model({ fips: null, fipsMode: false })]).toEqual(['fips', 'fips', 'plain', 'plain'])
+    expect(judge(device()).device!.details.map((row) => row.value.values)).toEqual([{ id: '0x0024', label: 'code signing' }, { capabilities: '0x0000000000000060' }, { domains: '3, 4' }])
+  })
+
+  it('ATT-9: the remedy is the one for that failure', () => {
+    const remedy = (options: FakeHsmOptions, question: Question) => judge(device(options)).findings![question].remedy!.key.replace('attestation-yubihsm2.remedy.', '')
+    expect(remedy({ capabilities: SIGNING | (1n << 16n) }, 'not-exportable')).toBe('not-exportable')
+    expect(remedy({ capabilities: SIGNING | (1n << 60n) }, 'not-exportable')).toBe('tell-us')
+    expect(remedy({ fipsMode: false }, 'certified-module')).toBe('fips-mode')
+    expect(remedy({ fips: null }, 'certified-module')).toBe('fips-device')
+  })
+
   it('ATT-9: each failure says what to do', () => {
     for (const report of [judge(device({ fips: null, origin: 2, capabilities: 1n << 16n })), judge(device(), spkiOf(small)), judge(device({ issuedBy: fake.OFF }))])
       for (const finding of Object.values(report.findings!)) if (finding.outcome === 'fail') expect(finding.remedy, finding.observed.key).toBeDefined()
@@ -135,9 +164,12 @@ const DEFECTS: { name: string; files: () => Files; key?: () => Buffer; more?: ()
   { name: 'a day before the certificate was given', files: () => device(), more: () => ({ at: new Date('2026-06-02T23:59:59Z') }), expected: refused('certified-module', 'certificate.not-yet') },
   { name: 'a policy that does not count FIPS 140-3', files: () => device(), more: () => ({ policy: withAttestation(shippedPolicy, { schemes: [{ scheme: 'FIPS 140-2', minimumLevel: 2 }] }) }), expected: refused('certified-module', 'certificate.scheme') },
   { name: 'RSA-2048, which the shipped policy does not take', files: () => device({}, spkiOf(small)), key: () => spkiOf(small), expected: refused('certified-module', 'key-type.not-in-policy') },
+  { name: 'an RSA size that the module is not certified for', files: () => device({}, spkiOf(odd())), key: () => spkiOf(odd()), expected: refused('certified-module', 'key-type.uncertified') },
   { name: 'P-256, which the shipped policy does not take', files: () => device({ capabilities: 1n << 7n }, spkiOf(curve)), key: () => spkiOf(curve), expected: refused('certified-module', 'key-type.not-in-policy') },
 ]
 
+let oddKey: KeyPair | undefined
+const odd = (): KeyPair => (oddKey ??= rsa(2560))
 const selfSigned = (name: string, key: KeyPair): Buffer =>
   writeCertificate({ serial: Buffer.from([1]), issuer: fake.commonName(name), subject: fake.commonName(name), notBefore: new Date('2017-01-01T00:00:00Z'), notAfter: new Date('2071-01-01T00:00:00Z'), spki: spkiOf(key), extensions: [fake.certificationAuthority(2)] }, key.privateKey)
 
@@ -194,6 +226,7 @@ describe('statements that cannot be read', () => {
     { name: 'a label that is not UTF-8', files: () => ({ ...device(), 'attestation.der': bare(fake.inArc(4, bitString(Buffer.from([0, 1]))), fake.inArc(9, Buffer.from('0c01ff', 'hex'))) }), file: 'attestation.der', reason: 'malformed.der' },
     { name: 'a label of another type', files: () => ({ ...device(), 'attestation.der': bare(fake.inArc(4, bitString(Buffer.from([0, 1]))), fake.inArc(9, octetString(utf8String('x')))) }), file: 'attestation.der', reason: 'malformed.der' },
     { name: 'a statement alone', files: () => ({ 'attestation.der': device()['attestation.der']! }), file: 'attestation.der', reason: 'malformed.device-missing' },
+    { name: 'a statement with an authority that is no device\'s', files: () => ({ 'attestation.der': device()['attestation.der']!, 'root.der': selfSigned(fake.OLDER, stranger.device) }), file: 'attestation.der', reason: 'malformed.device-missing' },
     { name: 'a device certificate alone', files: () => ({ 'device.der': device()['device.der']! }), file: 'device.der', reason: 'malformed.attestation-missing' },
     { name: 'statements of two keys', files: () => ({ ...device(), 'other.der': device({ objectId: 0x30 })['attestation.der']! }), file: 'other.der', reason: 'malformed.several-attestations' },
     { name: 'two statements that issued each other', files: () => ({ one: circle(1, 2), two: circle(2, 1) }), file: 'one', reason: 'malformed.several-attestations' },
