@@ -61,7 +61,7 @@ describe('the first administrator', () => {
     const link = pathOf(await createFirstAdministratorLink(portal.services))
     portal.advance({ hours: 73 })
     const dead = await portal.client().get(link)
-    expect([dead.status, dead.text.includes(words('people.dead-link.first-administrator')), dead.html.includes('<a href="/sign-in">')]).toEqual([404, true, true])
+    expect([dead.status, dead.text.includes(words('people.dead-link.first-administrator')), dead.html.includes('<p><a href="/sign-in">')]).toEqual([404, true, true])
     const fresh = pathOf(await createFirstAdministratorLink(portal.services))
     expect((await portal.client().get(fresh)).status).toBe(200)
     await createPerson(portal.services, { roles: ['administrator'] })
