@@ -77,6 +77,12 @@ describe('a genuine Luna', () => {
     expect(judge(pkc({ more: { 1: [identifier] } })).findings!['genuine-device'].cautions.map((caution) => caution.key)).toEqual(['attestation.anchor.one-source'])
   })
 
+  it('ATT-9: names the firmware that its model is certified with, and none for a model without a certificate', () => {
+    const listed = (options: LunaOptions) => judge(pkc(options)).findings!['certified-module'].checks.find((check) => check.observed.key.endsWith('firmware.unlisted'))!.expected.values!['listed']
+    expect(listed({ firmware: '55000700' })).toBe('7.8.4, 7.7.0, 7.7.1')
+    expect(listed({ model: 'Luna G7' })).toBe('–')
+  })
+
   it('ATT-9: each failure says what to do', () => {
     for (const report of [judge(pkc({ flags: null, model: 'Luna X1' })), judge(pkc(), spkiOf(small)), judge(pkc({ root: stranger.root }))])
       for (const finding of Object.values(report.findings!)) if (finding.outcome === 'fail') expect(finding.remedy, finding.observed.key).toBeDefined()
