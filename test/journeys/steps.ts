@@ -143,7 +143,7 @@ export async function vet(person: Person, reference: string): Promise<number> {
   await person.press(person.words('lifecycle.move.start-vetting'))
   const items = await person.main.locator(`a[href^="/review/${reference}/checks/"]`).evaluateAll((links) => links.map((link) => link.getAttribute('href')!))
   for (const path of items) {
-    await person.arrive(() => person.main.locator(`a[href="${path}"]`).click())
+    await person.arrive(() => person.main.locator(`a[href="${path}"]`).first().first().click())
     const source = await person.main.locator('[name="source"] option').nth(1).getAttribute('value')
     await person.fill({ outcome: 'confirmed', source: source!, document: 'Extract 2026-0001 of the register', documentDate: today, obtainedOn: today, inspected: true, note: 'Compared with the register.' })
     await person.press(person.words('review.check.record'))

@@ -120,7 +120,7 @@ export class Person {
 
   /** The sentences of the error summary. */
   async errors(): Promise<readonly string[]> {
-    return (await this.page.locator('.error-summary li').allInnerTexts()).map((text) => text.trim())
+    return (await this.page.locator('.error-summary li a, .error-summary li:not(:has(a))').allInnerTexts()).map((text) => text.trim())
   }
 
   async visit(path: string, arrival?: Arrival): Promise<void> {
