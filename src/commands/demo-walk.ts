@@ -128,7 +128,7 @@ export async function vet(walker: Walker, browser: DemoBrowser, reference: strin
   const today = walker.now().toISOString().slice(0, 10)
   await browser.get(base)
   await browser.submit(`${base}/start-vetting`)
-  const items = browser.present.page.querySelectorAll('a').map((link) => link.getAttribute('href') ?? '').filter((href) => href.startsWith(`${base}/checks/`))
+  const items = [...new Set(browser.present.page.querySelectorAll('a').map((link) => link.getAttribute('href') ?? '').filter((href) => href.startsWith(`${base}/checks/`)))]
   for (const path of items) {
     const item = path.slice(`${base}/checks/`.length)
     await browser.get(path)

@@ -141,9 +141,10 @@ export async function vet(person: Person, reference: string): Promise<number> {
   const today = new Date().toISOString().slice(0, 10)
   await person.visit(`/review/${reference}`)
   await person.press(person.words('lifecycle.move.start-vetting'))
-  const items = await person.main.locator(`a[href^="/review/${reference}/checks/"]`).evaluateAll((links) => links.map((link) => link.getAttribute('href')!))
+  const links = await person.main.locator(`a[href^="/review/${reference}/checks/"]`).evaluateAll((found) => found.map((link) => link.getAttribute('href')!))
+  const items = [...new Set(links)]
   for (const path of items) {
-    await person.arrive(() => person.main.locator(`a[href="${path}"]`).first().first().click())
+    await person.arrive(() => person.main.locator(`a[href="${path}"]`).first().click())
     const source = await person.main.locator('[name="source"] option').nth(1).getAttribute('value')
     await person.fill({ outcome: 'confirmed', source: source!, document: 'Extract 2026-0001 of the register', documentDate: today, obtainedOn: today, inspected: true, note: 'Compared with the register.' })
     await person.press(person.words('review.check.record'))
