@@ -191,6 +191,11 @@ describe('one defect each', () => {
     expect(off.findings!['genuine-device'].checks.filter(({ outcome: each }) => each === 'fail')).toHaveLength(1)
   })
 
+  it('ATT-2: a kind of key that the module is not certified for is refused', () => {
+    const odd = ncoreKey(rsa(3584).publicKey)
+    expect(outcome(judge(bundle({}, odd), { publicKeySpki: spkiOf(odd) }))).toEqual(certified('key-type.uncertified'))
+  })
+
   it('ATT-2: keys too small for today do not sign, even where every name fits', () => {
     const weak: FakeEntrust = { ...entrust, kml: fake.dsa(1024) }
     expect(outcome(judge({ 'key.att': fakeBundle(weak, applicant) }))).toEqual(chain('generation.not-signed'))
