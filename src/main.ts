@@ -55,7 +55,7 @@ onStopSignal(() => stop(0), killAll)
 
 try {
   const config = readConfig('command')
-  holdDataFolder(config.dataDir)
+  await holdDataFolder(config.dataDir)
   const services = openServices(config)
   let link: string | null
   try {

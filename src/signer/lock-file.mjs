@@ -64,15 +64,27 @@ function clear(path, judged) {
   }
 }
 
+/** A lock that another process holds, and kept longer than we wait. `pid` is the holder's, or `unknown`. */
+export class LockHeld extends Error {
+  /**
+   * @param {string} path
+   * @param {string} pid
+   */
+  constructor(path, pid) {
+    super(`${path} is still held by process ${pid}; if no such process runs, delete that file`)
+    this.name = 'LockHeld'
+    this.pid = pid
+  }
+}
+
 /**
- * Runs work while no other process does the same. The lock of a process that has ended is taken over.
- * @template T
+ * Takes the lock, which stays taken until `release` or until this process ends. That of a process that has ended is taken over.
  * @param {string} path the lock's file; its folder is made when missing
- * @param {() => T | Promise<T>} work
  * @param {{ onWait?: (pid: string) => void, patienceMs?: number }} [options] onWait is called once, when another process holds the lock
- * @returns {Promise<T>}
+ * @returns {Promise<() => void>} release
+ * @throws {LockHeld}
  */
-export async function withLockFile(path, work, { onWait = () => {}, patienceMs = 15 * 60_000 } = {}) {
+export async function takeLockFile(path, { onWait = () => {}, patienceMs = 15 * 60_000 } = {}) {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   const mine = `${process.pid} ${began(process.pid)} ${hostname()} ${process.hrtime.bigint()}`
   const until = Date.now() + patienceMs
@@ -84,7 +96,7 @@ export async function withLockFile(path, work, { onWait = () => {}, patienceMs =
       await sleep(10)
       continue
     }
-    if (Date.now() > until) throw new Error(`${path} is still held by process ${held?.content.split(' ')[0] || 'unknown'}; if no such process runs, delete that file`)
+    if (Date.now() > until) throw new LockHeld(path, held?.content.split(' ')[0] || 'unknown')
     if (held && !told) {
       told = true
       onWait(held.content.split(' ')[0])
@@ -99,10 +111,25 @@ export async function withLockFile(path, work, { onWait = () => {}, patienceMs =
     }
   }, HEARTBEAT_MS)
   heartbeat.unref()
+  return () => {
+    clearInterval(heartbeat)
+    if (read(path)?.content === mine) unlinkSync(path)
+  }
+}
+
+/**
+ * Runs work while no other process does the same.
+ * @template T
+ * @param {string} path
+ * @param {() => T | Promise<T>} work
+ * @param {Parameters<typeof takeLockFile>[1]} [options]
+ * @returns {Promise<T>}
+ */
+export async function withLockFile(path, work, options) {
+  const release = await takeLockFile(path, options)
   try {
     return await work()
   } finally {
-    clearInterval(heartbeat)
-    if (read(path)?.content === mine) unlinkSync(path)
+    release()
   }
 }

@@ -10,7 +10,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pki: [],
   policy: [],
   'start-refused': [],
-  'instance-lock': ['start-refused'],
+  'instance-lock': ['start-refused', 'src/signer/lock-file.mjs'],
   fault: [],
   config: ['policy'],
   secrets: [],
