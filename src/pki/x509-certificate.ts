@@ -100,10 +100,11 @@ function readVersion(field: Der): number {
 const readTime = (der: Der): CertificateTime => ({ date: der.time(), generalized: der.tag === TAG.generalizedTime })
 
 /**
- * Reads Extensions (RFC 5280 4.1.2.9), each type once.
+ * Reads Extensions (RFC 5280 4.1.2.9): at least one, each type once. An encoded FALSE for critical is not DER (X.690 11.5) and refused;
+ * `writtenFalse: 'pass'` lets it pass for OCSP, whose deployed clients send it, since it changes no meaning.
  * @throws MalformedDer
  */
-export function readExtensions(der: Der): Extension[] {
+export function readExtensions(der: Der, { writtenFalse = 'refuse' }: { readonly writtenFalse?: 'refuse' | 'pass' } = {}): Extension[] {
   const seen = new Set<string>()
   const found = der
     .expect(TAG.sequence, 'extensions')
@@ -115,7 +116,7 @@ export function readExtensions(der: Der): Extension[] {
       const value = parts.shift()
       if (type === undefined || !value || parts.length > 0) throw new MalformedDer('extension has the wrong number of fields', field.offset)
       // X.690 11.5: critical has the default FALSE, which is left out.
-      if (critical === false) throw new MalformedDer('critical FALSE is written out, which is not DER', field.offset)
+      if (critical === false && writtenFalse === 'refuse') throw new MalformedDer('critical FALSE is written out, which is not DER', field.offset)
       // RFC 5280 4.2: a certificate must not hold the same extension twice.
       if (seen.has(type)) throw new MalformedDer(`extension ${type} stands twice`, field.offset)
       seen.add(type)

@@ -20,7 +20,7 @@ export const digestOfEntries = (entries: readonly ListedCertificate[]): string =
     entries.map(({ serial, revocationDate, extensions }) => [
       number(serial),
       second(revocationDate.at),
-      extensions?.find(({ type }) => type === EXTENSION.reasonCode)?.value.toString('hex') ?? '',
+      extensions?.find(({ oid }) => oid === EXTENSION.reasonCode)?.value.toString('hex') ?? '',
     ]),
   )
 

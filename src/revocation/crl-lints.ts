@@ -2,12 +2,14 @@
  * What a revocation list must be before it is signed, judged on the exact bytes (ISS-1, CRL-1, CRL-2, CRL-3): one clause a lint.
  * The lints know nothing of the builder; they read what a relying party will read.
  */
+import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { MalformedDer, TAG, contextPrimitive, readDer, sequence } from '../pki/der.ts'
+import type { Extension } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { type CertificateList, type EncodedTime, type ListedCertificate, type TbsCertList, readTbsCertList } from './crl-reader.ts'
 import { isPublishedReason } from './reason.ts'
 import { mustStayOnList, statusSince } from './retention.ts'
-import { EXTENSION, type Extension, type SignatureHash, signatureAlgorithm } from './signed-object.ts'
+import { EXTENSION, type SignatureHash } from './signed-object.ts'
 
 export interface CrlLintContext {
   /** The moment of signing. */
@@ -37,7 +39,7 @@ export interface CrlFinding {
 
 type Lint = { clause: string; check: (list: TbsCertList, context: CrlLintContext) => Iterable<string> }
 
-const extensionOf = (list: TbsCertList, type: string): Extension | undefined => list.extensions.find((found) => found.type === type)
+const extensionOf = (list: TbsCertList, type: string): Extension | undefined => list.extensions.find((found) => found.oid === type)
 const allEntries = (list: TbsCertList): ListedCertificate[] => list.entries ?? []
 const wellEncoded = ({ tag, at }: EncodedTime): boolean => (tag === TAG.utcTime) === (at.getUTCFullYear() >= 1950 && at.getUTCFullYear() < 2050)
 const listExtensions: ReadonlySet<string> = new Set([EXTENSION.authorityKeyIdentifier, EXTENSION.crlNumber, EXTENSION.expiredCertsOnCrl])
@@ -62,7 +64,7 @@ const lints = {
   'signature-algorithm': {
     clause: 'CSBR 7.1.3.2.1',
     *check(list, { hash }) {
-      if (!list.signatureDer.equals(signatureAlgorithm(hash))) yield `not RSASSA-PKCS1-v1_5 with ${hash}`
+      if (!list.signatureDer.equals(rsaSignatureAlgorithm(hash))) yield `not RSASSA-PKCS1-v1_5 with ${hash}`
     },
   },
   'issuer': {
@@ -123,7 +125,7 @@ const lints = {
   'list-extensions': {
     clause: 'CP table 7.2-2',
     *check(list) {
-      for (const { type, critical } of list.extensions) {
+      for (const { oid: type, critical } of list.extensions) {
         if (!listExtensions.has(type)) yield `${type} has no place on the list`
         else if (critical) yield `${type} is critical`
       }
@@ -161,7 +163,7 @@ const lints = {
     clause: 'RFC 5280 5.3',
     *check(list) {
       for (const { serial, extensions } of allEntries(list))
-        for (const { type, critical } of extensions ?? []) {
+        for (const { oid: type, critical } of extensions ?? []) {
           if (!entryExtensions.has(type)) yield `${type} has no place on the entry of ${serial}`
           else if (critical) yield `${type} of ${serial} is critical`
         }
@@ -171,7 +173,7 @@ const lints = {
     clause: 'CSBR 4.9.13, RFC 5280 5.3.1',
     *check(list) {
       for (const { serial, extensions } of allEntries(list)) {
-        const found = extensions?.find(({ type }) => type === EXTENSION.reasonCode)
+        const found = extensions?.find(({ oid }) => oid === EXTENSION.reasonCode)
         if (!found) continue
         const reason = readOr(found.value, (value) => Number(value.enumerated()))
         if (reason === null || !isPublishedReason(reason)) yield `reason ${reason ?? 'unreadable'} of ${serial}`
@@ -182,7 +184,7 @@ const lints = {
     clause: 'CSBR 7.2.2',
     *check(list) {
       for (const { serial, revocationDate, extensions } of allEntries(list)) {
-        const found = extensions?.find(({ type }) => type === EXTENSION.invalidityDate)
+        const found = extensions?.find(({ oid }) => oid === EXTENSION.invalidityDate)
         if (found && generalizedTimeIn(found.value)?.getTime() !== revocationDate.at.getTime()) yield `of ${serial} differs from the revocation date`
       }
     },

@@ -1,6 +1,7 @@
 /** Reads our own revocation lists back, octet by octet, for the lints before signing and the comparison after it. Judges nothing beyond the encoding. */
 import { type Der, MalformedDer, TAG, readDer } from '../pki/der.ts'
-import { type Extension, readExtensions, serialHex } from './signed-object.ts'
+import { type Extension, readExtensions } from '../pki/x509-certificate.ts'
+import { serialHex } from './signed-object.ts'
 
 /** A time with the identifier octet that it was written in. */
 export interface EncodedTime {
@@ -78,11 +79,11 @@ function tbsCertList(root: Der): TbsCertList {
 function wrapped(tagged: Der): Extension[] {
   const [list, ...rest] = tagged.children()
   if (!list || rest.length > 0) throw new MalformedDer('crlExtensions does not have one part', tagged.offset)
-  return readExtensions(list)
+  return readExtensions(list, { writtenFalse: 'pass' })
 }
 
 function listedCertificate(entry: Der): ListedCertificate {
   const [serial, date, extensions, ...rest] = entry.expect(TAG.sequence, 'revoked certificate').children()
   if (!serial || !date || rest.length > 0) throw new MalformedDer('revoked certificate does not have two or three parts', entry.offset)
-  return { serial: serialHex(serial), revocationDate: encodedTime(date), extensions: extensions ? readExtensions(extensions) : null }
+  return { serial: serialHex(serial), revocationDate: encodedTime(date), extensions: extensions ? readExtensions(extensions, { writtenFalse: 'pass' }) : null }
 }

@@ -2,9 +2,11 @@
  * Certificate revocation lists (RFC 5280 5; CP table 7.2-2): the exact bytes to be signed, and the signed list.
  * The bytes are linted (crl-lints.ts) between the two. Entries go out in the order that they come in.
  */
+import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { bitString, context, contextPrimitive, generalizedTime, integer, sequence, time } from '../pki/der.ts'
+import { extension } from '../pki/extension-encoding.ts'
 import { publishedReason } from './reason.ts'
-import { EXTENSION, type SignatureHash, extension, serialNumber, signatureAlgorithm } from './signed-object.ts'
+import { EXTENSION, type SignatureHash, serialNumber } from './signed-object.ts'
 
 export interface CrlEntry {
   /** Unsigned octets, or hex. */
@@ -52,13 +54,13 @@ export function buildTbsCertList({ issuerNameDer, authorityKeyIdentifier, number
     rows.push(sequence(serial, time(entry.revokedAt), ...entryExtensions(entry)))
   }
   const extensions = sequence(
-    extension(EXTENSION.authorityKeyIdentifier, sequence(contextPrimitive(0, authorityKeyIdentifier))),
-    extension(EXTENSION.crlNumber, crlNumber),
-    extension(EXTENSION.expiredCertsOnCrl, generalizedTime(expiredCertsOnCrl)),
+    extension(EXTENSION.authorityKeyIdentifier, false, sequence(contextPrimitive(0, authorityKeyIdentifier))),
+    extension(EXTENSION.crlNumber, false, crlNumber),
+    extension(EXTENSION.expiredCertsOnCrl, false, generalizedTime(expiredCertsOnCrl)),
   )
   return sequence(
     integer(1),
-    signatureAlgorithm(hash),
+    rsaSignatureAlgorithm(hash),
     issuerNameDer,
     time(thisUpdate),
     time(nextUpdate),
@@ -70,13 +72,13 @@ export function buildTbsCertList({ issuerNameDer, authorityKeyIdentifier, number
 
 function entryExtensions({ revokedAt, reason, invalidityDate }: CrlEntry): Buffer[] {
   const code = publishedReason(reason)
-  const found = code ? [extension(EXTENSION.reasonCode, code)] : []
+  const found = code ? [extension(EXTENSION.reasonCode, false, code)] : []
   if (invalidityDate) {
     if (seconds(invalidityDate) !== seconds(revokedAt)) throw new RangeError('invalidity date differs from the revocation date (CSBR 7.2.2)')
-    found.push(extension(EXTENSION.invalidityDate, generalizedTime(invalidityDate)))
+    found.push(extension(EXTENSION.invalidityDate, false, generalizedTime(invalidityDate)))
   }
   return found.length > 0 ? [sequence(...found)] : []
 }
 
 /** The CertificateList: signed bytes, algorithm, signature. `hash` must be the one inside `tbs` (RFC 5280 5.1.1.2); readCertificateList checks it. */
-export const assembleCertificateList = (tbs: Uint8Array, hash: SignatureHash, signature: Uint8Array): Buffer => sequence(tbs, signatureAlgorithm(hash), bitString(signature))
+export const assembleCertificateList = (tbs: Uint8Array, hash: SignatureHash, signature: Uint8Array): Buffer => sequence(tbs, rsaSignatureAlgorithm(hash), bitString(signature))

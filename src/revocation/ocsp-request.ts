@@ -1,7 +1,8 @@
 /** OCSP requests (RFC 6960 4.1, RFC 9654) from anywhere: read strictly, under limits, judged by nobody here. */
 import { createHash } from 'node:crypto'
 import { Der, MalformedDer, TAG, readDer } from '../pki/der.ts'
-import { EXTENSION, readExtensions, serialHex } from './signed-object.ts'
+import { readExtensions } from '../pki/x509-certificate.ts'
+import { EXTENSION, serialHex } from './signed-object.ts'
 
 /** A request longer than this is refused unread. The commonest has about 80 octets. */
 export const MAX_REQUEST_BYTES = 8192
@@ -104,7 +105,7 @@ function singleRequest(request: Der): CertId {
  */
 function extensionsIn(tagged: Der, nonceAllowed: boolean): Buffer | null {
   let nonce: Buffer | null = null
-  for (const { type, critical, value } of readExtensions(only(tagged))) {
+  for (const { oid: type, critical, value } of readExtensions(only(tagged), { writtenFalse: 'pass' })) {
     if (nonceAllowed && type === EXTENSION.ocspNonce) nonce = nonceIn(value)
     else if (critical) throw new Refused('critical-extension', type)
   }

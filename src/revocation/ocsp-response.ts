@@ -1,8 +1,10 @@
 /** OCSP answers (RFC 6960 4.2): the bytes to be signed, the signed answer, and the unsigned errors. */
 import { createHash } from 'node:crypto'
+import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { bitString, context, contextPrimitive, enumerated, generalizedTime, octetString, oid, sequence } from '../pki/der.ts'
+import { extension } from '../pki/extension-encoding.ts'
 import { publishedReason } from './reason.ts'
-import { EXTENSION, type SignatureHash, extension, signatureAlgorithm } from './signed-object.ts'
+import { EXTENSION, type SignatureHash } from './signed-object.ts'
 
 export type CertificateStatus =
   | { state: 'good' }
@@ -48,7 +50,7 @@ export function buildResponseData({ responderKeyHash, producedAt, responses, non
     context(2, octetString(responderKeyHash)),
     generalizedTime(producedAt),
     sequence(...responses.map((response) => singleResponse(response, producedAt))),
-    ...(nonce ? [context(1, sequence(extension(EXTENSION.ocspNonce, octetString(nonce))))] : []),
+    ...(nonce ? [context(1, sequence(extension(EXTENSION.ocspNonce, false, octetString(nonce))))] : []),
   )
 }
 
@@ -60,7 +62,7 @@ function singleResponse({ certId, status, thisUpdate, nextUpdate, archiveCutoff 
     certStatus(status),
     generalizedTime(thisUpdate),
     context(0, generalizedTime(nextUpdate)),
-    ...(archiveCutoff ? [context(1, sequence(extension(EXTENSION.ocspArchiveCutoff, generalizedTime(archiveCutoff))))] : []),
+    ...(archiveCutoff ? [context(1, sequence(extension(EXTENSION.ocspArchiveCutoff, false, generalizedTime(archiveCutoff))))] : []),
   )
 }
 
@@ -82,7 +84,7 @@ function certStatus(status: CertificateStatus): Buffer {
 
 /** The whole OCSPResponse, successful, with the responder's certificate inside (RFC 6960 4.2.1; delegated responders are found by it). */
 export function assembleBasicResponse(tbs: Uint8Array, hash: SignatureHash, signature: Uint8Array, responderCertificateDer: Uint8Array): Buffer {
-  const basic = sequence(tbs, signatureAlgorithm(hash), bitString(signature), context(0, sequence(responderCertificateDer)))
+  const basic = sequence(tbs, rsaSignatureAlgorithm(hash), bitString(signature), context(0, sequence(responderCertificateDer)))
   return sequence(enumerated(0), context(0, sequence(oid('1.3.6.1.5.5.7.48.1.1'), octetString(basic))))
 }
 

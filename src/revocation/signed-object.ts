@@ -1,15 +1,8 @@
-/** What revocation lists and OCSP answers share: signature algorithms, extensions, serial numbers in hex. */
-import { type Der, MalformedDer, TAG, integer, nullValue, octetString, oid, sequence } from '../pki/der.ts'
+/** What revocation lists and OCSP answers share: digests, extension types, serial numbers in hex. */
+import { type Der, integer } from '../pki/der.ts'
 
 /** RSASSA-PKCS1-v1_5 with this hash (CSBR 7.1.3.2.1). */
 export type SignatureHash = 'sha256' | 'sha384'
-
-const algorithms: Readonly<Record<SignatureHash, Buffer>> = {
-  sha256: sequence(oid('1.2.840.113549.1.1.11'), nullValue()),
-  sha384: sequence(oid('1.2.840.113549.1.1.12'), nullValue()),
-}
-/** The AlgorithmIdentifier; its NULL parameters are required (RFC 4055 5). */
-export const signatureAlgorithm = (hash: SignatureHash): Buffer => algorithms[hash]
 
 export const EXTENSION = {
   crlNumber: '2.5.29.20',
@@ -20,37 +13,6 @@ export const EXTENSION = {
   ocspNonce: '1.3.6.1.5.5.7.48.1.2',
   ocspArchiveCutoff: '1.3.6.1.5.5.7.48.1.6',
 } as const
-
-/** One Extension, not critical: no extension that is written here may be. */
-export const extension = (type: string, value: Uint8Array): Buffer => sequence(oid(type), octetString(value))
-
-/** An extension as it was read; `value` is the content of its OCTET STRING. */
-export interface Extension {
-  type: string
-  critical: boolean
-  value: Buffer
-}
-
-/**
- * Reads `Extensions`: at least one, each type once (RFC 5280 4.2).
- * An encoded FALSE for critical is let pass: X.690 11.5 forbids it, yet deployed OCSP clients send it and it changes no meaning.
- * @throws MalformedDer
- */
-export function readExtensions(list: Der): Extension[] {
-  const found: Extension[] = []
-  for (const item of list.expect(TAG.sequence, 'extensions').children()) {
-    const parts = item.expect(TAG.sequence, 'extension').children()
-    const flagged = parts.length === 3
-    if (parts.length !== 2 && !flagged) throw new MalformedDer('extension does not have two or three parts', item.offset)
-    const type = parts[0]!.oid()
-    const critical = flagged ? parts[1]!.boolean() : false
-    const value = parts[flagged ? 2 : 1]!.expect(TAG.octetString, 'extension value').value
-    if (found.some((other) => other.type === type)) throw new MalformedDer(`extension ${type} appears twice`, item.offset)
-    found.push({ type, critical, value })
-  }
-  if (found.length === 0) throw new MalformedDer('extensions without an extension', list.offset)
-  return found
-}
 
 /**
  * A serial number as lower-case hex: whole octets, no sign octet (`00`) in front, so that one number has one spelling.

@@ -5,7 +5,7 @@ import { type CrlLintContext, latestNextUpdate, lintTbsCertList } from '../../sr
 import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import { type CrlEntry, assembleCertificateList, buildTbsCertList } from '../../src/revocation/crl.ts'
 import { statusSince } from '../../src/revocation/retention.ts'
-import { signatureAlgorithm } from '../../src/revocation/signed-object.ts'
+import { rsaSignatureAlgorithm } from '../../src/pki/algorithm.ts'
 
 const periods = { statusYearsAfterExpiry: 10, crlValidHours: 96, rootCrlValidMonths: 12 }
 const issuerNameDer = sequence(setOf(sequence(oid('2.5.4.3'), utf8String('Test CA'))))
@@ -58,7 +58,7 @@ const ten = entry(integer(10))
 
 const good: Parts = {
   version: [integer(1)],
-  algorithm: signatureAlgorithm('sha256'),
+  algorithm: rsaSignatureAlgorithm('sha256'),
   issuer: issuerNameDer,
   thisUpdate: time(thisUpdate),
   nextUpdate: [time(nextUpdate)],
@@ -161,7 +161,7 @@ describe('lints on the bytes of a list before signing', () => {
     expect(latestNextUpdate(new Date('2028-02-29T10:00:00Z'), 'root', periods)).toEqual(new Date('2029-02-28T10:00:00Z'))
   })
   it('CRL-2: SHA-384 is found wrong where SHA-256 is meant, and right where it is meant', () => {
-    const algorithm = signatureAlgorithm('sha384')
+    const algorithm = rsaSignatureAlgorithm('sha384')
     expect(lintsOf(write({ algorithm })).map(({ lint }) => lint)).toEqual(['signature-algorithm'])
     expect(lintsOf(write({ algorithm }), { hash: 'sha384' })).toEqual([])
   })

@@ -154,7 +154,7 @@ describeWith(['openssl'], 'the lists of a whole instance', () => {
       for (const bytes of read) {
         const list = readCertificateList(bytes)
         expect(verify('sha256', list.tbsDer, key, list.signature)).toBe(true)
-        const number = BigInt(`0x${list.tbs.extensions.find(({ type }) => type === '2.5.29.20')!.value.subarray(2).toString('hex')}`)
+        const number = BigInt(`0x${list.tbs.extensions.find(({ oid }) => oid === '2.5.29.20')!.value.subarray(2).toString('hex')}`)
         expect(number).toBeGreaterThanOrEqual(last)
         last = number
       }
