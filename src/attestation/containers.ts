@@ -18,7 +18,8 @@ export interface UnpackBudget {
   files: number
 }
 
-const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b
+/** With the method, deflate, the only one that RFC 1952 2.3.1 names: a signature may well begin with the two octets of the mark. */
+const isGzip = (bytes: Buffer): boolean => bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8
 /** A local file header, or the end of an archive without any. */
 const isZip = (bytes: Buffer): boolean => bytes.length >= 4 && (bytes.readUInt32BE(0) === 0x504b0304 || bytes.readUInt32BE(0) === 0x504b0506)
 

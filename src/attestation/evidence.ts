@@ -111,8 +111,15 @@ function structuredText(text: string): 'json' | 'xml' | null {
   return first === '<' ? 'xml' : 'json'
 }
 
-/** A SEQUENCE of at least 128 octets: no certificate, request or bag is shorter, and few other files begin so. */
-const looksLikeDer = (bytes: Buffer): boolean => bytes[0] === TAG.sequence && bytes[1]! >= 0x80 && bytes[1]! <= 0x84
+/**
+ * A SEQUENCE of at least 128 octets that begins with a SEQUENCE or an OBJECT IDENTIFIER, as every certificate, request and bag does.
+ * Less would not do: of signatures, which are octets at random, one in 13,000 begins as a long SEQUENCE.
+ */
+function looksLikeDer(bytes: Buffer): boolean {
+  const octetsOfLength = bytes[1]! - 0x80
+  const first = bytes[2 + octetsOfLength]
+  return bytes[0] === TAG.sequence && octetsOfLength >= 0 && octetsOfLength <= 4 && (first === TAG.sequence || first === TAG.oid)
+}
 
 /** Reads a certificate, a request or a bag of certificates. False for any other well-formed value. */
 function readValue(file: EvidenceFile, der: Buffer, found: Found): boolean {

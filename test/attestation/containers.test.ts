@@ -85,6 +85,13 @@ describe('bags of certificates', () => {
   })
 })
 
+describe('octets at random, as a signature is', () => {
+  it.each(['3080', '308183', '3082017c', '3083ffffff', '3084ffffffff', '1f8b'])('ATT-2: are no certificate and no archive when they begin with %s', (begin) => {
+    const signature = Buffer.concat([Buffer.from(begin, 'hex'), Buffer.alloc(384, 0xa5)]).subarray(0, 384)
+    expect(read({ 'key.sig': signature }).others).toEqual([{ name: 'key.sig', bytes: signature, kind: 'binary', label: null }])
+  })
+})
+
 describe('archives', () => {
   it('ATT-2: a gzip file is what is in it, under its own name', () => {
     expect(found({ 'leaf.der.gz': gzipSync(leaf), 'device.pem.gz': gzipSync(toPem('CERTIFICATE', device)) })).toEqual([['leaf.der.gz', 'leaf'], ['device.pem.gz', 'device']])
