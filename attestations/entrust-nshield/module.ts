@@ -1,8 +1,8 @@
 /** Certified module: what the warrant says it was approved for, in the catalogue, in a world of FIPS mode. */
 import { certificateCheck, type DeviceCatalogue, type DeviceRow } from '../../src/attestation/catalogue.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
-import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
+import { type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import { SOURCE } from './chain.ts'
 import type { NShieldStatement } from './parse.ts'
 import type { Approval, Warrant } from './warrant.ts'
@@ -38,14 +38,6 @@ export function moduleChecks(statement: NShieldStatement, { at, catalogue, polic
   // The certificate by the officer's key over KFIPS is the only place where a bundle says that the world is in FIPS 140 level 3 mode.
   const fips = statement.fipsWorld !== null && statement.plainWorld === null
   checks.push(check(fips, fips ? 'world.fips' : 'world.not-fips', 'world.fips-expected', {}, { remedy: 'remedy.fips-world' }))
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say('attestation-nshield.remedy.key-type') }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, 'attestation-nshield'))
   return { checks, cautions, headline }
 }

@@ -2,7 +2,7 @@
 import { certificateCheck, type DeviceCatalogue, type DeviceRow } from '../../src/attestation/catalogue.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
 import { DIGITAL_SIGNATURE, keyUsage } from '../../src/attestation/certificate-extensions.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
 import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import { SOURCE } from './chain.ts'
 import { OID } from './extensions.ts'
@@ -47,14 +47,6 @@ export function moduleChecks(statement: DsmStatement, { at, catalogue, policy }:
     checks.push((headline = certified.check))
     cautions.push(...certified.cautions, say('attestation-fortanix.profile.mode-not-stated'))
   }
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say('attestation-fortanix.remedy.key-type') }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, 'attestation-fortanix'))
   return { checks, cautions, headline }
 }

@@ -2,7 +2,7 @@
 import type { Anchor } from '../../src/attestation/anchors.ts'
 import { certificateCheck } from '../../src/attestation/catalogue.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
 import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import { usage } from './attributes.ts'
 import { AREA, MARVELL } from './chain.ts'
@@ -36,15 +36,6 @@ export function moduleChecks(
     if (row.syntheticOnly) cautions.push(say(`${AREA}.synthetic-only`))
   }
   checks.push(usage(key))
-  // The module may be certified for kinds of key that the CP does not take: the key rules judge the key, this closes the catalogue to them.
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say(`${AREA}.remedy.key-type`) }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, AREA))
   return { checks, cautions, headline }
 }

@@ -4,8 +4,8 @@
  */
 import { certificateCheck } from '../../src/attestation/catalogue.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
-import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
+import { type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import { signerChecks, signerOf, SOURCE } from './chain.ts'
 import type { PrimusStatement } from './parse.ts'
 
@@ -24,15 +24,7 @@ export function moduleChecks(statement: PrimusStatement, { anchors, at, catalogu
     checks.push(certified.check)
     cautions.push(...certified.cautions)
   }
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say('attestation-securosys.remedy.key-type') }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, 'attestation-securosys'))
   return { checks, cautions }
 }
 

@@ -1,6 +1,6 @@
 /** Certified module: model and firmware in the catalogue, the kind of key, and a certificate that the policy takes. */
 import { certificateCheck, type DeviceCatalogue, type DeviceRow } from '../../src/attestation/catalogue.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
 import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import { AREA, check } from './chain.ts'
 import type { LunaClaims, LunaStatement } from './parse.ts'
@@ -31,15 +31,6 @@ export function moduleChecks({ chain, claims }: LunaStatement, { at, catalogue, 
     checks.push((headline = certified.check))
     cautions.push(...certified.cautions)
   }
-  // The module may be certified for kinds of key that the CP does not take: the key rules judge the key, this closes the catalogue to them.
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say(`${AREA}.remedy.key-type`) }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, AREA))
   return { checks, cautions, headline }
 }

@@ -1,6 +1,6 @@
 /** Certified module: of the FIPS series, in the catalogue by firmware and kind of key, under a certificate that the policy takes. */
 import { certificateCheck } from '../../src/attestation/catalogue.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
 import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import { hex, maySign } from './capabilities.ts'
 import { AREA, check } from './chain.ts'
@@ -27,16 +27,7 @@ export function moduleChecks({ leaf, claims, deviceClaims }: HsmStatement, { at,
   }
   const signs = claims.capabilities !== null && maySign(claims.capabilities, type)
   checks.push(check(signs, signs ? 'signing.may' : 'signing.may-not', 'signing.expected', { capabilities: claims.capabilities === null ? '–' : hex(claims.capabilities), type: type ?? '?' }, { remedy: 'remedy.signing' }))
-  // The module may be certified for kinds of key that the CP does not take: the key rules judge the key, this closes the catalogue to them.
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say(`${AREA}.remedy.key-type`) }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, AREA))
   return { checks, cautions, headline }
 
   /**

@@ -1,6 +1,6 @@
 /** Certified module: FIPS by both of its marks, in the catalogue by firmware and kind of key, under a certificate that the policy takes. */
 import { certificateCheck, type DeviceCatalogue } from '../../src/attestation/catalogue.ts'
-import { keyType, keyTypePermitted } from '../../src/attestation/public-key.ts'
+import { keyType, policyKeyCheck } from '../../src/attestation/public-key.ts'
 import { say, type Check, type ExamineContext, type Message } from '../../src/attestation/verifier.ts'
 import type { PivStatement } from './parse.ts'
 
@@ -38,16 +38,7 @@ export function moduleChecks({ leaf, claims, deviceClaims }: PivStatement, { at,
     cautions.push(...certified.cautions)
   }
   checks.push(pinPolicy())
-  // The module may be certified for kinds of key that the CP does not take: the key rules judge the key, this closes the catalogue to them.
-  const permitted = keyTypePermitted(type, policy.keys)
-  checks.push({
-    outcome: permitted ? 'pass' : 'fail',
-    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
-    expected: say('attestation.key-type.expected', { types: [...policy.keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(policy.keys.subscriber.curves ?? [])].join(', ') }),
-    source: 'CP 6.1.5',
-    clause: 'CP 6.1.5',
-    ...(permitted ? {} : { remedy: say('attestation.yubikey-piv.remedy.key-type') }),
-  })
+  checks.push(policyKeyCheck(type, policy.keys, 'attestation.yubikey-piv'))
   return { checks, cautions, headline }
 
   /** Either mark without the other is refused and reported: no device leaves the factory so (formats.md 2.3 step 6). */

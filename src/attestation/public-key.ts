@@ -52,6 +52,19 @@ export function keyTypePermitted(type: string | null, keys: Policy['keys']): boo
   return rsa ? keys.subscriber.rsaBits.includes(Number(rsa[1])) : (keys.subscriber.curves ?? []).some((curve) => curve === type)
 }
 
+/** The check that the policy takes keys of this kind: modules are certified for more kinds than the CP takes (CP 6.1.5). `area` has the words `remedy.key-type`. */
+export function policyKeyCheck(type: string | null, keys: Policy['keys'], area: string): Check {
+  const permitted = keyTypePermitted(type, keys)
+  return {
+    outcome: permitted ? 'pass' : 'fail',
+    observed: say(permitted ? 'attestation.key-type.in-policy' : 'attestation.key-type.not-in-policy', { type: type ?? '?' }),
+    expected: say('attestation.key-type.expected', { types: [...keys.subscriber.rsaBits.map((bits) => `RSA-${bits}`), ...(keys.subscriber.curves ?? [])].join(', ') }),
+    source: 'CP 6.1.5',
+    clause: 'CP 6.1.5',
+    ...(permitted ? {} : { remedy: say(`${area}.remedy.key-type`) }),
+  }
+}
+
 /** The checks behind `same-key`: the attested key is the key applied for, octet for octet in the one form compared. */
 export function sameKeyChecks(attested: Buffer, appliedFor: Buffer, fingerprint: (spki: Buffer) => string): Check[] {
   const base = { expected: say('attestation.same-key.expected', { sha256: fingerprint(appliedFor) }), source: 'CSBR 6.2.7.4.2 (2)', clause: 'CSBR 6.2.7.4.2 (2)' }
