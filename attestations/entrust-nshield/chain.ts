@@ -2,6 +2,7 @@
  * Genuine device: KWARN-1 → warrant → module state → world → key generation, each signature by the key that the step before
  * names. The steps are those of Entrust's "Verifying an attestation bundle" (WV, MSCV, WBCV, KGCV); the shape is fixed.
  */
+import { anchorCurrent, anchorStanding, day } from '../../src/attestation/anchor-checks.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
 import { say, type Check, type Message } from '../../src/attestation/verifier.ts'
@@ -11,7 +12,6 @@ import type { WarrantCertificate } from './warrant.ts'
 
 export const SOURCE = 'https://nshielddocs.entrust.com/app-notes/key-attestation-format'
 const check = checkWriter('attestation-nshield', { source: SOURCE, clause: 'CSBR 6.2.7.4.2 (2)' })
-const day = (date: Date): string => date.toISOString().slice(0, 10)
 
 /** Suites of old worlds: DSA-1024 and SHA-1 signatures, which NIST SP 800-131A has ended. */
 const LEGACY_SUITE = /^DLf1024s160/
@@ -38,13 +38,11 @@ export function chainChecks(statement: NShieldStatement, anchors: Anchors, at: D
   checks.push(check(anchor !== undefined, anchor ? 'root.held' : 'root.unknown', 'root.expected', root, { remedy: 'remedy.bundle' }))
   let headline: Check | undefined
   if (anchor) {
-    if (anchor.off) {
-      const { confirmAt } = anchor.off
-      checks.push({ ...check(false, 'root.held', 'root.expected', root, { source: confirmAt }), observed: say('attestation.anchor.off-single-source', { subject: anchor.subject, confirmAt }), remedy: say('attestation.anchor.remedy-off') })
-    }
-    const current = day(at) >= anchor.notBefore && day(at) <= anchor.notAfter
+    const standing = anchorStanding(anchor, checks[0]!.expected)
+    checks.push(...standing.checks)
+    cautions.push(...standing.cautions)
+    const current = anchorCurrent(anchor, at)
     checks.push(check(current, current ? 'root.current' : 'root.not-current', 'root.current-expected', { root: anchor.subject, from: anchor.notBefore, until: anchor.notAfter, at: day(at) }, { remedy: 'remedy.root' }))
-    if (anchor.independentSources < 2) cautions.push(say('attestation.anchor.one-source', { subject: anchor.subject }))
   }
 
   const types = warrant.certificates.map(({ type }) => type)

@@ -2,6 +2,7 @@
  * Genuine device: statement ← Key Attestation Authority of the cluster ← Fortanix Key Attestation CA ← a root key of Fortanix'
  * that we hold. Authorities live for a month, so the chain is judged at the moment of the statement, and the statement must be young.
  */
+import { anchorStanding, anchorValidity, certificateValidity, day } from '../../src/attestation/anchor-checks.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
 import { certificatePolicies, DIGITAL_SIGNATURE, extendedKeyUsages, KEY_CERT_SIGN, keyUsage, unknownCritical } from '../../src/attestation/certificate-extensions.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
@@ -12,7 +13,6 @@ import type { DsmStatement } from './parse.ts'
 
 export const SOURCE = 'https://support.fortanix.com/hc/en-us/articles/18924491083028-Using-Fortanix-DSM-for-Verifying-Key-Attestation-Statements'
 const check = checkWriter('attestation-fortanix', { source: SOURCE, clause: 'CSBR 6.2.7.4.2 (2)' })
-const day = (date: Date): string => date.toISOString().slice(0, 10)
 
 const LEAF_NAME = /^CN=Fortanix DSM Key Attestation(?:,|$)/
 const CA_NAME = /(?:^|, )CN=Fortanix Key Attestation CA$/
@@ -42,16 +42,13 @@ export function chainChecks({ leaf, authority, issuer, claims }: DsmStatement, a
   const signed = leaf.notBefore
   let headline: Check | undefined
   if (root) {
-    if (root.off) {
-      const { confirmAt } = root.off
-      checks.push({ ...check(false, 'root.held', 'root.expected', { issuer: issuer.issuerText, asOf: anchors.asOf }, { source: confirmAt }), observed: say('attestation.anchor.off-single-source', { subject: root.subject, confirmAt }), remedy: say('attestation.anchor.remedy-off') })
-    }
+    const standing = anchorStanding(root, checks.at(-1)!.expected)
+    checks.push(...standing.checks)
+    cautions.push(...standing.cautions)
     const good = signedBy(issuer, root.spki)
     headline = check(good, good ? 'root.signed' : 'root.not-signed', 'root.signed-expected', { issuer: root.subject, sha256: root.spkiSha256 }, { remedy: 'remedy.again', alert: true })
     checks.push(headline)
-    const current = day(signed) >= root.notBefore && day(signed) <= root.notAfter
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: root.subject, from: root.notBefore, until: root.notAfter, at: day(signed) }, { remedy: 'remedy.again' }))
-    if (root.independentSources < 2) cautions.push(say('attestation.anchor.one-source', { subject: root.subject }))
+    checks.push(anchorValidity(check, root, signed, { remedy: 'remedy.again' }))
   }
 
   const named = LEAF_NAME.test(leaf.subjectText) && CA_NAME.test(issuer.subjectText)
@@ -65,12 +62,8 @@ export function chainChecks({ leaf, authority, issuer, claims }: DsmStatement, a
   const authorityLeaf = leaf.basicConstraints?.ca === true
   checks.push(check(!authorityLeaf, authorityLeaf ? 'leaf.authority' : 'leaf.no-authority', 'leaf.expected', { subject: leaf.subjectText }, { alert: true }))
 
-  for (const certificate of [authority, issuer]) {
-    const current = signed >= certificate.notBefore && signed <= certificate.notAfter
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: certificate.subjectText, from: day(certificate.notBefore), until: day(certificate.notAfter), at: day(signed) }, { remedy: 'remedy.again' }))
-  }
-  const valid = at >= signed && at <= leaf.notAfter
-  checks.push(check(valid, valid ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: leaf.subjectText, from: day(signed), until: day(leaf.notAfter), at: day(at) }, { remedy: 'remedy.again' }))
+  checks.push(...[authority, issuer].map((certificate) => certificateValidity(check, certificate, signed, { remedy: 'remedy.again' })))
+  checks.push(certificateValidity(check, leaf, at, { remedy: 'remedy.again' }))
   const young = signed >= monthsBefore(at, MONTHS)
   checks.push(check(young, young ? 'age.young' : 'age.old', 'age.expected', { signed: day(signed), months: String(MONTHS), at: day(at) }, { clause: 'CSBR 4.2.1', remedy: 'remedy.again' }))
   const unknown = [...claims.unknown, ...[leaf, authority, issuer].flatMap((certificate) => unknownCritical(certificate, PROCESSED))]

@@ -4,10 +4,11 @@
  * and what a bundle brings along as a root is not looked at.
  */
 import { createPublicKey, constants, verify } from 'node:crypto'
+import { anchorStanding, anchorValidity, certificateValidity } from '../../src/attestation/anchor-checks.ts'
 import type { Anchor, Anchors } from '../../src/attestation/anchors.ts'
 import { checkWriter, type CheckWriter } from '../../src/attestation/check.ts'
 import { signedBy } from '../../src/attestation/maker-certificate.ts'
-import { say, type Check, type Message } from '../../src/attestation/verifier.ts'
+import type { Check, Message } from '../../src/attestation/verifier.ts'
 import type { HsmBlob } from './blob.ts'
 import type { HsmCertificate } from './certificates.ts'
 import type { MarvellStatement } from './statement.ts'
@@ -25,9 +26,6 @@ export interface Leg {
   readonly card?: HsmCertificate | undefined
   readonly headline?: Check | undefined
 }
-
-const day = (date: Date): string => date.toISOString().slice(0, 10)
-const DAY = 86_400_000
 
 /** Partition and card, and the key of Marvell's that signed the card. */
 export function makerLeg({ certificates: { partition, cards } }: MarvellStatement, anchors: Anchors, at: Date): Leg {
@@ -75,19 +73,16 @@ function pinnedChecks(what: 'card' | 'owner', certificate: HsmCertificate, held:
   const named = held.filter((row) => row.role !== 'refuse' && row.signsDevices && row.subjectDer.equals(certificate.issuer))
   // Names alone don't choose the key: Marvell's root of 2024 has the name of that of 2015, so every held key under it is tried.
   const issuer = named.find((row) => signedBy(certificate, row.spki)) ?? named[0]
-  const off = issuer?.off
-  const seen = issuer ? (off ? 'off' : 'held') : 'unknown'
-  const values = { issuer: certificate.issuerText, asOf: anchors.asOf, address: off?.confirmAt ?? '' }
-  const pinned = check(seen === 'held', `pinned-${what}.${seen}`, `pinned-${what}.expected`, values, { remedy: off ? 'remedy.switched-off' : 'remedy.other-hsm' })
+  const values = { issuer: certificate.issuerText, asOf: anchors.asOf }
+  const pinned = check(issuer !== undefined, `pinned-${what}.${issuer ? 'held' : 'unknown'}`, `pinned-${what}.expected`, values, { remedy: 'remedy.other-hsm' })
   if (!issuer) return { checks: [pinned], cautions: [] }
   const good = signedBy(certificate, issuer.spki)
   const words = { issuer: issuer.subject, sha256: issuer.spkiSha256 }
   const headline = check(good, good ? `${what}-signature.good` : `${what}-signature.bad`, `${what}-signature.expected`, words, { remedy: 'remedy.other-hsm', alert: true })
-  const now = at.getTime()
-  const current = now >= Date.parse(`${issuer.notBefore}T00:00:00Z`) && now < Date.parse(`${issuer.notAfter}T00:00:00Z`) + DAY
+  const standing = anchorStanding(issuer, pinned.expected)
   return {
-    checks: [pinned, headline, check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: issuer.subject, from: issuer.notBefore, until: issuer.notAfter, at: day(at) }, { remedy: 'remedy.new-statement' })],
-    cautions: issuer.independentSources < 2 ? [say(`${AREA}.one-source`, { issuer: issuer.subject })] : [],
+    checks: [pinned, ...standing.checks, headline, anchorValidity(check, issuer, at, { remedy: 'remedy.new-statement' })],
+    cautions: standing.cautions,
     anchor: issuer,
     headline,
   }
@@ -97,12 +92,11 @@ const BASIC_CONSTRAINTS = '2.5.29.19'
 const KEY_USAGE = '2.5.29.15'
 
 function ownChecks(certificate: HsmCertificate, at: Date): Check[] {
-  const current = at >= certificate.notBefore && at <= certificate.notAfter
   // Version 1 cards say nothing of being a CA, so the flag is not asked for; a partition that claims it is nothing that an HSM makes.
   const strange = [...certificate.extensions].filter(([oid, { critical }]) => critical && oid !== BASIC_CONSTRAINTS && oid !== KEY_USAGE).map(([oid]) => oid)
   if (certificate.hsm.partition !== null && certificate.basicConstraints?.ca) strange.push(BASIC_CONSTRAINTS)
   return [
-    check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: certificate.subjectText, from: day(certificate.notBefore), until: day(certificate.notAfter), at: day(at) }, { remedy: 'remedy.new-statement' }),
+    certificateValidity(check, certificate, at, { remedy: 'remedy.new-statement' }),
     check(strange.length === 0, strange.length === 0 ? 'extensions.known' : 'extensions.unknown', 'extensions.expected', { subject: certificate.subjectText, oids: strange.join(', ') }, { remedy: 'remedy.tell-us', alert: true }),
   ]
 }

@@ -3,16 +3,16 @@
  * in the upload is never looked at.
  */
 import { constants, createPublicKey, verify } from 'node:crypto'
+import { anchorStanding, anchorValidity, certificateValidity } from '../../src/attestation/anchor-checks.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
 import { certificatePolicies, DIGITAL_SIGNATURE, keyUsage, KEY_CERT_SIGN, unknownCritical } from '../../src/attestation/certificate-extensions.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
 import { signedBy, type MakerCertificate } from '../../src/attestation/maker-certificate.ts'
-import { say, type Check, type Message } from '../../src/attestation/verifier.ts'
+import type { Check, Message } from '../../src/attestation/verifier.ts'
 import type { PrimusStatement } from './parse.ts'
 
 export const SOURCE = 'https://docs.securosys.com/primus-hsm/Concepts/attestation'
 const check = checkWriter('attestation-securosys', { source: SOURCE, clause: 'CSBR 6.2.7.4.2 (2)' })
-const day = (date: Date): string => date.toISOString().slice(0, 10)
 
 /** The policy of certificates of device keys. */
 const DEVICE_POLICY = '1.3.6.1.4.1.44668.4.1.3'
@@ -62,21 +62,15 @@ export function chainChecks(statement: PrimusStatement, anchors: Anchors, at: Da
   checks.push(check(root !== undefined, root ? 'root.held' : development ? 'root.development' : 'root.unknown', 'root.expected', { issuer: device.issuerText, asOf: anchors.asOf }, { remedy: 'remedy.root' }))
   let headline: Check | undefined
   if (root) {
-    if (root.off) {
-      const { confirmAt } = root.off
-      checks.push({ ...check(false, 'root.held', 'root.expected', { issuer: device.issuerText, asOf: anchors.asOf }, { source: confirmAt }), observed: say('attestation.anchor.off-single-source', { subject: root.subject, confirmAt }), remedy: say('attestation.anchor.remedy-off') })
-    }
+    const standing = anchorStanding(root, checks.at(-1)!.expected)
+    checks.push(...standing.checks)
+    cautions.push(...standing.cautions)
     const good = signedBy(device, root.spki)
     headline = check(good, good ? 'device.signed' : 'device.not-signed', 'device.signed-expected', { issuer: root.subject, sha256: root.spkiSha256 }, { remedy: 'remedy.root', alert: true })
     checks.push(headline)
-    const current = day(at) >= root.notBefore && day(at) <= root.notAfter
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: root.subject, from: root.notBefore, until: root.notAfter, at: day(at) }, { remedy: 'remedy.fresh' }))
-    if (root.independentSources < 2) cautions.push(say('attestation.anchor.one-source', { subject: root.subject }))
+    checks.push(anchorValidity(check, root, at, { remedy: 'remedy.fresh' }))
   }
-  for (const certificate of [signer, device]) {
-    const current = at >= certificate.notBefore && at <= certificate.notAfter
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: certificate.subjectText, from: day(certificate.notBefore), until: day(certificate.notAfter), at: day(at) }, { remedy: 'remedy.fresh' }))
-  }
+  checks.push(...[signer, device].map((certificate) => certificateValidity(check, certificate, at, { remedy: 'remedy.fresh' })))
   const unknown = [signer, device].flatMap((certificate) => unknownCritical(certificate, PROCESSED))
   checks.push(check(unknown.length === 0, unknown.length === 0 ? 'extensions.known' : 'extensions.unknown', 'extensions.expected', { oids: unknown.join(', ') }, { remedy: 'remedy.tell-us' }))
   return { checks, cautions, headline }

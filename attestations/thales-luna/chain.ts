@@ -2,6 +2,7 @@
  * Genuine device: confirmation ← … ← the root's key that we hold. Each certificate has its one place, by the usage that its
  * issuer signed into it; the root that comes along counts only by the key in it, which must be ours.
  */
+import { anchorStanding, anchorValidity, certificateValidity } from '../../src/attestation/anchor-checks.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
 import { signedBy, type MakerCertificate } from '../../src/attestation/maker-certificate.ts'
@@ -13,9 +14,6 @@ import type { LunaStatement } from './parse.ts'
 export const AREA = 'attestation-thales-luna'
 export const SOURCE = 'https://github.com/ThalesGroup/luna-pkc-validator'
 export const check = checkWriter(AREA, { source: SOURCE, clause: 'CSBR 6.2.7.4.2 (2)' })
-
-const day = (date: Date): string => date.toISOString().slice(0, 10)
-const DAY = 86_400_000
 
 export function chainChecks(statement: LunaStatement, anchors: Anchors, at: Date): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
   const { family, chain, claims, signs } = statement
@@ -40,19 +38,10 @@ export function chainChecks(statement: LunaStatement, anchors: Anchors, at: Date
     checks.push(check(signed, follows ? (signed ? 'link.good' : 'link.bad') : 'link.other-issuer', 'link.expected', values, { remedy }))
   })
   if (anchor) {
-    const now = at.getTime()
-    const current = now >= Date.parse(`${anchor.notBefore}T00:00:00Z`) && now < Date.parse(`${anchor.notAfter}T00:00:00Z`) + DAY
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: anchor.subject, from: anchor.notBefore, until: anchor.notAfter, at: day(at) }))
-    if (anchor.off)
-      checks.push({
-        outcome: 'fail',
-        observed: say(`attestation.anchor.off-${anchor.off.why}`, { subject: anchor.subject, confirmAt: anchor.off.confirmAt }),
-        expected: say(`${AREA}.root.expected`, { asOf: anchors.asOf }),
-        source: anchor.off.confirmAt,
-        clause: 'CSBR 6.2.7.4.2 (2)',
-        remedy: say('attestation.anchor.remedy-off'),
-      })
-    else if (anchor.independentSources < 2) cautions.push(say('attestation.anchor.one-source', { subject: anchor.subject }))
+    checks.push(anchorValidity(check, anchor, at))
+    const standing = anchorStanding(anchor, say(`${AREA}.root.expected`, { asOf: anchors.asOf }))
+    checks.push(...standing.checks)
+    cautions.push(...standing.cautions)
   }
 
   const authority = confirmation.basicConstraints?.ca === true || signs[0] === true
@@ -62,10 +51,7 @@ export function chainChecks(statement: LunaStatement, anchors: Anchors, at: Date
     const may = family === 'rsa' ? certificate.basicConstraints?.ca === true && signs[index + 1] === true : certificate.basicConstraints?.ca !== false && signs[index + 1] !== false
     checks.push(check(may, may ? 'authority.may' : 'authority.may-not', 'authority.expected', { subject: certificate.subjectText }, { clause: 'RFC 5280 4.2.1.9', alert: true }))
   })
-  for (const certificate of chain.slice(0, -1)) {
-    const current = at >= certificate.notBefore && at <= certificate.notAfter
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: certificate.subjectText, from: day(certificate.notBefore), until: day(certificate.notAfter), at: day(at) }))
-  }
+  checks.push(...chain.slice(0, -1).map((certificate) => certificateValidity(check, certificate, at)))
 
   const unit = family === 'rsa' ? 'Chrysalis-ITS Proof of Origin' : 'Luna Module'
   const goodName = subjectPart(confirmation, 'OU') === unit

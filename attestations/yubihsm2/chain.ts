@@ -2,9 +2,11 @@
  * Genuine device: statement ← factory certificate ← a key of Yubico's that we hold. The shape is fixed and no path is ever
  * built: a key of the device's owner with capability 34 signs statements too, over whatever certificate the owner supplies.
  */
+import { anchorStanding, anchorValidity, certificateValidity } from '../../src/attestation/anchor-checks.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
+import { unknownCritical } from '../../src/attestation/certificate-extensions.ts'
 import { checkWriter } from '../../src/attestation/check.ts'
-import { signedBy, type MakerCertificate } from '../../src/attestation/maker-certificate.ts'
+import { signedBy } from '../../src/attestation/maker-certificate.ts'
 import { say, type Check, type Message } from '../../src/attestation/verifier.ts'
 import { ARC, DEVICE_NAME, LEAF_NAME } from './extensions.ts'
 import type { HsmStatement } from './parse.ts'
@@ -12,9 +14,6 @@ import type { HsmStatement } from './parse.ts'
 export const AREA = 'attestation-yubihsm2'
 export const SOURCE = 'https://developers.yubico.com/YubiHSM2/Concepts/Attestation.html'
 export const check = checkWriter(AREA, { source: SOURCE, clause: 'CSBR 6.2.7.4.2 (2)' })
-
-const day = (date: Date): string => date.toISOString().slice(0, 10)
-const DAY = 86_400_000
 
 export function chainChecks({ leaf, device, claims, deviceClaims }: HsmStatement, anchors: Anchors, at: Date): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
   const checks: Check[] = []
@@ -38,29 +37,17 @@ export function chainChecks({ leaf, device, claims, deviceClaims }: HsmStatement
     const good = signedBy(device, issuer.spki)
     checks.push(check(good, good ? 'device-signature.good' : 'device-signature.bad', 'device-signature.expected', { issuer: issuer.subject, sha256: issuer.spkiSha256 }, { remedy: 'remedy.object-0', alert: true }))
     headline = checks.at(-1)
-    const now = at.getTime()
-    const current = now >= Date.parse(`${issuer.notBefore}T00:00:00Z`) && now < Date.parse(`${issuer.notAfter}T00:00:00Z`) + DAY
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: issuer.subject, from: issuer.notBefore, until: issuer.notAfter, at: day(at) }))
-    if (issuer.off)
-      checks.push({
-        outcome: 'fail',
-        observed: say(`attestation.anchor.off-${issuer.off.why}`, { subject: issuer.subject, confirmAt: issuer.off.confirmAt }),
-        expected: say(`${AREA}.pinned.expected`, { asOf: anchors.asOf }),
-        source: issuer.off.confirmAt,
-        clause: 'CSBR 6.2.7.4.2 (2)',
-        remedy: say('attestation.anchor.remedy-off'),
-      })
-    else if (issuer.independentSources < 2) cautions.push(say('attestation.anchor.one-source', { subject: issuer.subject }))
+    checks.push(anchorValidity(check, issuer, at))
+    const standing = anchorStanding(issuer, say(`${AREA}.pinned.expected`, { asOf: anchors.asOf }))
+    checks.push(...standing.checks)
+    cautions.push(...standing.cautions)
   }
   const constraints = device.basicConstraints
   const isAuthority = constraints?.ca === true && constraints.pathLength === 0
   checks.push(check(isAuthority, isAuthority ? 'device-ca.present' : 'device-ca.missing', 'device-ca.expected', { subject: device.subjectText }, { clause: 'RFC 5280 4.2.1.9', alert: true }))
   const authority = leaf.basicConstraints?.ca === true
   checks.push(check(!authority, authority ? 'leaf-ca.present' : 'leaf-ca.absent', 'leaf-ca.expected', { subject: leaf.subjectText }, { alert: true }))
-  for (const certificate of [leaf, device]) {
-    const current = at >= certificate.notBefore && at <= certificate.notAfter
-    checks.push(check(current, current ? 'validity.inside' : 'validity.outside', 'validity.expected', { subject: certificate.subjectText, from: day(certificate.notBefore), until: day(certificate.notAfter), at: day(at) }))
-  }
+  checks.push(...[leaf, device].map((certificate) => certificateValidity(check, certificate, at)))
 
   const objectId = LEAF_NAME.exec(leaf.subjectCommonName ?? '')?.[1]
   const goodName = objectId !== undefined && parseInt(objectId, 16) === claims.objectId
@@ -71,13 +58,9 @@ export function chainChecks({ leaf, device, claims, deviceClaims }: HsmStatement
   const firmware = { leaf: claims.firmware ?? '–', device: deviceClaims.firmware ?? '–' }
   const oneFirmware = claims.firmware !== null && claims.firmware === deviceClaims.firmware
   checks.push(check(oneFirmware, oneFirmware ? 'same-firmware.same' : 'same-firmware.differs', 'same-firmware.expected', firmware, { remedy }))
-  const unknown = [...claims.unknown, ...deviceClaims.unknown, ...unknownCritical(leaf), ...unknownCritical(device)]
+  const unknown = [...claims.unknown, ...deviceClaims.unknown, ...[leaf, device].flatMap((certificate) => unknownCritical(certificate, ['2.5.29.19'], ARC))]
   checks.push(check(unknown.length === 0, unknown.length === 0 ? 'extensions.known' : 'extensions.unknown', 'extensions.expected', { oids: unknown.join(', ') }, { remedy: 'remedy.tell-us' }))
   return { checks, cautions, headline }
 }
 
 export const idText = (objectId: number | null): string => (objectId === null ? '–' : `0x${objectId.toString(16).padStart(4, '0')}`)
-
-/** Critical extensions that this software does not process (RFC 5280 4.2). */
-const unknownCritical = (certificate: MakerCertificate): string[] =>
-  [...certificate.extensions].filter(([oid, extension]) => extension.critical && oid !== '2.5.29.19' && !oid.startsWith(ARC)).map(([oid]) => oid)

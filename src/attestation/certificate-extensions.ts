@@ -44,5 +44,9 @@ export function extendedKeyUsages(certificate: MakerCertificate): readonly strin
   return extension ? guard(certificate.file, () => readDer(extension.value, LIMITS).expect(TAG.sequence).children().map((purpose) => purpose.oid())) : []
 }
 
-/** Critical extensions other than those that the caller processes (4.2: such a certificate must be refused). */
-export const unknownCritical = (certificate: MakerCertificate, known: readonly string[]): string[] => [...certificate.extensions].filter(([oid, { critical }]) => critical && !known.includes(oid)).map(([oid]) => oid)
+/**
+ * Critical extensions other than those that the caller processes (4.2: such a certificate must be refused). `arc`, with its last dot: a maker's own
+ * extensions, which are read with the statement.
+ */
+export const unknownCritical = (certificate: MakerCertificate, known: readonly string[], arc?: string): string[] =>
+  [...certificate.extensions].filter(([oid, { critical }]) => critical && !known.includes(oid) && !(arc !== undefined && oid.startsWith(arc))).map(([oid]) => oid)

@@ -77,7 +77,7 @@ describe('Azure Managed HSM, synthetic', () => {
 
   it('ATT-8: the older line is Historical today, LiquidSecurity 2 waits for its root', () => {
     expect(reasons(judge(json(), { at: NOW }))).toEqual({ 'certified-module': 'attestation.certificate.historical' })
-    expect(reasons(judge(json({ cardIssuer: NAMES.ls2 }), { at: NOW }))).toEqual(untrusted('pinned-card.off'))
+    expect(reasons(judge(json({ cardIssuer: NAMES.ls2 }), { at: NOW }))).toEqual(untrusted('attestation.anchor.off-single-source'))
     expect(reasons(judge(json({ cardIssuer: NAMES.ls2 }), { at: NOW }, factory.allOn))).toHaveProperty('verified')
   })
 

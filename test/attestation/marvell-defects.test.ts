@@ -93,12 +93,12 @@ describe('a genuine HSM of Google\'s', () => {
   it('ATT-2: LiquidSecurity 2 waits for its root to be confirmed; with the root on it is verified today', () => {
     const newer = files({ cardIssuer: NAMES.ls2 })
     const report = judge(newer, { at: NOW })
-    expect(reasons(report)).toMatchObject({ 'genuine-device': 'pinned-card.off' })
-    expect(report.findings!['genuine-device'].observed.values!['address']).toMatch(/^https:\/\/www\.marvell\.com\//)
+    expect(reasons(report)).toMatchObject({ 'genuine-device': 'attestation.anchor.off-single-source' })
+    expect(report.findings!['genuine-device'].observed.values!['confirmAt']).toMatch(/^https:\/\/www\.marvell\.com\//)
     expect(report.chainTrusted).toBe(false)
     const on = judge(newer, { at: NOW }, factory.allOn)
     expect(reasons(on)).toHaveProperty('verified')
-    expect(on.findings!['genuine-device'].cautions.map(({ key }) => short(key))).toEqual(['one-source'])
+    expect(on.findings!['genuine-device'].cautions.map(({ key }) => short(key))).toEqual(['attestation.anchor.one-source'])
     expect(on.findings!['certified-module'].cautions.map(({ key }) => short(key))).toEqual(['attestation.certificate.unconfirmed', 'firmware-not-stated', 'synthetic-only'])
   })
 
@@ -167,11 +167,11 @@ const DEFECTS: Defect[] = [
   { name: 'a statement whose signature is a bare digest at the end', files: () => withBlob((blob) => Buffer.concat([blob.subarray(0, -32), createHash('sha256').update(blob.subarray(0, -256)).digest()])), refused: untrusted('statement-signature.bad') },
   { name: 'a card certificate with SHA-1', files: () => files({ card: { digest: 'sha1' } }), refused: untrusted('card-signature.bad') },
   { name: 'a partition certificate with SHA-1', files: () => files({ partition: { digest: 'sha1' } }), refused: untrusted('partition-signature.bad') },
-  { name: 'a card of tomorrow', files: () => files({ card: { notBefore: new Date('2026-09-22T00:00:00Z') } }), refused: untrusted('validity.outside') },
-  { name: 'a partition past its end', files: () => files({ partition: { notAfter: new Date('2026-09-20T00:00:00Z') } }), refused: untrusted('validity.outside') },
-  { name: 'Google\'s certificate past its end', files: () => files({ ownerPartition: { notAfter: new Date('2026-09-20T00:00:00Z') } }), refused: untrusted('validity.outside') },
-  { name: 'a day before Marvell\'s root began', files: () => files({ card: { notBefore: new Date('2021-03-23T00:00:00Z') }, partition: { notBefore: new Date('2021-03-23T00:00:00Z') }, ownerPartition: { notBefore: new Date('2021-03-23T00:00:00Z') } }), more: () => ({ at: new Date('2024-07-24T23:59:59Z') }), refused: untrusted('validity.outside') },
-  { name: 'a day after Google\'s root ends', files: () => files(), more: () => ({ at: new Date('2030-01-02T00:00:00Z') }), refused: untrusted('validity.outside') },
+  { name: 'a card of tomorrow', files: () => files({ card: { notBefore: new Date('2026-09-22T00:00:00Z') } }), refused: untrusted('attestation.validity.outside') },
+  { name: 'a partition past its end', files: () => files({ partition: { notAfter: new Date('2026-09-20T00:00:00Z') } }), refused: untrusted('attestation.validity.outside') },
+  { name: 'Google\'s certificate past its end', files: () => files({ ownerPartition: { notAfter: new Date('2026-09-20T00:00:00Z') } }), refused: untrusted('attestation.validity.outside') },
+  { name: 'a day before Marvell\'s root began', files: () => files({ card: { notBefore: new Date('2021-03-23T00:00:00Z') }, partition: { notBefore: new Date('2021-03-23T00:00:00Z') }, ownerPartition: { notBefore: new Date('2021-03-23T00:00:00Z') } }), more: () => ({ at: new Date('2024-07-24T23:59:59Z') }), refused: untrusted('attestation.validity.outside') },
+  { name: 'a day after Google\'s root ends', files: () => files(), more: () => ({ at: new Date('2030-01-02T00:00:00Z') }), refused: untrusted('attestation.validity.outside') },
   { name: 'a partition that says it is a CA', files: () => files({ partition: { extensions: [hsm.extension('2.5.29.19', sequence(boolean(true)), true)] } }), refused: untrusted('extensions.unknown') },
   { name: 'a critical extension that we don\'t process', files: () => files({ ownerPartition: { extensions: [hsm.extension('2.5.29.36', sequence(), true)] } }), refused: untrusted('extensions.unknown') },
 

@@ -12,14 +12,14 @@ const sources = ['marvell', 'google-cloud-hsm', 'azure-managed-hsm']
 /** Keys that the code puts together from parts. */
 const BUILT = [
   ...['local', 'extractable', 'never-extractable', 'sensitive', 'always-sensitive', 'sign'].flatMap((name) => ['yes', 'no', 'missing', 'expected'].map((seen) => `attribute.${name}.${seen}`)),
-  ...['card', 'owner'].flatMap((what) => [...['held', 'off', 'unknown', 'expected'].map((seen) => `pinned-${what}.${seen}`), ...['good', 'bad', 'expected'].map((seen) => `${what}-signature.${seen}`)]),
+  ...['card', 'owner'].flatMap((what) => [...['held', 'unknown', 'expected'].map((seen) => `pinned-${what}.${seen}`), ...['good', 'bad', 'expected'].map((seen) => `${what}-signature.${seen}`)]),
   ...['google', 'azure'].flatMap((cloud) => [`model.${cloud}`, `title.${cloud}`]),
   ...['partition', 'mode', 'key-label', 'key-id'].map((label) => `label.${label}`),
   ...['says-fips', 'says-nothing'].map((mode) => `mode.${mode}`),
 ]
 /** Literals that are the end of a key: `'names.match'`, `malformed('layout')`, `'remedy.generate'`. */
 const NAMED = [
-  ...[...sources.matchAll(/'((?:leg|names|partition-signature|validity|extensions|partition-key|card-key|statement-signature|digest|pair|mode|product|key-type|remedy)\.[a-z-]+)'/g)].map((match) => match[1]!),
+  ...[...sources.matchAll(/'((?:leg|names|partition-signature|extensions|partition-key|card-key|statement-signature|digest|pair|mode|product|key-type|remedy)\.[a-z-]+)'/g)].map((match) => match[1]!),
   ...[...sources.matchAll(/malformed\('([a-z-]+)'/g)].map((match) => `malformed.${match[1]!}`),
   ...[...sources.matchAll(/'attestation-marvell\.([a-z-]+(?:\.[a-z-]+)*)'/g)].map((match) => match[1]!),
   ...[...sources.matchAll(/\$\{AREA\}\.([a-z-]+(?:\.[a-z-]+)*)[`]/g)].map((match) => match[1]!),

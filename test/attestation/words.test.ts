@@ -30,10 +30,11 @@ describe('words of attestation', () => {
   })
 
   it('are there for every key that the code puts together', () => {
-    const chain = sources.flatMap((text) => [...text.matchAll(/'((?:issuer|leaf-signature|pinned|device-signature|validity|device-ca|leaf-ca|subject|extensions)\.[a-z-]+)'/g)].map((match) => `yubikey-piv.${match[1]!}`))
+    const chain = sources.flatMap((text) => [...text.matchAll(/'((?:issuer|leaf-signature|pinned|device-signature|device-ca|leaf-ca|subject|extensions)\.[a-z-]+)'/g)].map((match) => `yubikey-piv.${match[1]!}`))
     expect(chain.length).toBeGreaterThan(20)
     const built = [
       ...chain,
+      ...['inside', 'outside'].map((seen) => `validity.${seen}`),
       ...['active', 'historical-accepted', 'historical', 'not-yet', 'revoked', 'level', 'scheme'].map((standing) => `certificate.${standing}`),
       ...['both', 'neither', 'cspn', 'bit-only', 'extension-only', 'fips-and-cspn'].map((seen) => `yubikey-piv.fips.${seen}`),
       ...['usb-a-keychain', 'usb-a-nano', 'usb-c-keychain', 'usb-c-nano', 'usb-c-lightning', 'usb-a-bio', 'usb-c-bio', 'unknown'].map((form) => `yubikey-piv.form-factor.${form}`),
