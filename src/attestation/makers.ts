@@ -45,6 +45,9 @@ const BUILT_IN: readonly BuiltIn[] = [
   builtIn(fortanixDsm, dsmAnchors, dsmCatalogue),
 ]
 
+/** Their ids, whether or not a policy lists them. */
+export const BUILT_IN_MAKERS: readonly string[] = BUILT_IN.map((make) => make({}).id)
+
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {
   return {
     id: verifier.id,

@@ -23,7 +23,8 @@ export function readUpload(bytes: Buffer): Upload {
   return block ? { der: block.der, label: block.label } : { refused: 'pem-damaged' }
 }
 
-function decodeText(bytes: Buffer): string {
+/** The text of an upload: UTF-8, UTF-16 or Latin-1, with what editors and web pages put in place of spaces and dashes put back. */
+export function decodeText(bytes: Buffer): string {
   return utf16(bytes)
     .replace(/[\u200b-\u200d\u2060\ufeff]/g, '')
     .replace(/[\u00a0\u2000-\u200a\u202f\u205f\u3000]/g, ' ')
