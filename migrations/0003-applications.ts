@@ -78,7 +78,7 @@ export async function up(knex: Knex): Promise<void> {
   })
   await knex.schema.createTable('assessments', (table) => {
     table.string('application_id', 36).notNullable().references('applications.id')
-    table.string('kind', 24).notNullable().checkIn(['request', 'attestation'], 'assessments_kind')
+    table.string('kind', 24).notNullable().checkIn(['request', 'key-protection'], 'assessments_kind')
     table.string('outcome', 16).notNullable().checkIn(['pass', 'fail', 'malformed'], 'assessments_outcome')
     table.text('report').notNullable()
     table.string('assessed_at', 24).notNullable()

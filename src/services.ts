@@ -5,6 +5,7 @@ import { audit } from './audit/audit-log.ts'
 import type { Config } from './config.ts'
 import { applicationStore } from './database/application-store.ts'
 import { openDatabase, type Database, type Transaction } from './database/database.ts'
+import { isDemoHierarchy, protectionStore } from './database/protection-store.ts'
 import { enqueueMail } from './mail/mailer.ts'
 import { loadPolicy, type Policy } from './policy/policy.ts'
 import { openSecrets, type Secrets } from './secrets.ts'
@@ -21,6 +22,7 @@ export interface Services {
   work<T>(actor: string, change: (work: Work, trx: Transaction) => Promise<T>): Promise<T>
   /** For reading: the stores without a transaction. */
   readonly applications: Work['applications']
+  readonly protection: Work['protection']
   /** True when the hierarchy is a demo one: pages say so, demo evidence is accepted under it alone. */
   demoHierarchy(): Promise<boolean>
   close(): Promise<void>
@@ -48,6 +50,7 @@ export function openServices(config: Config, overrides: { clock?: Clock; policy?
             now,
             actor,
             applications: applicationStore(trx, now),
+            protection: protectionStore(trx, now),
             audit: (note) => audit(trx, { at: now, actor, ...note }),
             mail: (note) => enqueueMail(trx, translate, { name: policy.operator.name, portalUrl: config.portal.url }, note, now),
           },
@@ -58,10 +61,10 @@ export function openServices(config: Config, overrides: { clock?: Clock; policy?
     get applications() {
       return applicationStore(database, clock())
     },
-    async demoHierarchy() {
-      const rows = await database('authorities').where('kind', 'issuing').select('demo')
-      return rows.length > 0 && rows.every((row: { demo: number }) => Number(row.demo) === 1)
+    get protection() {
+      return protectionStore(database, clock())
     },
+    demoHierarchy: () => isDemoHierarchy(database),
     close: () => database.destroy(),
   }
 }

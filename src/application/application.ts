@@ -1,4 +1,5 @@
 /** An application as the rules see it. Rows become this in `database/application-store.ts`. */
+import type { Details, KeyOption, MethodNumber } from '../key-protection/protection.ts'
 import type { ApplicationState } from './lifecycle.ts'
 
 export interface OrganisationStatement {
@@ -25,15 +26,13 @@ export interface SubjectStatement {
   readonly serialNumber: string
 }
 
-/** The three options of CSBR 6.2.7.4.1, as the applicant represents them (APP-2). */
-export type KeyOption = 'own-module' | 'cloud-key-protection' | 'signing-service'
-export const KEY_OPTIONS: readonly KeyOption[] = ['own-module', 'cloud-key-protection', 'signing-service']
-
 export interface KeyStatement {
   readonly option: KeyOption
   /** Which of the seven methods of CP 6.2.7 shows it. */
-  readonly method: number
+  readonly method: MethodNumber
   readonly representedAt: string
+  /** What the applicant stated for the method. */
+  readonly details: Details
 }
 
 export interface RequestStatement {
@@ -81,9 +80,9 @@ export interface EvidenceFile {
   readonly uploadedAt: string
 }
 
-/** A judgement kept beside its evidence: the request's rules, or the attestation's report (ATT-9). */
+/** A judgement kept beside its evidence: the request's rules, or the report on the key's protection (ATT-9). */
 export interface Assessment {
-  readonly kind: 'request' | 'attestation'
+  readonly kind: 'request' | 'key-protection'
   readonly outcome: 'pass' | 'fail' | 'malformed'
   readonly report: string
   readonly assessedAt: string

@@ -6,7 +6,7 @@ import type { Contact } from './certificate-record.ts'
 import { findMove } from './lifecycle.ts'
 import type { ApplicationChange, RandomBytes, Work } from './ports.ts'
 import { subjectSchema } from './subject-statement.ts'
-import { type DemoTrust, evidenceAssessment, examineEvidence, examineRequest, type KeyRegister, requestAssessment, storedRequest } from './verify-key.ts'
+import { examineProtection, examineRequest, type KeyRegister, protectionAssessment, requestAssessment, storedRequest } from './verify-key.ts'
 
 export const STEPS = ['organisation', 'agreements', 'subject', 'request', 'key-protection'] as const
 export type Step = (typeof STEPS)[number]
@@ -36,7 +36,7 @@ export function examineSteps({ application, agreements, assessments }: Dossier, 
     agreements: agreed ? 'done' : 'to-do',
     subject: subjectState(application, policy),
     request: judged(application.request !== null, 'request'),
-    'key-protection': attested(application, judged(application.key !== null, 'attestation')),
+    'key-protection': shown(application, policy, judged(application.key !== null, 'key-protection')),
   }
 }
 
@@ -47,8 +47,8 @@ function subjectState({ subject, organisation }: Application, policy: Policy): S
   return subjectSchema(policy.subject.countries).safeParse(subject).success ? 'done' : 'refused'
 }
 
-const attested = ({ key, request }: Application, state: StepState): StepState =>
-  key === null || request === null || openMethod(key.method) === null ? 'to-do' : state
+const shown = ({ key, request }: Application, policy: Policy, state: StepState): StepState =>
+  key === null || request === null || openMethod(key.method, key.option, policy) === null ? 'to-do' : state
 
 /** A reference that people can read over the telephone: ten letters and digits, none of them alike. */
 export function drawReference(random: RandomBytes): string {
@@ -85,7 +85,6 @@ export interface SubmissionInput {
   readonly dossier: Dossier
   readonly policy: Policy
   readonly register: KeyRegister
-  readonly demo: DemoTrust
   /** CP 4.1.2: the applicant certified that the information is accurate. */
   readonly accuracyCertified: boolean
   readonly applicant: Contact
@@ -97,17 +96,16 @@ export interface SubmissionInput {
  * passed meanwhile counts. `incomplete` keeps the new judgements, so that the task list shows what is wanting.
  */
 export async function submitApplication(work: Work, input: SubmissionInput): Promise<Submission> {
-  const { dossier, policy, register, demo, applicant } = input
+  const { dossier, policy, register, applicant } = input
   const { application } = dossier
   const move = findMove('submit', application.state)
   if (!move) return 'changed-meanwhile'
   if (!input.accuracyCertified) return 'not-certified'
   const assessments: Assessment[] = []
   if (application.request) {
-    const { requestDer, spkiDer } = application.request
-    assessments.push(requestAssessment(await examineRequest(storedRequest(requestDer), application, policy, register), work.now))
-    const report = examineEvidence(requestDer, spkiDer, dossier.evidence, work.now, policy, demo)
-    if (report) assessments.push(evidenceAssessment(report))
+    assessments.push(requestAssessment(await examineRequest(storedRequest(application.request.requestDer), application, policy, register), work.now))
+    const report = examineProtection(application, dossier.evidence, await work.protection.facts(application), work.now, policy)
+    if (report) assessments.push(protectionAssessment(report))
   }
   const complete = Object.values(examineSteps({ ...dossier, assessments }, policy)).every((state) => state === 'done')
   if (!complete) {

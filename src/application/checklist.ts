@@ -3,14 +3,13 @@
  * a confirmation complete (VET-1, VET-2, VET-3, VET-5, VET-9, VET-10).
  */
 import { addMonths, addYears } from '../certificate/validity.ts'
+import { METHODS, reviewerItemOf } from '../key-protection/methods.ts'
+import type { ReviewerItem } from '../key-protection/protection.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { Application, VettingCheck } from './application.ts'
 
 /** Words stand in the locale files: `review.item.<id>.…` and `review.source.<id>`. */
-export interface ChecklistItem {
-  readonly id: string
-  readonly clause: string
-  readonly sources: readonly string[]
-}
+export type ChecklistItem = ReviewerItem
 
 const OFFICIAL = ['government-agency', 'reliable-data-source', 'site-visit', 'attestation-letter', 'seal-certificate']
 const ADDRESS = [...OFFICIAL, 'utility-bill', 'bank-statement', 'tax-document']
@@ -23,13 +22,21 @@ const REQUESTER: ChecklistItem = { id: 'requester-identity', clause: 'CSBR 3.2.2
 const UNIT: ChecklistItem = { id: 'organizational-unit', clause: 'CSBR 7.1.4.2.2 b', sources: OFFICIAL }
 const TRADE_NAME: ChecklistItem = { id: 'trade-name', clause: 'CSBR 3.2.2.1.2', sources: ['government-agency', 'reliable-data-source', 'attestation-letter', 'utility-bill', 'bank-statement', 'tax-document'] }
 
-export const CHECKLIST: readonly ChecklistItem[] = [LEGAL_IDENTITY, PLACE, REGISTRATION, AUTHORITY, REQUESTER, UNIT, TRADE_NAME]
+/** What a person confirms of the key's protection, where the method's evidence is a document. */
+const PROTECTION: readonly ChecklistItem[] = METHODS.flatMap(({ reviewerItem }) => reviewerItem ?? [])
+
+export const CHECKLIST: readonly ChecklistItem[] = [LEGAL_IDENTITY, PLACE, REGISTRATION, AUTHORITY, REQUESTER, UNIT, TRADE_NAME, ...PROTECTION]
+
+/** The facts of the policy that the checklist needs. */
+export interface CheckPolicy extends Pick<Policy, 'keyProtection'> {
+  readonly periods: CheckPeriods
+}
 
 const YOUNG_YEARS = 3
 
 /** The items that this application needs. */
-export function requiredItems(application: Application): readonly ChecklistItem[] {
-  const { organisation, subject, submittedAt } = application
+export function requiredItems(application: Application, policy: CheckPolicy): readonly ChecklistItem[] {
+  const { organisation, subject, submittedAt, key } = application
   if (!organisation || !subject) return CHECKLIST
   const items = [LEGAL_IDENTITY, PLACE, REGISTRATION, AUTHORITY]
   // CSBR 3.2.2.1 (4): formed less than three years before the request, or at a date that nobody can tell.
@@ -38,7 +45,8 @@ export function requiredItems(application: Application): readonly ChecklistItem[
   if (subject.organizationalUnit !== '') items.push(UNIT)
   // The organisation's name in the certificate is the legal name or a verified trade name.
   if (subject.organization !== organisation.legalName || subject.commonName !== organisation.legalName) items.push(TRADE_NAME)
-  return items
+  const protection = key && reviewerItemOf(key.method, policy)
+  return protection ? [...items, protection] : items
 }
 
 export interface CheckEntry {
@@ -53,6 +61,7 @@ export interface CheckEntry {
 
 export interface CheckPeriods {
   readonly validationReuseDays: number
+  readonly keyProtectionReuseMonths: number
   readonly sealCertificateMonths: number
 }
 
@@ -69,7 +78,11 @@ export function judgeEntry(item: ChecklistItem, entry: CheckEntry, today: Date, 
   if (obtainedOn === null) wrong.push({ field: 'obtainedOn', message: { key: 'forms.date' } })
   else if (obtainedOn > latest) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.in-future' } })
   else if (documentDate !== null && obtainedOn < documentDate) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.before-document' } })
-  else if (today.getTime() - obtainedOn > periods.validationReuseDays * 86_400_000) wrong.push({ field: 'obtainedOn', message: { key: 'review.errors.too-old', values: { days: String(periods.validationReuseDays) } } })
+  else if (lapsesAt({ item: item.id, obtainedOn: entry.obtainedOn }, periods).getTime() < today.getTime())
+    wrong.push({
+      field: 'obtainedOn',
+      message: isProtection(item.id) ? { key: 'review.errors.too-old-months', values: { months: String(periods.keyProtectionReuseMonths) } } : { key: 'review.errors.too-old', values: { days: String(periods.validationReuseDays) } },
+    })
   // CP 3.2.2: a seal certificate proves for three months.
   if (entry.source === 'seal-certificate' && documentDate !== null && obtainedOn !== null && addMonths(new Date(obtainedOn), -periods.sealCertificateMonths).getTime() > documentDate)
     wrong.push({ field: 'documentDate', message: { key: 'review.errors.seal-too-old', values: { months: String(periods.sealCertificateMonths) } } })
@@ -80,12 +93,12 @@ export function judgeEntry(item: ChecklistItem, entry: CheckEntry, today: Date, 
 }
 
 /** Items without a confirmation that holds at `now`; the application can't be decided for issuing while there is one. */
-export function openItems(application: Application, checks: readonly VettingCheck[], now: Date, periods: CheckPeriods): readonly { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] {
-  return requiredItems(application).flatMap((item): { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] => {
+export function openItems(application: Application, checks: readonly VettingCheck[], now: Date, policy: CheckPolicy): readonly { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] {
+  return requiredItems(application, policy).flatMap((item): { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] => {
     const check = checks.find((each) => each.item === item.id)
     if (!check) return [{ item, why: 'missing' }]
     if (check.outcome !== 'confirmed' || !check.inspected) return [{ item, why: 'not-confirmed' }]
-    return lapsesAt(check, periods).getTime() < now.getTime() ? [{ item, why: 'lapsed' }] : []
+    return lapsesAt(check, policy.periods).getTime() < now.getTime() ? [{ item, why: 'lapsed' }] : []
   })
 }
 
@@ -93,11 +106,14 @@ export function openItems(application: Application, checks: readonly VettingChec
  * Items that nobody has answered yet: checking can't be finished with one. An item that could not be confirmed is an answer;
  * it leads to a rejection, since approval asks for `openItems` to be empty.
  */
-export const unfinishedItems = (application: Application, checks: readonly VettingCheck[], now: Date, periods: CheckPeriods): readonly { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] =>
-  openItems(application, checks, now, periods).filter(({ why }) => why !== 'not-confirmed')
+export const unfinishedItems = (application: Application, checks: readonly VettingCheck[], now: Date, policy: CheckPolicy): readonly { item: ChecklistItem; why: 'missing' | 'not-confirmed' | 'lapsed' }[] =>
+  openItems(application, checks, now, policy).filter(({ why }) => why !== 'not-confirmed')
 
-/** VET-5: the moment from which a check no longer counts, from the day its data was obtained. */
-export const lapsesAt = (check: Pick<VettingCheck, 'obtainedOn'>, periods: Pick<CheckPeriods, 'validationReuseDays'>): Date => new Date(Date.parse(check.obtainedOn) + periods.validationReuseDays * 86_400_000)
+const isProtection = (item: string): boolean => PROTECTION.some(({ id }) => id === item)
+
+/** VET-5: the moment from which a check no longer counts, from the day its data was obtained; sooner for the key's protection (CSBR 4.2.1). */
+export const lapsesAt = ({ item, obtainedOn }: Pick<VettingCheck, 'item' | 'obtainedOn'>, periods: Pick<CheckPeriods, 'validationReuseDays' | 'keyProtectionReuseMonths'>): Date =>
+  isProtection(item) ? addMonths(new Date(obtainedOn), periods.keyProtectionReuseMonths) : new Date(Date.parse(obtainedOn) + periods.validationReuseDays * 86_400_000)
 
 function day(text: string): number | null {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return null

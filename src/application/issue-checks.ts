@@ -3,9 +3,9 @@
  * KEY-1…5, ATT-2, LOG-1):
  * what the portal checked and wrote down is its word, and its word is not enough.
  */
-import type { VerifiedKey } from '../attestation/verify-attestation.ts'
 import type { Message, RuleVerdict } from '../certificate/rule-verdict.ts'
-import { KEY_ATTESTATION } from '../key-protection/methods.ts'
+import type { ProtectedKey } from '../key-protection/judge-protection.ts'
+import { openMethod } from '../key-protection/methods.ts'
 import { readCertificateRequest } from '../pki/certificate-request.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
@@ -15,7 +15,7 @@ import { finding } from './issue-finding.ts'
 import { judgeLog } from './issue-log.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority } from './issue-ports.ts'
 import { refuseDuty } from './review.ts'
-import { examineEvidence, examineRequest } from './verify-key.ts'
+import { examineProtection, examineRequest } from './verify-key.ts'
 
 export interface IssuingFacts {
   readonly policy: Policy
@@ -83,7 +83,7 @@ async function judgeDuties(dossier: Dossier, store: IssuanceStore): Promise<Hold
 
 /** VET-1, VET-5: every item confirmed, and none older than may be re-used at this moment (CSBR 4.2.1). */
 const judgeChecks = ({ application, checks }: Dossier, { now, policy }: IssuingFacts): HoldFinding[] =>
-  openItems(application, checks, now, policy.periods).map(({ item, why }) =>
+  openItems(application, checks, now, policy).map(({ item, why }) =>
     finding('check-open', why === 'lapsed' ? 'VET-5' : 'VET-1', { of: item.id, days: String(policy.periods.validationReuseDays) }),
   )
 
@@ -97,20 +97,19 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   if (!request.publicKey.spki.equals(spkiDer) || request.publicKey.sha256 !== spkiSha256) findings.push(finding('request-key-differs', 'APP-3'))
   const verdicts = await examineRequest(request, application, policy, store)
   findings.push(...verdicts.filter(({ outcome }) => outcome !== 'pass').map(fromVerdict))
-  // The other six methods have no evidence that can be judged here yet: absence never permits.
-  if (application.key.method !== KEY_ATTESTATION) return [...findings, finding('method-not-verified', 'ATT-2', { method: String(application.key.method) })]
-  const demo = { demoHierarchy: authority.demo, demoAnchors: authority.demo ? await store.demoAnchors() : [] }
-  const report = examineEvidence(requestDer, spkiDer, evidence, now, policy, demo)
-  if (!report) return [...findings, finding('evidence-missing', 'ATT-2')]
-  const attestation = (code: string, message: Message): HoldFinding => ({ code: `attestation-${code}`, row: 'ATT-2', message })
-  if ('malformed' in report.verdict) findings.push(attestation('malformed', report.verdict.malformed.reason))
-  else if ('refused' in report.verdict) findings.push(...report.verdict.refused.map((question) => attestation(question, report.findings![question].observed)))
-  else if (!provesKey(report.verdict.verified, spkiSha256, authority)) findings.push(finding('evidence-of-another', 'ATT-2'))
+  const method = openMethod(application.key.method, application.key.option, policy)
+  if (!method) return [...findings, finding('method-not-open', 'APP-2', { method: String(application.key.method) })]
+  const { row } = method
+  const report = examineProtection(application, evidence, await store.protectionFacts(application, authority.demo), now, policy)
+  if (!report) return [...findings, finding('evidence-missing', row)]
+  const against = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
+  if ('malformed' in report.verdict) findings.push(against('malformed', report.verdict.malformed.reason))
+  else if ('refused' in report.verdict) findings.push(...report.findings!.filter((each) => each.finding.outcome !== 'pass').map((each) => against(each.question, each.finding.observed)))
+  else if (!provesKey(report.verdict.verified, spkiSha256, authority)) findings.push(finding('evidence-of-another', row))
   return findings
 }
 
 /** The verdict's own token says of which key it is, and whether a demo maker stands behind it. */
-const provesKey = (verified: VerifiedKey, spkiSha256: string, { demo }: IssuingAuthority): boolean =>
-  verified.spkiSha256 === spkiSha256 && (demo || !verified.demo)
+const provesKey = (key: ProtectedKey, spkiSha256: string, { demo }: IssuingAuthority): boolean => key.spkiSha256 === spkiSha256 && (demo || !key.demo)
 
 const fromVerdict = ({ row, observed }: RuleVerdict): HoldFinding => ({ code: row.toLowerCase(), row, message: observed })

@@ -1,7 +1,7 @@
 /** What issuing needs from outside. `database/issuance-store.ts` and `jobs/issuing.ts` fulfil it. */
-import type { DemoAnchor } from '../attestation/makers.ts'
 import type { Issuer, CertificateUrls } from '../certificate/profile.ts'
 import type { Message } from '../certificate/rule-verdict.ts'
+import type { ProtectionFacts } from '../key-protection/protection.ts'
 import type { AuditEventName } from '../audit/events.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application } from './application.ts'
@@ -67,7 +67,8 @@ export interface IssuanceStore extends KeyRegister {
   /** An active account with its roles; null for a closed one and for none. */
   reviewer(accountId: string): Promise<Reviewer | null>
   contact(accountId: string): Promise<Contact | null>
-  demoAnchors(): Promise<readonly DemoAnchor[]>
+  /** What judging the key's protection needs to know; demo makers under a demo CA only. */
+  protectionFacts(application: Application, demoHierarchy: boolean): Promise<ProtectionFacts>
 }
 
 /** An entry of the audit log as it stands in a chain that was verified. */

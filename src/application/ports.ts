@@ -4,6 +4,7 @@
  */
 import type { AuditEventName } from '../audit/events.ts'
 import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, KeyStatement, OrganisationStatement, RequestStatement, SubjectStatement, VettingCheck } from './application.ts'
+import type { Challenge, MethodNumber, ProtectionFacts } from '../key-protection/protection.ts'
 import type { PolicyDocument } from '../policy/policy.ts'
 import type { ApplicationState } from './lifecycle.ts'
 
@@ -30,8 +31,18 @@ export interface Work {
   readonly now: Date
   readonly actor: string
   readonly applications: ApplicationStore
+  readonly protection: ProtectionStore
   audit(note: AuditNote): Promise<void>
   mail(note: MailNote): Promise<void>
+}
+
+/** What the seven methods of key protection keep beside the application. */
+export interface ProtectionStore {
+  /** What judging an application's key protection needs to know. */
+  facts(application: Pick<Application, 'id' | 'organisationId' | 'request'>): Promise<ProtectionFacts>
+  giveChallenge(applicationId: string, challenge: Omit<Challenge, 'answered'>): Promise<void>
+  /** Marks it as answered with this key, once. False when it was answered with another. */
+  answerChallenge(applicationId: string, method: MethodNumber, value: string, spkiSha256: string): Promise<boolean>
 }
 
 export interface ApplicationChange {

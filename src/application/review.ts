@@ -27,7 +27,7 @@ export function missingForApproval(dossier: Dossier, documents: readonly string[
   if (!application.organisation || !application.subject || !application.request || !application.key) missing.push('review.missing.statements')
   if (application.accuracyCertifiedAt === null) missing.push('review.missing.accuracy')
   if (!documents.every((document) => dossier.agreements.some((agreement) => agreement.document === document))) missing.push('review.missing.agreements')
-  for (const kind of ['request', 'attestation'] as const) if (dossier.assessments.find((assessment) => assessment.kind === kind)?.outcome !== 'pass') missing.push(`review.missing.${kind}`)
+  for (const kind of ['request', 'key-protection'] as const) if (dossier.assessments.find((assessment) => assessment.kind === kind)?.outcome !== 'pass') missing.push(`review.missing.${kind}`)
   if (!dossier.duties.some((row) => row.duty === 'vetted')) missing.push('review.missing.vetted')
   return missing
 }

@@ -2,17 +2,32 @@
  * What is asked of the key applied with, and of the proof that it lives in hardware. The portal asks at upload and again at submission;
  * `ca` asks once more before it signs, over the same stored bytes.
  */
-import type { DemoAnchor } from '../attestation/makers.ts'
-import { type AttestationReport, reportToJson } from '../attestation/verify-attestation.ts'
-import { examineKey } from '../certificate/key-rules.ts'
+import { examineKey, weaknessByRegister } from '../certificate/key-rules.ts'
 import type { RuleVerdict } from '../certificate/rule-verdict.ts'
-import { examineKeyAttestation } from '../key-protection/key-attestation.ts'
+import { judgeProtection, protectionToJson, type ProtectionReport } from '../key-protection/judge-protection.ts'
+import { KEY_ATTESTATION, methodOf } from '../key-protection/methods.ts'
+import type { ProtectionFacts, ProtectionInput } from '../key-protection/protection.ts'
 import { type CertificateRequest, readCertificateRequest } from '../pki/certificate-request.ts'
+import { MalformedDer } from '../pki/der.ts'
+import { type PublicKey, readPublicKey, type RsaKey } from '../pki/public-key.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Assessment, EvidenceFile } from './application.ts'
+import type { Work } from './ports.ts'
 
-/** What the database knows of keys (KEY-4, APP-4). `database/key-register.ts` fulfils it. */
+/**
+ * What the database knows of keys (KEY-3, KEY-4, APP-4). `database/key-register.ts` fulfils it. A look-up that fails rejects: it is never an answer,
+ * so that no key passes because nobody could look.
+ */
 export interface KeyRegister {
+  /** The kind of digest by which a list of weak keys has the key; null when none has it. */
+  weakKeyListed(digests: readonly WeakKeyDigest[]): Promise<WeakKeyKind | null>
+  /** Whether a list is loaded that holds every Debian weak key of so many bits. */
+  hasCompleteWeakKeyList(bits: number): Promise<boolean>
+  /**
+   * SubjectPublicKeyInfo, DER, of every other key known here: of applications that were handed in, of reports of compromise, of the authorities.
+   * In batches, so that memory does not grow with their number.
+   */
+  otherKeys(spkiSha256: string): AsyncIterable<readonly Buffer[]>
   /** When the key was marked as compromised; null when it was not. */
   compromisedAt(spkiSha256: string): Promise<string | null>
   certifiedFor(spkiSha256: string): Promise<{ readonly organisationId: string; readonly purpose: string } | null>
@@ -23,23 +38,50 @@ export interface KeyRegister {
 /** What keys are certified for here (CSBR 9.6.3 (3)). */
 export const CERTIFIED_PURPOSE = 'code-signing'
 
-/** Whose demo evidence counts: as recorded of the hierarchy, never from the environment. */
-export interface DemoTrust {
-  readonly demoHierarchy: boolean
-  readonly demoAnchors: readonly DemoAnchor[]
-}
-
 const say = (row: 'KEY-4' | 'APP-4', path: string, values?: Record<string, string>) => ({ key: `key-rules.${row}.${path}`, ...(values ? { values } : {}) })
 
-/** Every rule on a request: what the bytes show (KEY-1, 2, 3, 5, APP-3), then what the register knows (KEY-4, APP-4). */
+/** Every rule on a request: what the bytes show (KEY-1, 2, 3, 5, APP-3), then what the register knows (KEY-3, KEY-4, APP-4). */
 export async function examineRequest(
   request: CertificateRequest,
   application: Application,
   policy: Policy,
   register: KeyRegister,
 ): Promise<readonly RuleVerdict[]> {
-  const { sha256 } = request.publicKey
-  return [...examineKey(request, policy), await examineCompromise(sha256, register), await examineUniqueness(sha256, application, register)]
+  const { publicKey } = request
+  const verdicts = await askRegister(examineKey(request, policy), publicKey, register)
+  return [...verdicts, await examineUniqueness(publicKey.sha256, application, register)]
+}
+
+/** The rules on a key that is in no application: KEY-1, 2, 3 by its bytes and the register, KEY-4. */
+export const examineKnownKey = (publicKey: PublicKey, policy: Policy, register: KeyRegister): Promise<readonly RuleVerdict[]> =>
+  askRegister(examineKey(publicKey, policy), publicKey, register)
+
+/** KEY-3 asked of the lists and the other keys too, and KEY-4. */
+async function askRegister(verdicts: readonly RuleVerdict[], publicKey: PublicKey, register: KeyRegister): Promise<readonly RuleVerdict[]> {
+  const compromise = await examineCompromise(publicKey.sha256, register)
+  const { facts } = publicKey
+  if (facts.type !== 'rsa') return [...verdicts, compromise]
+  const asked = await Promise.all(verdicts.map((verdict) => (verdict.row === 'KEY-3' && verdict.outcome === 'pass' ? examineListedWeakness(publicKey, facts, register) : verdict)))
+  return [...asked, compromise]
+}
+
+async function examineListedWeakness({ sha256 }: PublicKey, facts: RsaKey, register: KeyRegister): Promise<RuleVerdict> {
+  const kind = await register.weakKeyListed(weakKeyDigests(facts.modulus))
+  // The openssl-blacklist form holds Debian's keys alone; the others hold keys made public in other ways too.
+  if (kind !== null) return weaknessByRegister(kind === 'sha1-80' ? 'debian' : 'listed', facts, true)
+  for await (const batch of register.otherKeys(sha256)) if (sharesFactor(facts.modulus, batch.flatMap(modulusOf))) return weaknessByRegister('sharedFactor', facts, true)
+  return weaknessByRegister(null, facts, await register.hasCompleteWeakKeyList(facts.bits))
+}
+
+/** A row that holds no key has no factor to share; what it is worth is its own readers' finding. */
+function modulusOf(spki: Buffer): readonly bigint[] {
+  try {
+    const { facts } = readPublicKey(spki)
+    return facts.type === 'rsa' ? [facts.modulus] : []
+  } catch (error) {
+    if (MalformedDer.is(error)) return []
+    throw error
+  }
 }
 
 async function examineCompromise(sha256: string, register: KeyRegister): Promise<RuleVerdict> {
@@ -78,30 +120,54 @@ export function storedRequest(requestDer: Buffer): CertificateRequest {
   return intake.request
 }
 
-/** Method 2 of CP 6.2.7 over what is stored. Null while there is nothing to judge: no file, and no attestation in the request. */
-export function examineEvidence(
-  requestDer: Buffer,
-  spkiDer: Buffer,
-  files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[],
-  at: Date,
-  policy: Policy,
-  demo: DemoTrust,
-): AttestationReport | null {
-  const report = examineKeyAttestation({
-    files: files.map(({ name, bytes }) => ({ name, bytes })),
-    certificateRequestDer: requestDer,
-    publicKeySpki: spkiDer,
-    at,
-    policy,
-    ...demo,
-  })
-  const nothing = files.length === 0 && 'malformed' in report.verdict && report.maker === null
-  return nothing ? null : report
+/**
+ * The chosen method of CP 6.2.7 over what is stored; key attestation while none is chosen. Null without a request, and while there is
+ * nothing to judge.
+ */
+export function examineProtection(application: Application, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], facts: ProtectionFacts, at: Date, policy: Policy): ProtectionReport | null {
+  const input = protectionInput(application, files, facts, at, policy)
+  return input && judgeProtection(application.key?.method ?? KEY_ATTESTATION, input)
 }
 
-export const evidenceAssessment = (report: AttestationReport): Assessment => ({
-  kind: 'attestation',
+/** What a method is asked about an application; null without a request. */
+export function protectionInput(application: Application, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], facts: ProtectionFacts, at: Date, policy: Policy): ProtectionInput | null {
+  const { id, reference, organisationId, organisation, request, key } = application
+  if (!request) return null
+  return {
+    files: files.map(({ name, bytes }) => ({ name, bytes })),
+    certificateRequestDer: request.requestDer,
+    publicKeySpki: request.spkiDer,
+    details: key?.details ?? {},
+    at,
+    policy,
+    facts,
+    application: { id, reference, organisationId, legalName: organisation?.legalName ?? null },
+  }
+}
+
+export const protectionAssessment = (report: ProtectionReport): Assessment => ({
+  kind: 'key-protection',
   outcome: 'verified' in report.verdict ? 'pass' : 'refused' in report.verdict ? 'fail' : 'malformed',
-  report: JSON.stringify(reportToJson(report)),
+  report: JSON.stringify(protectionToJson(report)),
   assessedAt: report.at.toISOString(),
 })
+
+/**
+ * Judges a draft's key protection over what is stored now and keeps the judgement beside it; a challenge that evidence answers is answered
+ * for good, with this key. Returns the judgement; null when there was nothing to judge.
+ */
+export async function keepProtection(work: Work, application: Application, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], policy: Policy): Promise<Assessment | null> {
+  const facts = await work.protection.facts(application)
+  const input = protectionInput(application, files, facts, work.now, policy)
+  const method = application.key?.method ?? KEY_ATTESTATION
+  const report = input && judgeProtection(method, input)
+  if (!report) {
+    await work.applications.removeAssessment(application.id, 'key-protection')
+    return null
+  }
+  const assessment = protectionAssessment(report)
+  const answered = assessment.outcome === 'pass' ? (methodOf(method).answers?.(input) ?? null) : null
+  if (answered !== null && !(await work.protection.answerChallenge(application.id, method, answered, report.spkiSha256))) throw new Error('the challenge was answered with another key meanwhile')
+  await work.applications.putAssessment(application.id, assessment)
+  return assessment
+}

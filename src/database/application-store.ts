@@ -1,11 +1,16 @@
 /** Applications in the database: rows in, domain types out. */
-import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, KeyOption, VettingCheck } from '../application/application.ts'
+import { z } from 'zod'
+import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, VettingCheck } from '../application/application.ts'
 import type { ApplicationState } from '../application/lifecycle.ts'
 import type { ApplicationChange, ApplicationStore } from '../application/ports.ts'
+import type { Details, KeyOption, MethodNumber } from '../key-protection/protection.ts'
 import { isUniqueViolation, type Database, type Transaction } from './database.ts'
 
 // biome-ignore lint: rows of the driver are unknown until read here
 type Row = Record<string, any>
+
+const detailsSchema = z.record(z.string(), z.string())
+const readDetails = (stored: unknown): Details => (typeof stored === 'string' ? detailsSchema.parse(JSON.parse(stored)) : {})
 
 const text = (value: unknown): string => (value === null || value === undefined ? '' : String(value))
 
@@ -43,7 +48,7 @@ export function readApplication(row: Row): Application {
         }
       : null,
     request: row['request_der'] && row['spki_der'] ? { requestDer: row['request_der'], spkiDer: row['spki_der'], spkiSha256: row['spki_sha256'] } : null,
-    key: row['key_option'] ? { option: row['key_option'] as KeyOption, method: Number(row['key_method']), representedAt: text(row['key_represented_at']) } : null,
+    key: row['key_option'] ? { option: row['key_option'] as KeyOption, method: Number(row['key_method']) as MethodNumber, representedAt: text(row['key_represented_at']), details: readDetails(row['key_details']) } : null,
     accuracyCertifiedAt: row['accuracy_certified_at'],
     createdAt: row['created_at'],
     updatedAt: row['updated_at'],
@@ -83,7 +88,7 @@ function columns(change: ApplicationChange): Row {
     })
   }
   if (change.request !== undefined) Object.assign(set, { request_der: change.request?.requestDer ?? null, spki_der: change.request?.spkiDer ?? null, spki_sha256: change.request?.spkiSha256 ?? null })
-  if (change.key !== undefined) Object.assign(set, { key_option: change.key?.option ?? null, key_method: change.key?.method ?? null, key_represented_at: change.key?.representedAt ?? null })
+  if (change.key !== undefined) Object.assign(set, { key_option: change.key?.option ?? null, key_method: change.key?.method ?? null, key_represented_at: change.key?.representedAt ?? null, key_details: change.key ? JSON.stringify(change.key.details) : null })
   if (change.accuracyCertifiedAt !== undefined) set['accuracy_certified_at'] = change.accuracyCertifiedAt
   if (change.submittedAt !== undefined) set['submitted_at'] = change.submittedAt
   if (change.decision !== undefined) Object.assign(set, { decision_reason: change.decision?.reason ?? null, decided_by: change.decision?.by ?? null, decided_at: change.decision?.at ?? null })

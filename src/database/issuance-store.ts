@@ -5,7 +5,7 @@ import { findSignedIn } from '../people/accounts.ts'
 import { readApplication } from './application-store.ts'
 import { certificateStore } from './certificate-store.ts'
 import type { Database, Transaction } from './database.ts'
-import { readDemoAnchors } from './demo-anchors.ts'
+import { readProtectionFacts } from './protection-store.ts'
 import { keyRegister } from './key-register.ts'
 
 const WAITING = ['approved', 'issuing']
@@ -79,6 +79,6 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
     // Active and with a second factor (ACC-1): a closed account's word counts no more.
     reviewer: (accountId) => findSignedIn(db, accountId),
     contact: (accountId) => certificateStore(db, new Date(0)).contact(accountId),
-    demoAnchors: () => readDemoAnchors(db),
+    protectionFacts: (application, demoHierarchy) => readProtectionFacts(db, application, demoHierarchy),
   }
 }

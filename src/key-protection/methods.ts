@@ -1,26 +1,28 @@
 /** The seven methods of CP 6.2.7 (CSBR 6.2.7.4.2) that show where a subscriber's key is kept, and which of them this CA takes. */
-
-export interface ProtectionMethod {
-  /** As CP 6.2.7 numbers it. */
-  readonly number: 1 | 2 | 3 | 4 | 5 | 6 | 7
-  /** Its words: `key-protection.method.<id>.title` and `.hint`. */
-  readonly id: string
-  /** Whether applications may choose it. */
-  readonly open: boolean
-}
+import type { Policy } from '../policy/policy.ts'
+import { keyAttestation } from './key-attestation.ts'
+import type { KeyOption, MethodNumber, MethodRules, ReviewerItem } from './protection.ts'
 
 export const KEY_ATTESTATION = 2
 
-export const PROTECTION_METHODS: readonly ProtectionMethod[] = [
-  { number: 1, id: 'shipped-module', open: false },
-  { number: KEY_ATTESTATION, id: 'key-attestation', open: true },
-  { number: 3, id: 'prescribed-library', open: false },
-  { number: 4, id: 'it-audit', open: false },
-  { number: 5, id: 'cloud-report', open: false },
-  { number: 6, id: 'witnessed-generation', open: false },
-  { number: 7, id: 'signing-service', open: false },
-]
+export const METHODS: readonly MethodRules[] = [keyAttestation]
 
-/** The method of that number when applications may choose it; null otherwise. */
-export const openMethod = (number: string | number): ProtectionMethod | null =>
-  PROTECTION_METHODS.find((method) => method.open && String(method.number) === String(number)) ?? null
+/** @throws Error for a number that no method has: it is read from a row that the portal checked */
+export function methodOf(number: number): MethodRules {
+  const rules = METHODS.find((method) => method.number === number)
+  if (!rules) throw new Error(`no key protection method ${number}`)
+  return rules
+}
+
+type MethodPolicy = Pick<Policy, 'keyProtection'>
+
+/** The methods that the policy opens, in the order of the CP. */
+export const openMethods = (policy: MethodPolicy): readonly MethodRules[] => METHODS.filter(({ number }) => policy.keyProtection.methods.includes(number))
+
+/** The method of that number when the policy opens it and it can show the option; null otherwise. */
+export const openMethod = (number: string | number, option: KeyOption, policy: MethodPolicy): MethodRules | null =>
+  openMethods(policy).find((method) => String(method.number) === String(number) && method.options.includes(option)) ?? null
+
+/** What an officer confirms of a method's evidence: where the policy asks for a person. */
+export const reviewerItemOf = (number: MethodNumber, policy: MethodPolicy): ReviewerItem | null =>
+  policy.keyProtection.personConfirms.includes(number) ? (METHODS.find((method) => method.number === number)?.reviewerItem ?? null) : null

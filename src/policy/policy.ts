@@ -17,6 +17,10 @@ const attribute = z.strictObject({
 const name = z.array(attribute).min(2)
 const count = z.int().positive()
 
+const method = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5), z.literal(6), z.literal(7)])
+/** CSBR 6.2.7.4.2 (4) (5) (7): reports and agreements that their owner hands in. */
+const DOCUMENTS_ALONE = [4, 5, 7] as const
+
 const policySchema = z.strictObject({
     id: z.string().regex(/^[a-z0-9.-]+$/),
     title: words,
@@ -48,6 +52,8 @@ const policySchema = z.strictObject({
       rootCrlValidMonths: count.max(12, 'CSBR 4.9.7 allows at most twelve months'),
       ocspValidHours: count.max(96, 'CSBR 4.9.10 asks for fresh answers at least every four days'),
       validationReuseDays: count.max(825, 'CSBR 4.2.1 allows at most 825 days'),
+      /** Re-use of what methods 4, 5 and 7 rest on. */
+      keyProtectionReuseMonths: count.max(13, 'CSBR 4.2.1 allows at most 13 months'),
       sealCertificateMonths: count,
     }).superRefine((periods, context) => {
       if (periods.rootYears <= periods.issuingYears) context.addIssue({ code: 'custom', path: ['rootYears'], message: 'the root must outlive the issuing CA (CAK-5)' })
@@ -62,6 +68,16 @@ const policySchema = z.strictObject({
       /** What happens with certificates that their scheme moved to its historical list: accepted to a date, or not at all (no row). */
       historicalCertificates: z.array(z.strictObject({ scheme: z.string(), acceptedUntil: z.iso.datetime(), why: z.string() })),
       pinPolicyNever: z.enum(['refuse', 'accept']),
+    }),
+    keyProtection: z.strictObject({
+      /** The methods of CP 6.2.7 that applications may choose. */
+      methods: z.array(method).min(1),
+      /** Those where an officer confirms the evidence beside the machine's judgement. */
+      personConfirms: z.array(method),
+      /** How long a challenge of the portal may be answered (methods 3 and 6). */
+      challengeHours: count,
+    }).superRefine(({ methods, personConfirms }, context) => {
+      for (const number of DOCUMENTS_ALONE) if (methods.includes(number) && !personConfirms.includes(number)) context.addIssue({ code: 'custom', path: ['personConfirms'], message: `method ${number} rests on documents that only a person can judge: it needs one` })
     }),
     documents: z
       .array(

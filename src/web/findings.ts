@@ -1,8 +1,8 @@
-/** Verdicts of the rules and answers of the attestation, in the reader's words, as views/parts/findings.ejs takes them (ATT-9). */
+/** Verdicts of the rules and answers on the key's protection, in the reader's words, as views/parts/findings.ejs takes them (ATT-9). */
 import type { Assessment } from '../application/application.ts'
-import { questions, QUESTIONS } from '../attestation/verifier.ts'
-import type { ReportJson } from '../attestation/verify-attestation.ts'
+import type { Finding } from '../attestation/verifier.ts'
 import type { RuleVerdict } from '../certificate/rule-verdict.ts'
+import type { ProtectionReportJson } from '../key-protection/judge-protection.ts'
 import { translate, type Language } from './locales.ts'
 
 export interface FindingRow {
@@ -20,7 +20,7 @@ export const inWords = (language: Language, message: { readonly key: string; rea
   translate(language, message.key, Object.fromEntries(Object.entries(message.values ?? {}).map(([name, value]) => [name, String(value)])))
 
 export const readRuleReport = (assessment: Pick<Assessment, 'report'>): readonly RuleVerdict[] => JSON.parse(assessment.report) as RuleVerdict[]
-export const readAttestationReport = (assessment: Pick<Assessment, 'report'>): ReportJson => JSON.parse(assessment.report) as ReportJson
+export const readProtectionReport = (assessment: Pick<Assessment, 'report'>): ProtectionReportJson => JSON.parse(assessment.report) as ProtectionReportJson
 
 export const ruleRows = (verdicts: readonly RuleVerdict[], language: Language): readonly FindingRow[] =>
   verdicts.map((verdict) => ({
@@ -33,20 +33,19 @@ export const ruleRows = (verdicts: readonly RuleVerdict[], language: Language): 
     clause: verdict.clause,
   }))
 
-/** The five answers; none for a malformed statement. */
-export const attestationRows = ({ findings }: ReportJson, language: Language): readonly FindingRow[] =>
-  findings === null
-    ? []
-    : questions.map((question) => {
-        const { outcome, observed, expected, remedy, source, clause, claimed } = findings[question]
-        const seen = inWords(language, observed)
-        return {
-          title: translate(language, QUESTIONS[question]),
-          outcome,
-          observed: claimed ? `${seen} (${translate(language, 'attestation.claimed')})` : seen,
-          expected: inWords(language, expected),
-          remedy: remedy && outcome === 'fail' ? inWords(language, remedy) : null,
-          source,
-          clause: clause ?? null,
-        }
-      })
+/** One answer each; none for malformed evidence. */
+export const protectionRows = ({ findings }: ProtectionReportJson, language: Language): readonly FindingRow[] =>
+  (findings ?? []).map(({ title, finding }) => findingRow(title, finding, language))
+
+export function findingRow(title: string, { outcome, observed, expected, remedy, source, clause, claimed }: Finding, language: Language): FindingRow {
+  const seen = inWords(language, observed)
+  return {
+    title: translate(language, title),
+    outcome,
+    observed: claimed ? `${seen} (${translate(language, 'attestation.claimed')})` : seen,
+    expected: inWords(language, expected),
+    remedy: remedy && outcome === 'fail' ? inWords(language, remedy) : null,
+    source,
+    clause: clause ?? null,
+  }
+}

@@ -1,9 +1,6 @@
 /** The applicant's own application behind a page: nobody else's is found, a draft alone is changed, and never over another tab's work. */
 import type { Application, Dossier } from '../application/application.ts'
 import { STEPS } from '../application/apply.ts'
-import type { DemoTrust } from '../application/verify-key.ts'
-import { readDemoAnchors } from '../database/demo-anchors.ts'
-import type { Services } from '../services.ts'
 import { page, redirect, type PageRequest, type Reply, type SignedIn } from './reply.ts'
 
 export const applicationPath = (reference: string, rest = ''): string => `/applications/${reference}${rest === '' ? '' : `/${rest}`}`
@@ -46,12 +43,6 @@ export const changeDraft = (handle: OwnHandler) =>
 /** Another tab, or the application's own progress, came first. */
 export const changedMeanwhile = ({ reference, state }: Application): Reply =>
   page('apply/changed', 'apply.changed.title', { reference, href: applicationPath(reference), state: `lifecycle.state.${state}` }, { status: 409 })
-
-/** Read before a transaction begins: SQLite has one connection. */
-export const demoTrust = async (services: Services): Promise<DemoTrust> => ({
-  demoHierarchy: await services.demoHierarchy(),
-  demoAnchors: await readDemoAnchors(services.database),
-})
 
 /** Where "save and continue" leads from a step. */
 export function nextPath(reference: string, step: (typeof STEPS)[number]): string {

@@ -83,7 +83,7 @@ const complete: Dossier = {
     },
     subject,
     request: { requestDer: Buffer.alloc(0), spkiDer: Buffer.alloc(0), spkiSha256: '' },
-    key: { option: 'own-module', method: 2, representedAt: at },
+    key: { option: 'own-module', method: 2, representedAt: at, details: {} },
     accuracyCertifiedAt: null,
     createdAt: at,
     updatedAt: at,
@@ -97,7 +97,7 @@ const complete: Dossier = {
   evidence: [],
   assessments: [
     { kind: 'request', outcome: 'pass', report: '', assessedAt: at },
-    { kind: 'attestation', outcome: 'pass', report: '', assessedAt: at },
+    { kind: 'key-protection', outcome: 'pass', report: '', assessedAt: at },
   ],
   checks: [],
   duties: [],

@@ -5,12 +5,13 @@ import { loadPolicy } from '../../src/policy/policy.ts'
 import { WORDS } from '../../src/web/locales.ts'
 import { application } from './dossiers.ts'
 
-const { periods } = loadPolicy()
+const policy = loadPolicy()
+const { periods } = policy
 const NOW = new Date('2026-06-15T09:00:00Z')
 const DAY = 86_400_000
 const dayBefore = (moment: Date, days: number) => new Date(moment.getTime() - days * DAY).toISOString().slice(0, 10)
 
-const ids = (change: Partial<Application> = {}) => requiredItems(application(change)).map((item) => item.id)
+const ids = (change: Partial<Application> = {}) => requiredItems(application(change), policy).map((item) => item.id)
 const organisation = (change: object) => ({ organisation: { ...application().organisation!, ...change } })
 const subject = (change: object) => ({ subject: { ...application().subject!, ...change } })
 
@@ -124,8 +125,8 @@ describe('what makes an entry complete', () => {
 })
 
 const check = (id: string, change: Partial<VettingCheck> = {}): VettingCheck => ({ item: id, outcome: 'confirmed', source: 'government-agency', document: 'x', documentDate: '2026-06-01', obtainedOn: '2026-06-10', inspected: true, note: '', officerId: 'officer', checkedAt: NOW.toISOString(), ...change })
-const all = (change: Partial<VettingCheck> = {}) => requiredItems(application()).map((each) => check(each.id, each.id === 'address' ? change : {}))
-const open = (checks: readonly VettingCheck[], at = NOW) => openItems(application(), checks, at, periods).map(({ item: { id }, why }) => `${id}: ${why}`)
+const all = (change: Partial<VettingCheck> = {}) => requiredItems(application(), policy).map((each) => check(each.id, each.id === 'address' ? change : {}))
+const open = (checks: readonly VettingCheck[], at = NOW) => openItems(application(), checks, at, policy).map(({ item: { id }, why }) => `${id}: ${why}`)
 
 describe('what is still open', () => {
   test('VET-1: nothing when every item is confirmed', () => {
@@ -141,7 +142,7 @@ describe('what is still open', () => {
   })
 
   test('VET-7: what could not be confirmed is answered, so that checking can end and the application be rejected', () => {
-    const unfinished = (checks: readonly VettingCheck[]) => unfinishedItems(application(), checks, NOW, periods).map(({ item: { id }, why }) => `${id}: ${why}`)
+    const unfinished = (checks: readonly VettingCheck[]) => unfinishedItems(application(), checks, NOW, policy).map(({ item: { id }, why }) => `${id}: ${why}`)
     expect(unfinished(all({ outcome: 'not-confirmed' }))).toEqual([])
     expect(unfinished(all().slice(1))).toEqual(['legal-identity: missing'])
     expect(unfinished(all({ obtainedOn: '2020-01-01' }))).toEqual(['address: lapsed'])

@@ -131,12 +131,12 @@ describeOnBothDatabases('issuing', (open) => {
     const evidence = [{ name: 'attestation.pem', bytes: Buffer.from('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n') }]
     const people = await samePeople()
     const said = async (trx: Database, { id }: { id: string }) => void (await trx('assessments').where({ application_id: id }).update({ outcome: 'pass' }))
-    expect(await heldBy({ people, evidence, beforeApproval: said })).toEqual(['ATT-2 attestation-malformed'])
+    expect(await heldBy({ people, evidence, beforeApproval: said })).toEqual(['ATT-2 key-protection-malformed'])
     expect(await heldBy({ people, evidence: [], beforeApproval: said })).toEqual(['ATT-2 evidence-missing'])
   })
 
   test('ATT-2: holds the attestation of another key', async () => {
-    expect(await heldBy({ people: await insertPeople(services, 'Third K.K.'), keys: rsaKeyPair(3072), evidence: await evidenceFor(applicantKeys().spki) })).toEqual(['ATT-2 attestation-same-key'])
+    expect(await heldBy({ people: await insertPeople(services, 'Third K.K.'), keys: rsaKeyPair(3072), evidence: await evidenceFor(applicantKeys().spki) })).toEqual(['ATT-2 key-protection-same-key'])
   })
   async function evidenceFor(spki: Buffer) {
     const { attestationPem, intermediatePem } = attestDemoKey(hierarchy.maker, spki, services.clock())
@@ -149,15 +149,15 @@ describeOnBothDatabases('issuing', (open) => {
     try {
       const found = await heldBy({ people: await samePeople() })
       expect(found.length).toBeGreaterThan(0)
-      expect(found.every((each) => each.startsWith('ATT-2 attestation-'))).toBe(true)
+      expect(found.every((each) => each.startsWith('ATT-2 key-protection-'))).toBe(true)
     } finally {
       vi.unstubAllEnvs()
       await database('authorities').where({ id: 'issuing-g1' }).update({ demo: 1 })
     }
   })
 
-  test('ATT-2: holds a method whose evidence can\'t be verified here', async () => {
-    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('applications').where({ id }).update({ key_method: 4 })) })).toEqual(['ATT-2 method-not-verified'])
+  test('APP-2: holds a method that does not show what was represented', async () => {
+    expect(await heldBy({ people: await samePeople(), beforeApproval: async (trx, { id }) => void (await trx('applications').where({ id }).update({ key_option: 'signing-service' })) })).toEqual(['APP-2 method-not-open'])
   })
 
   test('VET-5: holds a check that lapsed between approval and issuing', async () => {

@@ -58,13 +58,13 @@ describe('what an approval can’t do without', () => {
     ['the certified accuracy (APP-1)', without('accuracyCertifiedAt'), 'accuracy'],
     ['one agreement (APP-1)', dossier({ agreements: dossier().agreements.slice(1) }), 'agreements'],
     ['the verdict on the request', dossier({ assessments: dossier().assessments.slice(1) }), 'request'],
-    ['the verdict on the attestation', dossier({ assessments: dossier().assessments.slice(0, 1) }), 'attestation'],
+    ['the verdict on the attestation', dossier({ assessments: dossier().assessments.slice(0, 1) }), 'key-protection'],
     ['somebody who checked', dossier({ duties: dossier().duties.slice(0, 1) }), 'vetted'],
   ])('VET-6: %s', (_, standing, why) => {
     expect(missingForApproval(standing, DOCUMENTS)).toEqual([`review.missing.${why}`])
   })
 
   test.each(['fail', 'malformed'] as const)('ATT-2: an attestation that came out as %s', (outcome) => {
-    expect(missingForApproval(dossier({ assessments: dossier().assessments.map((each) => (each.kind === 'attestation' ? { ...each, outcome } : each)) }), DOCUMENTS)).toEqual(['review.missing.attestation'])
+    expect(missingForApproval(dossier({ assessments: dossier().assessments.map((each) => (each.kind === 'key-protection' ? { ...each, outcome } : each)) }), DOCUMENTS)).toEqual(['review.missing.key-protection'])
   })
 })

@@ -6,6 +6,7 @@ import { findGround, REVOCATION_GROUNDS, type RevocationGround } from '../../src
 import { revokeCertificate } from '../../src/application/revoke.ts'
 import { audit } from '../../src/audit/audit-log.ts'
 import { applicationStore } from '../../src/database/application-store.ts'
+import { protectionStore } from '../../src/database/protection-store.ts'
 import { certificateStore } from '../../src/database/certificate-store.ts'
 import type { Database, Transaction } from '../../src/database/database.ts'
 import { keyRegister } from '../../src/database/key-register.ts'
@@ -57,6 +58,7 @@ describeOnBothDatabases('revoking', (open) => {
           now,
           actor: 'subscriber',
           applications: applicationStore(trx, now),
+          protection: protectionStore(trx, now),
           audit: (note) => audit(trx, { at: now, actor: 'subscriber', ...note }),
           mail: async (note) => void mails.push(note),
         },

@@ -24,7 +24,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // adapters
   signer: ['pki', 'config'],
   audit: ['application', 'src/database/database.ts'],
-  database: ['application', 'attestation', 'revocation', 'policy', 'audit', 'people', 'src/signer/signer.ts', 'src/signer/authority.ts'],
+  database: ['application', 'attestation', 'key-protection', 'revocation', 'policy', 'audit', 'people', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   mail: ['application', 'database'],
   migrations: [],
   // what runs: it gets its parts from `services`, and its words from web/locales

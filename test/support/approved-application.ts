@@ -5,10 +5,9 @@ import type { Application } from '../../src/application/application.ts'
 import { approvalDigest } from '../../src/application/approve-digest.ts'
 import { requiredItems } from '../../src/application/checklist.ts'
 import type { Work } from '../../src/application/ports.ts'
-import { examineEvidence, evidenceAssessment, examineRequest, requestAssessment, storedRequest } from '../../src/application/verify-key.ts'
+import { examineRequest, keepProtection, requestAssessment, storedRequest } from '../../src/application/verify-key.ts'
 import { audit } from '../../src/audit/audit-log.ts'
 import type { AuditEventName } from '../../src/audit/events.ts'
-import { readDemoAnchors } from '../../src/database/demo-anchors.ts'
 import type { Transaction } from '../../src/database/database.ts'
 import { keyRegister } from '../../src/database/key-register.ts'
 import type { Role } from '../../src/people/roles.ts'
@@ -61,6 +60,8 @@ export interface ApprovedOptions {
   readonly keys?: KeyPair
   readonly requestDer?: Buffer
   readonly subject?: Partial<NonNullable<Application['subject']>>
+  /** Another method of key protection than the demo maker's attestation. */
+  readonly key?: Partial<NonNullable<Application['key']>>
   /** Files in place of the demo maker's. */
   readonly evidence?: readonly { readonly name: string; readonly bytes: Buffer }[]
   /** Changes rows just before the approval, which then covers them: for one defect at a time. */
@@ -96,7 +97,7 @@ export async function insertApprovedApplication(services: Services, maker: DemoM
       organisation: { legalName, country: 'JP', state: 'Tokyo', locality: 'Chiyoda-ku', street: '1-1 Kanda', postalCode: '101-0001', registrationNumber: '0100-01-000001', foundedOn: '1999-04-01', phone: '+81 3 0000 0000' },
       subject: { country: 'JP', state: 'Tokyo', locality: 'Chiyoda-ku', organization: legalName, organizationalUnit: '', commonName: legalName, serialNumber: '', ...options.subject },
       request: { requestDer, spkiDer: spki, spkiSha256 },
-      key: { option: 'own-module', method: 2, representedAt: at },
+      key: { option: 'own-module', method: 2, representedAt: at, details: {}, ...options.key },
       accuracyCertifiedAt: at,
       submittedAt: at,
     })
@@ -109,11 +110,10 @@ export async function insertApprovedApplication(services: Services, maker: DemoM
     ]
     for (const { name, bytes } of files) await applications.addEvidence(id, { id: randomUUID(), name, bytes, sha256: createHash('sha256').update(bytes).digest('hex'), uploadedBy: people.applicant, uploadedAt: at })
     await applications.putAssessment(id, requestAssessment(await examineRequest(storedRequest(requestDer), await current(), policy, keyRegister(trx)), work.now))
-    const report = examineEvidence(requestDer, spki, files, work.now, policy, { demoHierarchy: true, demoAnchors: await readDemoAnchors(trx) })
-    if (report) await applications.putAssessment(id, evidenceAssessment(report))
+    await keepProtection(work, await current(), files, policy)
     await applications.takeDuty(id, people.applicant, 'applied')
     await applications.takeDuty(id, people.vetter, 'vetted')
-    for (const item of requiredItems(await current()))
+    for (const item of requiredItems(await current(), policy))
       await applications.putCheck(id, { item: item.id, outcome: 'confirmed', source: item.sources[0]!, document: 'Certificate of registered matters', documentDate: at.slice(0, 10), obtainedOn: at.slice(0, 10), inspected: true, note: 'seen', officerId: people.vetter, checkedAt: at })
     await applications.takeDuty(id, people.approver, 'decided')
     await options.beforeApproval?.(trx, { id, ...people }, work)

@@ -388,7 +388,7 @@ test('ATT-2, ATT-9: evidence for another key is kept, refused with its five find
   const path = await fillDraft(scene, client, keys)
   const { id } = await applicationAt(scene, path)
   await giveRequest(client, path, requestText(otherKeys))
-  expect(await rows('assessments', { application_id: id, kind: 'attestation' })).toMatchObject([{ outcome: 'fail' }])
+  expect(await rows('assessments', { application_id: id, kind: 'key-protection' })).toMatchObject([{ outcome: 'fail' }])
   const page = await client.get(`${path}/key-protection`)
   expect(page.text).toContain(words('attestation.verdict.refused'))
   for (const question of ['genuine-device', 'same-key', 'generated-inside', 'not-exportable', 'certified-module'])
@@ -414,11 +414,11 @@ test('ATT-9: evidence is kept as it came, and can be removed one by one', async 
   expect(kept.map((row: { bytes: Buffer }) => row.bytes.toString()).sort()).toEqual(files.map(({ bytes }) => String(bytes)).sort())
   expect(await rows('assessments', { application_id: id })).toEqual([])
   await giveRequest(client, path, requestText(keys))
-  expect(await rows('assessments', { application_id: id, kind: 'attestation' })).toMatchObject([{ outcome: 'pass' }])
+  expect(await rows('assessments', { application_id: id, kind: 'key-protection' })).toMatchObject([{ outcome: 'pass' }])
   const intermediate = kept.find((row: { name: string }) => row.name === 'intermediate.pem')
   await sendStep(client, `${path}/key-protection`, {}, undefined, `${path}/key-protection/evidence/${intermediate.id}/remove`)
   expect(await rows('evidence_files', { application_id: id })).toHaveLength(1)
-  expect(await rows('assessments', { application_id: id, kind: 'attestation' })).toMatchObject([{ outcome: 'malformed' }])
+  expect(await rows('assessments', { application_id: id, kind: 'key-protection' })).toMatchObject([{ outcome: 'malformed' }])
 })
 
 test('ATT-2: demo evidence counts under a hierarchy recorded as a demo one alone', async () => {

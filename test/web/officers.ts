@@ -33,6 +33,6 @@ export async function act({ portal }: Scene, client: Client, reference: string, 
 export async function vet(scene: Scene, { client }: Officer, reference: string, { finish = true } = {}): Promise<void> {
   const application = (await scene.portal.services.applications.findByReference(reference))!
   if (application.state === 'submitted') await act(scene, client, reference, 'start-vetting')
-  for (const item of requiredItems(application)) await act(scene, client, reference, `checks/${item.id}`, checkOf(item.sources[0]!))
+  for (const item of requiredItems(application, scene.portal.services.policy)) await act(scene, client, reference, `checks/${item.id}`, checkOf(item.sources[0]!))
   if (finish) await act(scene, client, reference, 'finish-vetting')
 }

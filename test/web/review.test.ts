@@ -57,7 +57,7 @@ describe('an application under review', () => {
     expect(page.html.includes(`${base}/checks/`)).toBe(false)
 
     expect((await act(scene, vetting.client, reference, 'start-vetting')).text).toContain(words('review.notice.vetting-started'))
-    const items = requiredItems(await find(reference))
+    const items = requiredItems(await find(reference), scene.portal.services.policy)
     for (const item of items) {
       const form = await vetting.client.get(`${base}/checks/${item.id}`)
       expect(form.title).toBe(words(`review.item.${item.id}.title`))
@@ -168,7 +168,7 @@ describe('an application under review', () => {
 
   test('ATT-2: an application without a verified attestation is not approved', async () => {
     const reference = await vetted()
-    await database()('assessments').where({ application_id: (await find(reference)).id, kind: 'attestation' }).delete()
+    await database()('assessments').where({ application_id: (await find(reference)).id, kind: 'key-protection' }).delete()
     expect((await approving.client.get(`/review/${reference}`)).text).toContain(words('review.missing.attestation'))
     expect((await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })).status).toBe(403)
     expect((await dossierOf(reference)).approval).toBeNull()

@@ -1,28 +1,44 @@
-/** Where the key lives and how that is shown (APP-2, CP 6.2.7); method 2: the maker's attestation, judged at once (ATT-2, ATT-9). */
+/** Where the key lives and how that is shown (APP-2, CP 6.2.7): the method chosen, what is stated and handed in for it, judged at once (ATT-9). */
 import { createHash, randomUUID } from 'node:crypto'
 import { saveDraft } from '../../application/apply.ts'
-import { KEY_OPTIONS, type Dossier, type EvidenceFile, type KeyOption } from '../../application/application.ts'
-import type { Work } from '../../application/ports.ts'
-import { type DemoTrust, evidenceAssessment, examineEvidence } from '../../application/verify-key.ts'
-import { EVIDENCE_LIMITS, refuseEvidence } from '../../key-protection/key-attestation.ts'
-import { openMethod, PROTECTION_METHODS } from '../../key-protection/methods.ts'
+import type { Application, Dossier } from '../../application/application.ts'
+import { keepProtection } from '../../application/verify-key.ts'
+import { isPrivateKey } from '../../key-protection/key-attestation.ts'
+import { KEY_ATTESTATION, METHODS, openMethod, openMethods } from '../../key-protection/methods.ts'
+import { KEY_OPTIONS, type KeyOption, type MethodRules } from '../../key-protection/protection.ts'
+import { readDetails } from '../../key-protection/read-details.ts'
+import type { EvidenceFile } from '../../attestation/evidence.ts'
+import type { Message } from '../../attestation/verifier.ts'
 import type { Services } from '../../services.ts'
-import { attestationModel } from '../attestation-model.ts'
 import { inWords } from '../findings.ts'
-import { translate, type Language } from '../locales.ts'
-import { applicationPath, changeDraft, changedMeanwhile, demoTrust, nextPath, ownDraft } from '../own-application.ts'
-import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
+import { translate } from '../locales.ts'
+import { detailFields } from '../method-details.ts'
+import { applicationPath, changeDraft, changedMeanwhile, nextPath, ownDraft } from '../own-application.ts'
+import { protectionModel } from '../protection-model.ts'
+import { page, redirect, type FieldError, type PageRequest, type Reply, type Route } from '../reply.ts'
+import { METHOD_SECTIONS } from './methods/sections.ts'
 
-function form(
-  services: Services,
-  language: Language,
-  { application, evidence, assessments }: Dossier,
-  given: Readonly<Record<string, string>> | null,
+/** The largest upload that some method takes; each method's own limit is asked afterwards. */
+const UPLOAD = { maxBytes: Math.max(...METHODS.map(({ limits }) => limits.bytes)), maxFiles: Math.max(...METHODS.map(({ limits }) => limits.files)) }
+
+/** The method that the page shows: the chosen one; key attestation before anything was chosen. */
+const shownMethod = ({ key }: Application, services: Services): MethodRules | null =>
+  key ? openMethod(key.method, key.option, services.policy) : (openMethods(services.policy).find(({ number }) => number === KEY_ATTESTATION) ?? null)
+
+/** The page, with what was entered into one of its forms and what is wrong with it. */
+async function form(
+  { services, language, now, query }: PageRequest,
+  dossier: Dossier,
+  given: { readonly choice?: Readonly<Record<string, string>>; readonly details?: Readonly<Record<string, string>> } = {},
   errors: readonly FieldError[] = [],
-): Reply {
+): Promise<Reply> {
+  const { application, evidence, assessments } = dossier
   const { reference, version, key } = application
   const t = (path: string) => translate(language, `key-protection.${path}`)
-  const attestation = assessments.find(({ kind }) => kind === 'attestation')
+  const protection = assessments.find(({ kind }) => kind === 'key-protection')
+  const method = shownMethod(application, services)
+  const section = method && METHOD_SECTIONS.find(({ id }) => id === method.id)
+  const facts = await services.protection.facts(application)
   return page(
     'apply/key-protection',
     'apply.step.key-protection.title',
@@ -32,21 +48,21 @@ function form(
       action: applicationPath(reference, 'key-protection'),
       requestHref: applicationPath(reference, 'request'),
       next: nextPath(reference, 'key-protection'),
-      option: given ? (given['option'] ?? '') : (key?.option ?? ''),
+      option: given.choice ? (given.choice['option'] ?? '') : (key?.option ?? ''),
       options: KEY_OPTIONS.map((value) => ({ value, text: t(`option.${value}.title`), hint: t(`option.${value}.hint`) })),
-      represented: given ? given['representation'] === 'yes' : key !== null,
+      represented: given.choice ? given.choice['representation'] === 'yes' : key !== null,
       representedAt: key?.representedAt ?? null,
-      method: given ? (given['method'] ?? '') : String(key?.method ?? ''),
-      openMethods: PROTECTION_METHODS.filter(({ open }) => open).map(({ number, id }) => ({
-        value: String(number),
-        text: `${number}. ${t(`method.${id}.title`)}`,
-        hint: t(`method.${id}.hint`),
-      })),
-      closedMethods: PROTECTION_METHODS.filter(({ open }) => !open).map(({ number, id }) => ({
-        number,
-        title: t(`method.${id}.title`),
-        hint: t(`method.${id}.hint`),
-      })),
+      method: given.choice ? (given.choice['method'] ?? '') : String(key?.method ?? ''),
+      methods: openMethods(services.policy).map(({ number, id }) => ({ value: String(number), text: `${number}. ${t(`method.${id}.title`)}`, hint: t(`method.${id}.hint`) })),
+      chosen: method && {
+        id: method.id,
+        title: t(`method.${method.id}.title`),
+        personConfirms: services.policy.keyProtection.personConfirms.includes(method.number),
+        section: section ? await section.model({ services, language, now, dossier, facts, query }) : null,
+        fields: detailFields(language, method, given.details ?? key?.details ?? {}, facts),
+        limits: method.limits.files > 0 ? { files: String(method.limits.files), kilobytes: String(method.limits.bytes / 1024) } : null,
+        accept: method.endings.join(','),
+      },
       requestGiven: application.request !== null,
       files: evidence.map((file) => ({
         name: file.name,
@@ -55,34 +71,13 @@ function form(
         uploadedAt: file.uploadedAt,
         remove: `${applicationPath(reference, 'key-protection')}/evidence/${file.id}/remove`,
       })),
-      report: attestation ? attestationModel(language, attestation) : null,
-      limits: { files: String(EVIDENCE_LIMITS.files), kilobytes: String(EVIDENCE_LIMITS.bytes / 1024) },
+      report: protection ? protectionModel(language, protection) : null,
     },
     { errors },
   )
 }
 
-/** Judges what is stored now and keeps the judgement beside it. Returns its outcome for the log. */
-async function judge(
-  work: Work,
-  { application }: Dossier,
-  files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[],
-  services: Services,
-  demo: DemoTrust,
-): Promise<string> {
-  const report = application.request
-    ? examineEvidence(application.request.requestDer, application.request.spkiDer, files, work.now, services.policy, demo)
-    : null
-  if (!report) {
-    await work.applications.removeAssessment(application.id, 'attestation')
-    return 'none'
-  }
-  const assessment = evidenceAssessment(report)
-  await work.applications.putAssessment(application.id, assessment)
-  return assessment.outcome
-}
-
-export function applyKeyProtectionRoutes(_services: Services): readonly Route[] {
+export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
   const path = '/applications/:reference/key-protection'
   return [
     {
@@ -90,7 +85,7 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
       path,
       who: ['subscriber'],
       events: [],
-      handle: ownDraft(async ({ services, language }, { dossier }) => form(services, language, dossier, null)),
+      handle: ownDraft(async (request, { dossier }) => form(request, dossier)),
     },
     {
       method: 'POST',
@@ -98,29 +93,60 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
       who: ['subscriber'],
       events: ['application.key-protection-stated'],
       handle: changeDraft(async (request, { dossier, application, account }) => {
-        const { services, language } = request
+        const { services } = request
         const option = KEY_OPTIONS.find((each): each is KeyOption => each === request.form['option'])
-        const method = openMethod(request.form['method'] ?? '')
+        const number = request.form['method'] ?? ''
+        const known = openMethods(services.policy).some((each) => String(each.number) === number)
+        const method = option ? openMethod(number, option, services.policy) : null
         const errors: FieldError[] = [
           ...(option ? [] : [{ field: 'option', message: { key: 'key-protection.error.option' } }]),
           ...(request.form['representation'] === 'yes' ? [] : [{ field: 'representation', message: { key: 'key-protection.error.representation' } }]),
-          ...(method ? [] : [{ field: 'method', message: { key: 'key-protection.error.method' } }]),
+          ...(known ? [] : [{ field: 'method', message: { key: 'key-protection.error.method' } }]),
+          ...(known && option && !method ? [{ field: 'method', message: { key: `key-protection.error.method-not-for.${option}` } }] : []),
         ]
-        if (!option || !method || errors.length > 0) return form(services, language, dossier, request.form, errors)
-        const saved = await services.work(account.id, async (work) => {
-          // The same representation made before keeps its date.
+        if (!option || !method || errors.length > 0) return form(request, dossier, { choice: request.form }, errors)
+        const outcome = await services.work(account.id, async (work) => {
+          // The same representation made before keeps its date, what was stated for the same method keeps standing.
           const representedAt = application.key?.option === option ? application.key.representedAt : work.now.toISOString()
-          if (!(await saveDraft(work, application, { key: { option, method: method.number, representedAt } }))) return false
+          const details = application.key?.method === method.number ? application.key.details : {}
+          const key = { option, method: method.number, representedAt, details }
+          if (!(await saveDraft(work, application, { key }))) return null
+          const protection = await keepProtection(work, { ...application, key }, dossier.evidence, services.policy)
           await work.audit({
             event: 'application.key-protection-stated',
             subject: `application:${application.id}`,
-            details: { option, method: method.number, representedAt },
+            details: { option, method: method.number, representedAt, outcome: protection?.outcome ?? 'none' },
+          })
+          return protection?.outcome ?? 'none'
+        })
+        if (outcome === null) return changedMeanwhile(application)
+        return redirect(outcome === 'pass' ? nextPath(application.reference, 'key-protection') : applicationPath(application.reference, 'key-protection'), 'apply.saved')
+      }),
+    },
+    {
+      method: 'POST',
+      path: `${path}/details`,
+      who: ['subscriber'],
+      events: ['application.key-protection-stated'],
+      handle: changeDraft(async (request, { dossier, application, account }) => {
+        const { services } = request
+        const { key } = application
+        const method = shownMethod(application, services)
+        if (!key || !method) return changedMeanwhile(application)
+        const { details, errors } = readDetails(method.fields, request.form, await services.protection.facts(application))
+        if (errors.length > 0) return form(request, dossier, { details }, errors)
+        const saved = await services.work(account.id, async (work) => {
+          const stated = { ...key, details }
+          if (!(await saveDraft(work, application, { key: stated }))) return false
+          const protection = await keepProtection(work, { ...application, key: stated }, dossier.evidence, services.policy)
+          await work.audit({
+            event: 'application.key-protection-stated',
+            subject: `application:${application.id}`,
+            details: { option: key.option, method: key.method, representedAt: key.representedAt, stated: details, outcome: protection?.outcome ?? 'none' },
           })
           return true
         })
-        if (!saved) return changedMeanwhile(application)
-        const proven = dossier.assessments.some(({ kind, outcome }) => kind === 'attestation' && outcome === 'pass')
-        return redirect(proven ? nextPath(application.reference, 'key-protection') : applicationPath(application.reference, 'key-protection'), 'apply.saved')
+        return saved ? redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, 'key-protection.stated') : changedMeanwhile(application)
       }),
     },
     {
@@ -128,29 +154,29 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
       path: `${path}/evidence`,
       who: ['subscriber'],
       events: ['application.evidence-uploaded'],
-      upload: { maxBytes: EVIDENCE_LIMITS.bytes, maxFiles: EVIDENCE_LIMITS.files },
+      upload: UPLOAD,
       handle: changeDraft(async (request, { dossier, application, account }) => {
         const { services, language } = request
-        const refuse = (message: FieldError['message']) => form(services, language, dossier, null, [{ field: 'evidence', message }])
+        const method = shownMethod(application, services)
+        const refuse = (message: FieldError['message']) => form(request, dossier, {}, [{ field: 'evidence', message }])
+        if (!method || method.limits.files === 0) return changedMeanwhile(application)
         if (request.uploadProblem) return refuse(request.uploadProblem)
         const uploads = request.files.filter(({ field }) => field === 'evidence').map(({ name, bytes }) => ({ name: fileName(name), bytes }))
         if (uploads.length === 0) return refuse({ key: 'forms.upload-missing' })
-        const refusal = refuseEvidence(uploads, dossier.evidence)
-        if (refusal)
-          return refuse({ key: 'key-protection.error.file', values: { file: refusal.file || uploads[0]!.name, reason: inWords(language, refusal.reason) } })
+        const refusal = refuseFiles(method, uploads, dossier.evidence)
+        if (refusal) return refuse({ key: 'key-protection.error.file', values: { file: refusal.file || uploads[0]!.name, reason: inWords(language, refusal.reason) } })
         const fresh = uploads
           .map((file) => ({ ...file, sha256: createHash('sha256').update(file.bytes).digest('hex') }))
           .filter(({ sha256 }, index, all) => ![...dossier.evidence, ...all.slice(0, index)].some((other) => other.sha256 === sha256))
-        const demo = await demoTrust(services)
         const saved = await services.work(account.id, async (work) => {
           if (!(await saveDraft(work, application, {}))) return false
           for (const file of fresh)
             await work.applications.addEvidence(application.id, { ...file, id: randomUUID(), uploadedBy: account.id, uploadedAt: work.now.toISOString() })
-          const outcome = await judge(work, dossier, [...dossier.evidence, ...fresh], services, demo)
+          const protection = await keepProtection(work, application, [...dossier.evidence, ...fresh], services.policy)
           await work.audit({
             event: 'application.evidence-uploaded',
             subject: `application:${application.id}`,
-            details: { files: fresh.map(({ name, sha256 }) => ({ name, sha256 })), outcome },
+            details: { files: fresh.map(({ name, sha256 }) => ({ name, sha256 })), outcome: protection?.outcome ?? 'none' },
           })
           return true
         })
@@ -167,28 +193,39 @@ export function applyKeyProtectionRoutes(_services: Services): readonly Route[] 
       handle: changeDraft(async ({ services, params }, { dossier, application, account }) => {
         const file = dossier.evidence.find(({ id }) => id === params['file'])
         if (!file) return { kind: 'not-found' }
-        const demo = await demoTrust(services)
         const saved = await services.work(account.id, async (work) => {
           if (!(await saveDraft(work, application, {}))) return false
           await work.applications.removeEvidence(application.id, file.id)
-          const outcome = await judge(
+          const protection = await keepProtection(
             work,
-            dossier,
+            application,
             dossier.evidence.filter(({ id }) => id !== file.id),
-            services,
-            demo,
+            services.policy,
           )
           await work.audit({
             event: 'application.evidence-removed',
             subject: `application:${application.id}`,
-            details: { name: file.name, sha256: file.sha256, outcome },
+            details: { name: file.name, sha256: file.sha256, outcome: protection?.outcome ?? 'none' },
           })
           return true
         })
         return saved ? redirect(applicationPath(application.reference, 'key-protection'), 'key-protection.removed') : changedMeanwhile(application)
       }),
     },
+    ...METHOD_SECTIONS.flatMap((section) => section.routes?.(services) ?? []),
   ]
+}
+
+/** Why files can't be kept: a private key, whatever the method; more than the method takes; or what the method itself says. */
+function refuseFiles({ limits, refuse }: MethodRules, files: readonly EvidenceFile[], kept: readonly EvidenceFile[]): { readonly file: string; readonly reason: Message } | null {
+  for (const file of files) if (isPrivateKey(file.bytes)) return { file: file.name, reason: { key: 'attestation.malformed.private-key' } }
+  const empty = files.find(({ bytes }) => bytes.length === 0)
+  if (empty) return { file: empty.name, reason: { key: 'attestation.malformed.empty' } }
+  const all = [...kept, ...files]
+  const last = files.at(-1)!.name
+  if (all.length > limits.files) return { file: last, reason: { key: 'attestation.malformed.too-many-files', values: { limit: String(limits.files) } } }
+  if (all.reduce((sum, { bytes }) => sum + bytes.length, 0) > limits.bytes) return { file: last, reason: { key: 'attestation.malformed.too-large', values: { limit: `${limits.bytes / 1024} KiB` } } }
+  return refuse?.(files, kept) ?? null
 }
 
 /** A file's name without folders and without characters that cannot be seen. */

@@ -1,7 +1,7 @@
 /** The certificate request: pasted or a file, read at once, shown as what it is with each rule's verdict. */
 import { saveDraft } from '../../application/apply.ts'
 import type { Dossier } from '../../application/application.ts'
-import { evidenceAssessment, examineEvidence, examineRequest, requestAssessment, storedRequest } from '../../application/verify-key.ts'
+import { examineRequest, keepProtection, requestAssessment, storedRequest } from '../../application/verify-key.ts'
 import type { RuleVerdict } from '../../certificate/rule-verdict.ts'
 import { keyRegister } from '../../database/key-register.ts'
 import { type CertificateRequest, readCertificateRequest, REQUEST_MAX_BYTES } from '../../pki/certificate-request.ts'
@@ -10,7 +10,7 @@ import { OID } from '../../pki/oids.ts'
 import type { Services } from '../../services.ts'
 import { inWords, readRuleReport, ruleRows, type FindingRow } from '../findings.ts'
 import { translate, type Language } from '../locales.ts'
-import { applicationPath, changeDraft, changedMeanwhile, demoTrust, nextPath, ownDraft } from '../own-application.ts'
+import { applicationPath, changeDraft, changedMeanwhile, nextPath, ownDraft } from '../own-application.ts'
 import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
 
 const groups = (hex: string): string => hex.toUpperCase().replace(/..(?=.)/g, '$&:')
@@ -117,23 +117,21 @@ export function applyRequestRoutes(_services: Services): readonly Route[] {
           // A private key sent by mistake is not written back into the page either.
           return form(services, language, dossier, { text: code === 'private-key' || file ? '' : text, shown: null, rules: [] }, [{ field, message }])
         }
-        const demo = await demoTrust(services)
         const { request: read } = intake
         const outcome = await services.work(account.id, async (work, trx) => {
           const verdicts = await examineRequest(read, application, services.policy, keyRegister(trx))
           const assessment = requestAssessment(verdicts, work.now)
           if (assessment.outcome !== 'pass') return { verdicts }
           const spkiDer = read.publicKey.spki
-          if (!(await saveDraft(work, application, { request: { requestDer: read.der, spkiDer, spkiSha256: read.publicKey.sha256 } }))) return null
+          const stated = { requestDer: read.der, spkiDer, spkiSha256: read.publicKey.sha256 }
+          if (!(await saveDraft(work, application, { request: stated }))) return null
           await work.applications.putAssessment(application.id, assessment)
           // The evidence is judged against the new key at once.
-          const report = examineEvidence(read.der, spkiDer, dossier.evidence, work.now, services.policy, demo)
-          if (report) await work.applications.putAssessment(application.id, evidenceAssessment(report))
-          else await work.applications.removeAssessment(application.id, 'attestation')
+          const protection = await keepProtection(work, { ...application, request: stated }, dossier.evidence, services.policy)
           await work.audit({
             event: 'application.request-uploaded',
             subject: `application:${application.id}`,
-            details: { requestSha256: read.sha256, spkiSha256: read.publicKey.sha256, attestation: report ? evidenceAssessment(report).outcome : 'none' },
+            details: { requestSha256: read.sha256, spkiSha256: read.publicKey.sha256, keyProtection: protection?.outcome ?? 'none' },
           })
           return 'saved' as const
         })

@@ -3,26 +3,27 @@ import { examineSteps, STEPS, submitApplication } from '../../application/apply.
 import type { Dossier } from '../../application/application.ts'
 import { storedRequest } from '../../application/verify-key.ts'
 import { keyRegister } from '../../database/key-register.ts'
-import { PROTECTION_METHODS } from '../../key-protection/methods.ts'
+import { METHODS } from '../../key-protection/methods.ts'
 import type { Services } from '../../services.ts'
-import { attestationModel } from '../attestation-model.ts'
 import { readRuleReport, ruleRows } from '../findings.ts'
 import { formatInstant, translate, type Language } from '../locales.ts'
-import { applicationPath, changeDraft, changedMeanwhile, demoTrust, ownDraft } from '../own-application.ts'
+import { detailRows } from '../method-details.ts'
+import { applicationPath, changeDraft, changedMeanwhile, ownDraft } from '../own-application.ts'
+import { protectionModel } from '../protection-model.ts'
 import { page, redirect, type FieldError, type Reply, type Route } from '../reply.ts'
 import { countryName } from './apply-organisation.ts'
 import { requestRows } from './apply-request.ts'
 import { subjectPreview } from './apply-subject.ts'
 
-function form(services: Services, language: Language, dossier: Dossier, certified: boolean, errors: readonly FieldError[] = []): Reply {
+async function form(services: Services, language: Language, dossier: Dossier, certified: boolean, errors: readonly FieldError[] = []): Promise<Reply> {
   const { application, agreements, evidence, assessments } = dossier
   const { reference, organisation, key, request } = application
   const t = (path: string, values?: Record<string, string>) => translate(language, path, values)
   const states = examineSteps(dossier, services.policy)
   const row = (term: string, text: string, mono = false) => ({ term, text, mono, copy: false })
   const judged = (kind: string) => assessments.find((assessment) => assessment.kind === kind) ?? null
-  const [rules, attestation] = [judged('request'), judged('attestation')]
-  const method = PROTECTION_METHODS.find(({ number }) => number === key?.method)
+  const [rules, protection] = [judged('request'), judged('key-protection')]
+  const method = METHODS.find(({ number }) => number === key?.method)
   const title = (document: string) => services.policy.texts.find((text) => text.document === document && text.language === language)?.title ?? document
   return page(
     'apply/submit',
@@ -65,10 +66,11 @@ function form(services: Services, language: Language, dossier: Dossier, certifie
           ? [
               row(t('key-protection.option.legend'), t(`key-protection.option.${key.option}.title`)),
               row(t('key-protection.method.legend'), `${method.number}. ${t(`key-protection.method.${method.id}.title`)}`),
+              ...detailRows(language, method, key.details, await services.protection.facts(application)),
             ]
           : null,
       files: evidence.map(({ name }) => name),
-      report: attestation ? attestationModel(language, attestation) : null,
+      report: protection ? protectionModel(language, protection) : null,
     },
     { errors },
   )
@@ -92,14 +94,12 @@ export function applySubmitRoutes(_services: Services): readonly Route[] {
         const { services, language } = request
         const accuracyCertified = request.form['accuracy'] === 'yes'
         if (!accuracyCertified) return form(services, language, dossier, false, [{ field: 'accuracy', message: { key: 'apply.submit.error.accuracy' } }])
-        const demo = await demoTrust(services)
         const applicant = { email: account.email, name: account.name, language }
         const outcome = await services.work(account.id, (work, trx) =>
           submitApplication(work, {
             dossier,
             policy: services.policy,
             register: keyRegister(trx),
-            demo,
             accuracyCertified,
             applicant,
             portalUrl: services.config.portal.url,

@@ -9,8 +9,11 @@ import { readCertificateRequest } from '../../pki/certificate-request.ts'
 import { attributeLabel } from '../../pki/name.ts'
 import { OID } from '../../pki/oids.ts'
 import type { Services } from '../../services.ts'
-import { attestationRows, readAttestationReport, readRuleReport, ruleRows } from '../findings.ts'
+import { METHODS } from '../../key-protection/methods.ts'
+import { readRuleReport, ruleRows } from '../findings.ts'
 import { formatInstant, translate, type Language } from '../locales.ts'
+import { detailRows } from '../method-details.ts'
+import { protectionModel } from '../protection-model.ts'
 import type { SignedIn } from '../reply.ts'
 
 const row = (term: string, text: string, mono = false, copy = false) => ({ term, text, mono, copy })
@@ -25,9 +28,9 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
   const named = (id: string) => people.get(id) ?? id
 
   const { organisation, request, key } = application
-  const open = openItems(application, dossier.checks, now, services.policy.periods)
-  const attestation = dossier.assessments.find((assessment) => assessment.kind === 'attestation')
-  const report = attestation ? readAttestationReport(attestation) : null
+  const open = openItems(application, dossier.checks, now, services.policy)
+  const protection = dossier.assessments.find((assessment) => assessment.kind === 'key-protection')
+  const method = METHODS.find(({ number }) => number === key?.method)
   const rules = dossier.assessments.find((assessment) => assessment.kind === 'request')
   const intake = request ? readCertificateRequest(request.requestDer) : null
   const facts = intake && 'request' in intake ? intake.request : null
@@ -74,28 +77,12 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
             row(t('review.field.key-type'), facts.publicKey.facts.type === 'rsa' ? `RSA ${facts.publicKey.facts.bits}, e = ${facts.publicKey.facts.exponent}` : facts.publicKey.facts.type),
             row(t('review.field.key-sha256'), request.spkiSha256, true, true),
             ...(key ? [row(t('review.field.key-option'), t(`review.key-option.${key.option}`)), row(t('review.field.key-represented'), formatInstant(language, key.representedAt))] : []),
+            ...(method ? [row(t('key-protection.method.legend'), `${method.number}. ${t(`key-protection.method.${method.id}.title`)}`)] : []),
           ]
         : [],
     rules: rules ? ruleRows(readRuleReport(rules), language) : [],
-    attestation: report
-      ? {
-          outcome: attestation!.outcome,
-          verdict: t(`review.verdict.${report.verdict.outcome}`),
-          malformed: report.verdict.outcome === 'malformed' ? t(report.verdict.reason.key, report.verdict.reason.values as Record<string, string> | undefined) : null,
-          demo: report.maker?.demo ?? false,
-          trusted: report.chainTrusted,
-          device: report.device
-            ? [
-                row(t('review.field.maker'), report.device.maker),
-                row(t('review.field.model'), t(report.device.model.key, report.device.model.values as Record<string, string> | undefined)),
-                row(t('review.field.firmware'), report.device.firmware ?? '–', true),
-                row(t('review.field.device-serial'), report.device.serial ?? '–', true),
-              ]
-            : [],
-          findings: attestationRows(report, language),
-          at: attestation!.assessedAt,
-        }
-      : null,
+    protection: protection ? protectionModel(language, protection) : null,
+    details: key && method ? detailRows(language, method, key.details, await services.protection.facts(application)) : [],
     evidence: dossier.evidence.map((file) => ({ id: file.id, name: file.name, sha256: file.sha256, size: file.bytes.length, at: file.uploadedAt })),
     agreements: dossier.agreements.map((agreement) => ({
       title: services.policy.documents.find((each) => each.document === agreement.document)?.title[language] ?? agreement.document,
@@ -105,7 +92,7 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
       at: agreement.acceptedAt,
     })),
     accuracyAt: application.accuracyCertifiedAt,
-    checks: requiredItems(application).map((item) => {
+    checks: requiredItems(application, services.policy).map((item) => {
       const check = dossier.checks.find((each) => each.item === item.id)
       const missing = open.find((each) => each.item.id === item.id)
       return {
@@ -131,12 +118,12 @@ export async function dossierModel(services: Services, dossier: Dossier, reader:
     decision: application.decision ? { reason: application.decision.reason, by: named(application.decision.by), at: application.decision.at } : null,
     hold: application.holdFindings ? (JSON.parse(application.holdFindings) as (Pick<LintFinding, 'row' | 'message'> & { clause?: string })[]).map((each) => ({ row: each.row, text: t(each.message.key, each.message.values as Record<string, string> | undefined), clause: each.clause ?? null })) : [],
     /** What this officer must still check: the next step while checking. */
-    left: application.state === 'vetting' && refuseDuty(reader, dossier, 'vetted') === null ? unfinishedItems(application, dossier.checks, now, services.policy.periods).map(({ item }) => ({ id: item.id, title: t(`review.item.${item.id}.title`) })) : [],
+    left: application.state === 'vetting' && refuseDuty(reader, dossier, 'vetted') === null ? unfinishedItems(application, dossier.checks, now, services.policy).map(({ item }) => ({ id: item.id, title: t(`review.item.${item.id}.title`) })) : [],
     notIssuable: notIssuable.map((reason) => t(reason)),
     may: {
       startVetting: may('start-vetting', 'vetted'),
       check: application.state === 'vetting' && refuseDuty(reader, dossier, 'vetted') === null,
-      finishVetting: may('finish-vetting', 'vetted') && unfinishedItems(application, dossier.checks, now, services.policy.periods).length === 0,
+      finishVetting: may('finish-vetting', 'vetted') && unfinishedItems(application, dossier.checks, now, services.policy).length === 0,
       approve: may('approve', 'decided') && notIssuable.length === 0,
       reject: may('reject', 'decided'),
       returnToVetting: may('return-to-vetting', null) && refuseDuty(reader, dossier, reader.roles.has('approving-officer') && !dossier.duties.some((each) => each.accountId === reader.id && each.duty === 'vetted') ? 'decided' : 'vetted') === null,

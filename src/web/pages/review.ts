@@ -117,7 +117,7 @@ async function startVetting(request: PageRequest): Promise<Reply> {
 }
 
 async function checkPage(request: PageRequest, dossier: Dossier, more: { entered?: Record<string, string>; errors?: NonNullable<Parameters<typeof page>[3]>['errors'] } = {}): Promise<Reply> {
-  const item = requiredItems(dossier.application).find((each) => each.id === request.params['item'])
+  const item = requiredItems(dossier.application, request.services.policy).find((each) => each.id === request.params['item'])
   if (!item) return { kind: 'not-found' }
   const t = (key: string) => translate(request.language, key)
   const known = dossier.checks.find((check) => check.item === item.id)
@@ -160,7 +160,7 @@ async function recordCheck(request: PageRequest): Promise<Reply> {
   return withDossier(request, async (dossier) => {
     const { application } = dossier
     const item = CHECKLIST.find((each) => each.id === request.params['item'])
-    if (!item || !requiredItems(application).includes(item)) return { kind: 'not-found' }
+    if (!item || !requiredItems(application, request.services.policy).includes(item)) return { kind: 'not-found' }
     const refusal = refuseDuty(request.account!, dossier, 'vetted')
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     if (application.state !== 'vetting' || outdated(request, application)) return overtaken(application)
@@ -189,7 +189,7 @@ async function finishVetting(request: PageRequest): Promise<Reply> {
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
     const move = findMove('finish-vetting', application.state)
     if (!move || outdated(request, application)) return overtaken(application)
-    if (unfinishedItems(application, dossier.checks, request.now, request.services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
+    if (unfinishedItems(application, dossier.checks, request.now, request.services.policy).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
     const done = await request.services.work(request.account!.id, async (work) => {
       if (!(await work.applications.move(application, move.to))) return false
       if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
@@ -232,7 +232,7 @@ async function approve(request: PageRequest): Promise<Reply> {
     const move = findMove('approve', application.state)
     if (!move || outdated(request, application)) return overtaken(application)
     const documents = services.policy.documents.map((each) => each.document)
-    if (missingForApproval(dossier, documents).length > 0 || openItems(application, dossier.checks, now, services.policy.periods).length > 0) return { kind: 'refused', reason: { key: 'review.refused.incomplete' } }
+    if (missingForApproval(dossier, documents).length > 0 || openItems(application, dossier.checks, now, services.policy).length > 0) return { kind: 'refused', reason: { key: 'review.refused.incomplete' } }
     const form = readForm(confirmSchema, request.form)
     if (!form.ok) return show(request, dossier, { errors: { errors: form.errors } })
     const done = await services.work(account.id, async (work) => {

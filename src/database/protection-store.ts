@@ -1,0 +1,48 @@
+/** What the methods of key protection keep in the database, and what they ask of it. */
+import type { Application } from '../application/application.ts'
+import type { ProtectionStore } from '../application/ports.ts'
+import type { Challenge, MethodNumber, ProtectionFacts } from '../key-protection/protection.ts'
+import type { Database, Transaction } from './database.ts'
+import { readDemoAnchors } from './demo-anchors.ts'
+
+type ChallengeRow = { method: number; value: string; issued_at: string; expires_at: string; answered_at: string | null; answered_spki_sha256: string | null }
+
+/** True when the hierarchy is a demo one, as recorded at its creation. */
+export async function isDemoHierarchy(db: Database | Transaction): Promise<boolean> {
+  const rows: { demo: number }[] = await db('authorities').where('kind', 'issuing').select('demo')
+  return rows.length > 0 && rows.every(({ demo }) => Number(demo) === 1)
+}
+
+/** What judging an application's key protection needs to know. Demo makers are read under a demo hierarchy alone. */
+export async function readProtectionFacts(db: Database | Transaction, application: Pick<Application, 'id' | 'organisationId' | 'request'>, demoHierarchy: boolean): Promise<ProtectionFacts> {
+  const challenges: ChallengeRow[] = await db('key_challenges').where({ application_id: application.id }).orderBy(['issued_at', 'value'])
+  return {
+    demoHierarchy,
+    demoAnchors: demoHierarchy ? await readDemoAnchors(db) : [],
+    challenges: challenges.map(readChallenge),
+  }
+}
+
+const readChallenge = (row: ChallengeRow): Challenge => ({
+  method: row.method as MethodNumber,
+  value: row.value,
+  issuedAt: row.issued_at,
+  expiresAt: row.expires_at,
+  answered: row.answered_at !== null && row.answered_spki_sha256 !== null ? { at: row.answered_at, spkiSha256: row.answered_spki_sha256 } : null,
+})
+
+export function protectionStore(db: Database | Transaction, now: Date): ProtectionStore {
+  return {
+    async facts(application) {
+      return readProtectionFacts(db, application, await isDemoHierarchy(db))
+    },
+    async giveChallenge(applicationId, { method, value, issuedAt, expiresAt }) {
+      await db('key_challenges').insert({ value, application_id: applicationId, method, issued_at: issuedAt, expires_at: expiresAt })
+    },
+    async answerChallenge(applicationId, method, value, spkiSha256) {
+      const of = { value, application_id: applicationId, method }
+      await db('key_challenges').where(of).whereNull('answered_at').update({ answered_at: now.toISOString(), answered_spki_sha256: spkiSha256 })
+      return (await db('key_challenges').where({ ...of, answered_spki_sha256: spkiSha256 }).first('value')) !== undefined
+    },
+  }
+}
