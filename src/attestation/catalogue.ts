@@ -4,24 +4,9 @@
  */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { moduleCertificate, type ModuleCertificate } from '../policy/module-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { say, type Check, type Message } from './verifier.ts'
-
-const certificateSchema = z.strictObject({
-  scheme: z.string().min(1),
-  number: z.string().min(1),
-  level: z.int().positive(),
-  /** First day; null where it is not known, which counts as long past. */
-  validFrom: z.iso.date().nullable(),
-  /** Last day of the active status; historical after it. */
-  validUntil: z.iso.date().nullable(),
-  /** First day on the scheme's historical list. */
-  historicalSince: z.iso.date().nullable(),
-  revokedSince: z.iso.date().nullable(),
-  source: z.string().min(1),
-  /** True when a person compared the row with the scheme's own register. */
-  confirmed: z.boolean(),
-})
 
 const deviceSchema = z.strictObject({
   id: z.string().regex(/^[a-z0-9-]+$/),
@@ -32,14 +17,14 @@ const deviceSchema = z.strictObject({
   firmware: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)),
   /** Kinds of key that the certified module makes in its approved mode. */
   keyTypes: z.array(z.string().regex(/^(RSA-\d+|P-\d+|Ed25519)$/)).min(1),
-  certificates: z.array(certificateSchema).min(1),
+  certificates: z.array(moduleCertificate).min(1),
   /** No real statement of this device was ever read by us, only ones of our own making: told to staff. */
   syntheticOnly: z.literal(true).optional(),
 })
 
 const catalogueSchema = z.strictObject({ asOf: z.iso.date(), devices: z.array(deviceSchema) })
 
-export type ModuleCertificate = z.infer<typeof certificateSchema>
+export type { ModuleCertificate }
 export type DeviceRow = z.infer<typeof deviceSchema>
 export type DeviceCatalogue = z.infer<typeof catalogueSchema>
 
@@ -74,7 +59,7 @@ export function standing(certificate: ModuleCertificate, at: Date, policy: Polic
 const CLAUSE = 'CSBR 6.2.7.4.1'
 
 /** The check that the best of a device's certificates passes or fails, and what staff should know about it. */
-export function certificateCheck(device: DeviceRow, at: Date, policy: Policy['attestation']): { check: Check; cautions: Message[] } {
+export function certificateCheck(device: Pick<DeviceRow, 'certificates'>, at: Date, policy: Policy['attestation']): { check: Check; cautions: Message[] } {
   const judged = device.certificates
     .map((certificate) => ({ certificate, standing: standing(certificate, at, policy) }))
     .sort((one, other) => STANDINGS.indexOf(one.standing) - STANDINGS.indexOf(other.standing))

@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
+import { permittedModule } from './module-certificate.ts'
 
 const words = z.strictObject({ en: z.string().min(1), ja: z.string().min(1) })
 const dotted = z.string().regex(/^[0-2](\.(0|[1-9]\d*))+$/, 'must be a dotted object identifier')
@@ -76,7 +77,10 @@ const policySchema = z.strictObject({
       personConfirms: z.array(method),
       /** How long a challenge of the portal may be answered (methods 3 and 6). */
       challengeHours: count,
-    }).superRefine(({ methods, personConfirms }, context) => {
+      /** Method 3: the versions of the CA's library that are taken, and the modules that it may generate keys in. Nothing else is. */
+      prescribedLibrary: z.strictObject({ libraryVersions: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)).min(1), modules: z.array(permittedModule).min(1) }).optional(),
+    }).superRefine(({ methods, personConfirms, prescribedLibrary }, context) => {
+      if (methods.includes(3) && !prescribedLibrary) context.addIssue({ code: 'custom', path: ['prescribedLibrary'], message: 'method 3 is open: name the library versions and the modules' })
       for (const number of DOCUMENTS_ALONE) if (methods.includes(number) && !personConfirms.includes(number)) context.addIssue({ code: 'custom', path: ['personConfirms'], message: `method ${number} rests on documents that only a person can judge: it needs one` })
     }),
     documents: z
