@@ -10,6 +10,7 @@ import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profil
 import { subjectAttributes } from '../certificate/subject.ts'
 import { MalformedDer } from '../pki/der.ts'
 import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
 import { ACT } from './issue-acts.ts'
 import { type CompleteApplication, judgeApproval, judgeForIssuing } from './issue-checks.ts'
@@ -17,7 +18,7 @@ import { finding } from './issue-finding.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority, IssuingParts, RecordedCertificate } from './issue-ports.ts'
 import { findMove, type MoveName } from './lifecycle.ts'
 import type { Work } from './ports.ts'
-import { CERTIFIED_PURPOSE } from './verify-key.ts'
+import { CERTIFIED_PURPOSE, examineRequest, storedRequest } from './verify-key.ts'
 
 /** Far longer than judging and signing take. After it, another process may take over; fencing does not rest on it. */
 const LEASE_MS = 30_000
@@ -84,7 +85,7 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
     const validity = { notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
     const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), ...validity }
     await work.audit({ event: eventOf('take', complete), subject: `certificate:${record.id}`, details })
-    await refuseChange(work, store, complete)
+    await refuseChange(work, store, complete, parts.policy)
     const taken = await move(work, 'take', complete)
     await store.insertRecord(record)
     return taken
@@ -138,11 +139,11 @@ const isLogged = ({ applicationId, approvalId, serial, tbs }: RecordedCertificat
     .some(({ event, details }) => event === ACT.recorded && details['approval'] === approvalId && details['serial'] === serial && details['tbs'] === sha256(tbs))
 
 /** Last look inside the transaction that records: nothing that was approved, and nothing known of the key, may have changed since it was judged. */
-async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication): Promise<void> {
+async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication, policy: Policy): Promise<void> {
   const dossier = await work.applications.dossier(application.id)
-  const { spkiSha256 } = application.request
   if (!dossier || judgeApproval(dossier).length > 0) throw new Overtaken()
-  if ((await store.compromisedAt(spkiSha256)) !== null || (await store.appliedElsewhere(spkiSha256, application))) throw new Overtaken()
+  const verdicts = await examineRequest(storedRequest(application.request.requestDer), application, policy, store)
+  if (verdicts.some(({ outcome }) => outcome !== 'pass')) throw new Overtaken()
 }
 
 async function sign(parts: IssuingParts, authority: IssuingAuthority, application: CompleteApplication, record: RecordedCertificate): Promise<IssuingTurn> {

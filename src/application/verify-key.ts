@@ -4,6 +4,8 @@
  */
 import { examineKey, weaknessByRegister } from '../certificate/key-rules.ts'
 import type { RuleVerdict } from '../certificate/rule-verdict.ts'
+import { weakKeyDigests, type WeakKeyDigest, type WeakKeyKind } from '../certificate/weak-key-digests.ts'
+import { sharesFactor } from '../certificate/weak-rsa.ts'
 import { judgeProtection, protectionToJson, type ProtectionReport } from '../key-protection/judge-protection.ts'
 import { KEY_ATTESTATION, methodOf } from '../key-protection/methods.ts'
 import type { ProtectionFacts, ProtectionInput } from '../key-protection/protection.ts'

@@ -4,13 +4,17 @@ import type { Policy } from '../policy/policy.ts'
 import type { CertificateRequest } from '../pki/certificate-request.ts'
 import { bitLength, type KeyFacts, type PublicKey, type RsaKey } from '../pki/public-key.ts'
 import type { Message, RuleVerdict } from './rule-verdict.ts'
+import { isKnownWeakKey, KNOWN_WEAK_KEYS } from './known-weak-keys.ts'
 import { hasClosePrimes, hasRocaFingerprint, isPerfectPower, smallFactor } from './weak-rsa.ts'
 
 /** The facts of the policy that these rules need. */
 export type KeyPolicy = Pick<Policy, 'keys'>
 
-/** Rounds of Fermat's method after which primes count as far enough apart: CSBR 6.1.1.3 (5) names no number, the TLS requirements name this one. */
-const FERMAT_ROUNDS = 100
+/**
+ * Rounds of Fermat's method after which primes count as far enough apart. CSBR 6.1.1.3 (5) names no number and the TLS requirements name 100; a thousand
+ * times as many cost some milliseconds.
+ */
+export const FERMAT_ROUNDS = 100_000
 /** Trial division goes this far; beyond KEY-2's bound a factor is a finding of KEY-3. */
 const TRIAL_DIVISION_LIMIT = 65536
 /** Moduli larger than this are not examined: no policy takes them, and the arithmetic would cost seconds. */
@@ -18,7 +22,8 @@ const LARGEST_EXAMINED_BITS = 8192
 
 /**
  * The verdicts on a request (KEY-1, KEY-2, KEY-3, KEY-5, APP-3) or on a public key alone (KEY-1, KEY-2, KEY-3), in this order, one a row.
- * The database's rules, KEY-4 and APP-4, answer with the same type elsewhere.
+ * The database's rules, KEY-4, APP-4 and the lists and other keys of KEY-3, answer with the same type elsewhere: of Debian weak keys,
+ * only those shipped with this software are looked for here, and the verdict says so.
  */
 export function examineKey(subject: CertificateRequest | PublicKey, policy: KeyPolicy): RuleVerdict[] {
   if (!('publicKey' in subject)) return examinePublicKey(subject, policy)
@@ -83,18 +88,30 @@ function examineParameters(key: PublicKey, policy: KeyPolicy): RuleVerdict {
   return passed(rule, 'rsa', { exponent: exponentShown })
 }
 
+const WEAKNESS: Rule = { row: 'KEY-3', clause: 'CSBR 6.1.1.3 (2) (5)', expected: say('KEY-3.expected') }
+
 function examineWeakness(facts: KeyFacts, policy: KeyPolicy): RuleVerdict {
-  const rule: Rule = { row: 'KEY-3', clause: 'CSBR 6.1.1.3 (2) (5)', expected: say('KEY-3.expected') }
+  const rule = WEAKNESS
   if (facts.type !== 'rsa') return passed(rule, 'noKnownMethod')
   if (facts.bits > LARGEST_EXAMINED_BITS) return failed(rule, 'notExamined', { bits: String(facts.bits) })
   const weakness = knownWeakness(facts, policy.keys.subscriber.smallestFactorAllowed)
-  return weakness ? failed(rule, weakness.observed, weakness.values) : passed(rule, 'noneFound')
+  return weakness ? failed(rule, weakness.observed, weakness.values) : passed(rule, 'noneFound', { count: String(KNOWN_WEAK_KEYS.length) })
+}
+
+/** What the register adds to a key in which nothing was found: `debian`, `listed` and `sharedFactor` fail it. */
+export type RegisteredWeakness = 'debian' | 'listed' | 'sharedFactor'
+
+/** KEY-3's verdict once the lists and the other keys known here were asked. `listComplete` is of the key's size. */
+export function weaknessByRegister(found: RegisteredWeakness | null, { bits }: RsaKey, listComplete: boolean): RuleVerdict {
+  if (found !== null) return failed(WEAKNESS, found)
+  return listComplete ? passed(WEAKNESS, 'noneFoundComplete') : passed(WEAKNESS, 'noneFoundIncomplete', { bits: String(bits) })
 }
 
 function knownWeakness({ modulus }: RsaKey, smallestFactorAllowed: number): { observed: string; values?: Message['values'] } | null {
   const factor = smallFactor(modulus, smallestFactorAllowed, TRIAL_DIVISION_LIMIT)
   if (factor !== null) return { observed: 'tinyFactor', values: { factor: String(factor) } }
   if (hasRocaFingerprint(modulus)) return { observed: 'roca' }
+  if (isKnownWeakKey(modulus)) return { observed: 'debian' }
   return hasClosePrimes(modulus, FERMAT_ROUNDS) ? { observed: 'closePrimes' } : null
 }
 

@@ -1,12 +1,45 @@
-/** What the database knows of a public key, by its SPKI's SHA-256 (KEY-4, APP-4). */
+/** What the database knows of a public key: by its SPKI's SHA-256 (KEY-4, APP-4), by its modulus and beside the others (KEY-3). */
+import { X509Certificate } from 'node:crypto'
 import type { KeyRegister } from '../application/verify-key.ts'
 import type { Database, Transaction } from './database.ts'
 
 /** Not a draft, which claims nothing yet, and not what came to nothing. */
 const ALIVE = ['submitted', 'vetting', 'vetted', 'approved', 'issuing', 'held', 'issued', 'accepted', 'revoked']
 
+const BATCH = 500
+
 export function keyRegister(db: Database | Transaction): KeyRegister {
   return {
+    async weakKeyListed(digests) {
+      const row = await db('weak_keys')
+        .where((any) => void digests.forEach(({ kind, digest }) => any.orWhere({ kind, digest })))
+        .first('kind')
+      return row ? row.kind : null
+    },
+    async hasCompleteWeakKeyList(bits) {
+      return (await db('weak_key_complete').where({ bits }).first('bits')) !== undefined
+    },
+    async *otherKeys(spkiSha256) {
+      // An application keeps its key for ever, so those of certificates are among them; a draft has proved nothing yet.
+      for (let after = ''; ;) {
+        const rows: { spki_sha256: string; spki_der: Buffer }[] = await db('applications')
+          .whereNotNull('submitted_at')
+          .whereNotNull('spki_der')
+          .where('spki_sha256', '>', after)
+          .whereNot({ spki_sha256: spkiSha256 })
+          .distinct('spki_sha256', 'spki_der')
+          .orderBy('spki_sha256')
+          .limit(BATCH)
+        if (rows.length === 0) break
+        yield rows.map((row) => row.spki_der)
+        after = rows.at(-1)!.spki_sha256
+      }
+      const reported: { spki_der: Buffer }[] = await db('compromise_reports').whereNotNull('spki_der').whereNot({ spki_sha256: spkiSha256 }).select('spki_der')
+      yield reported.map((row) => row.spki_der)
+      const responders: { spki_der: Buffer }[] = await db('responder_keys').select('spki_der')
+      const authorities: { certificate_der: Buffer }[] = await db('authorities').select('certificate_der')
+      yield [...responders.map((row) => row.spki_der), ...authorities.flatMap((row) => spkiOf(row.certificate_der))]
+    },
     async compromisedAt(spkiSha256) {
       const row = await db('compromised_keys').where({ spki_sha256: spkiSha256 }).first('recorded_at')
       return row ? String(row.recorded_at) : null
@@ -30,5 +63,14 @@ export function keyRegister(db: Database | Transaction): KeyRegister {
         .first('id')
       return row !== undefined
     },
+  }
+}
+
+/** Of a certificate in a row of ours; none where the row holds no certificate, which whoever signs with it finds. */
+function spkiOf(certificate: Buffer): readonly Buffer[] {
+  try {
+    return [new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })]
+  } catch {
+    return []
   }
 }

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { examineKey, type KeyPolicy } from '../../src/certificate/key-rules.ts'
+import { examineKey, FERMAT_ROUNDS, type KeyPolicy } from '../../src/certificate/key-rules.ts'
 import type { RuleVerdict } from '../../src/certificate/rule-verdict.ts'
-import { hasClosePrimes, hasRocaFingerprint, integerRoot, isPerfectPower, smallFactor } from '../../src/certificate/weak-rsa.ts'
+import { hasClosePrimes, hasRocaFingerprint, integerRoot, isPerfectPower, sharesFactor, smallFactor } from '../../src/certificate/weak-rsa.ts'
 import { readCertificateRequest } from '../../src/pki/certificate-request.ts'
 import { bitString, oid, sequence } from '../../src/pki/der.ts'
 import { readPublicKey } from '../../src/pki/public-key.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
+import { DEBIAN_3072, DEBIAN_4096, ROCA_2048 } from './weak-moduli.ts'
 import { ecKeyPair, ed25519KeyPair, makeRequest, rsaKeyPair, rsaSpki, seededBytes, soundModulus } from '../pki/keys.ts'
 
 const policy = loadPolicy()
@@ -75,14 +76,20 @@ describe('a key that the policy refuses', () => {
     ['KEY-3: refuses the ROCA fingerprint', rsaSpki(rocaModulus()), 'KEY-3.observed.roca'],
     ['KEY-3: refuses neighbouring primes', rsaSpki(P * nextPrime(P)), 'KEY-3.observed.closePrimes'],
     ['KEY-3: refuses primes that 100 rounds of Fermat tell apart', rsaSpki(fermatAfter(100)), 'KEY-3.observed.closePrimes'],
+    ['KEY-3: refuses primes that the last round of Fermat tells apart', rsaSpki(fermatAfter(FERMAT_ROUNDS)), 'KEY-3.observed.closePrimes'],
+    ['KEY-3: refuses a Debian weak key of 3072 bits that ships as known', rsaSpki(DEBIAN_3072), 'KEY-3.observed.debian'],
+    ['KEY-3: refuses a Debian weak key of 4096 bits that ships as known', rsaSpki(DEBIAN_4096), 'KEY-3.observed.debian'],
   ])('%s', (_, spki, observed) => {
     const found = verdicts(spki)
     expect(failures(found)).toEqual([`key-rules.${observed}`])
     const failed = found.find(({ outcome }) => outcome === 'fail')!
     expect(failed.remedy?.key).toBe(`key-rules.${failed.row}.remedy`)
   })
-  it('KEY-3: takes primes that lie farther apart than 100 rounds of Fermat reach', () => {
-    expect(failures(verdicts(rsaSpki(fermatAfter(101))))).toEqual([])
+  it('KEY-3: takes primes that lie one round of Fermat farther apart than is looked', () => {
+    expect(failures(verdicts(rsaSpki(fermatAfter(FERMAT_ROUNDS + 1))))).toEqual([])
+  })
+  it('KEY-3: says of a key in which nothing was found how few Debian weak keys it was compared with', () => {
+    expect(verdicts(rsaSpki(MODULUS))[2]).toMatchObject({ row: 'KEY-3', outcome: 'pass', observed: { key: 'key-rules.KEY-3.observed.noneFound', values: { count: '2' } } })
   })
   it('KEY-2 KEY-3: refuses the square of a prime, which both rules see', () => {
     expect(failures(verdicts(rsaSpki(P * P)))).toEqual(['key-rules.KEY-2.observed.primePower', 'key-rules.KEY-3.observed.closePrimes'])
@@ -149,6 +156,30 @@ describe('arithmetic of weak keys', () => {
   it('KEY-3: finds the smallest factor within bounds', () => {
     expect([smallFactor(757n * 3n, 3, 752), smallFactor(757n * 3n, 752, 65536), smallFactor(MODULUS, 3, 65536)]).toEqual([3, 757, null])
   })
+  it.each([1, 2, 3, 17, 99, 1000])('KEY-3: Fermat finds primes in round %i and not one round earlier', (round) => {
+    const modulus = fermatAfter(round)
+    expect([hasClosePrimes(modulus, round), hasClosePrimes(modulus, round - 1)]).toEqual([true, false])
+  })
+  it('KEY-3: Fermat, as written, finds the same as trying each square in turn', () => {
+    for (let modulus = 9n; modulus < 4000n; modulus += 2n) expect(hasClosePrimes(modulus, 5), String(modulus)).toBe(plainFermat(modulus, 5))
+  })
+  it('KEY-3: sees ROCA in a key of the flawed library that was published with a detector of it', () => {
+    expect(hasRocaFingerprint(ROCA_2048)).toBe(true)
+  })
+  it('KEY-3: sees ROCA in the product of two primes of the flawed form', () => {
+    expect(hasRocaFingerprint(flawedPrime(512, 'p') * flawedPrime(512, 'q'))).toBe(true)
+    expect(hasRocaFingerprint(flawedPrime(512, 'p') * prime(512, 'sound'))).toBe(false)
+  })
+  it('KEY-3: sees a factor in common with any of the others, and the same modulus again', () => {
+    const [p, q, r, s] = ['p', 'q', 'r', 's'].map((seed) => prime(512, `shared ${seed}`)) as [bigint, bigint, bigint, bigint]
+    const sound = Array.from({ length: 50 }, (_, index) => soundModulus(1024, `other ${index}`))
+    expect(sharesFactor(p * q, [...sound, r * s])).toBe(false)
+    expect(sharesFactor(p * q, [])).toBe(false)
+    expect(sharesFactor(p * q, [...sound, p * r, r * s])).toBe(true)
+    expect(sharesFactor(p * q, [r * q, ...sound])).toBe(true)
+    expect(sharesFactor(p * q, [r * p, s * q])).toBe(true)
+    expect(sharesFactor(p * q, [r * s, p * q, ...sound])).toBe(true)
+  })
   it('KEY-3: does not see close primes or ROCA in a key that OpenSSL made', () => {
     const { facts } = readPublicKey(keys.spki)
     if (facts.type !== 'rsa') throw new Error('RSA')
@@ -197,6 +228,23 @@ function fermatAfter(round: number): bigint {
     if (start * start < modulus) start += 1n
     if (a - start === BigInt(round - 1) && smallFactor(modulus, 2, 65536) === null) return modulus
   }
+}
+
+function plainFermat(modulus: bigint, rounds: number): boolean {
+  let a = integerRoot(modulus, 2)
+  if (a * a < modulus) a += 1n
+  for (let round = 0; round < rounds; round++, a += 1n) if (integerRoot(a * a - modulus, 2) ** 2n === a * a - modulus) return true
+  return false
+}
+
+/** A prime as the flawed library made them: k·M + (65537^a mod M), M the product of the first primes. */
+function flawedPrime(bits: number, seed: string): bigint {
+  let product = 1n
+  for (let candidate = 2n; candidate <= 167n; candidate++) if (smallFactor(candidate, 2, Number(candidate)) === null) product *= candidate
+  let power = 1n
+  for (let step = Number(BigInt(`0x${seededBytes(`exponent ${seed}`, 2).toString('hex')}`)); step > 0; step--) power = (power * 65537n) % product
+  const start = soundModulus(bits, `flawed ${seed}`) / product
+  for (let k = start; ; k += 1n) if (isPrime(k * product + power)) return k * product + power
 }
 
 /** A 3072-bit number that is a power of 65537 modulo every prime through 167, as the flawed library's moduli are. */
