@@ -17,8 +17,6 @@ const check = checkWriter('attestation-fortanix', { source: SOURCE, clause: 'CSB
 const LEAF_NAME = /^CN=Fortanix DSM Key Attestation(?:,|$)/
 const CA_NAME = /(?:^|, )CN=Fortanix Key Attestation CA$/
 const PROCESSED = ['2.5.29.15', '2.5.29.19', '2.5.29.32', '2.5.29.37', OID.enrollmentPolicy, OID.generated, OID.neverExportable]
-/** CSBR 4.2.1 lets evidence of a key's protection be used again for 13 months; no statement is taken for longer. */
-const MONTHS = 13
 
 function monthsBefore(at: Date, months: number): Date {
   const date = new Date(at)
@@ -26,7 +24,8 @@ function monthsBefore(at: Date, months: number): Date {
   return date
 }
 
-export function chainChecks({ leaf, authority, issuer, claims }: DsmStatement, anchors: Anchors, at: Date): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
+/** `months`: how old a statement may be. CSBR 4.2.1 lets evidence of a key's protection be used again for so long; none is taken for longer. */
+export function chainChecks({ leaf, authority, issuer, claims }: DsmStatement, anchors: Anchors, at: Date, months: number): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
   const checks: Check[] = []
   const cautions: Message[] = [say('attestation-fortanix.revocation.not-asked')]
   const issuedBy = (child: MakerCertificate, parent: MakerCertificate) => {
@@ -64,8 +63,8 @@ export function chainChecks({ leaf, authority, issuer, claims }: DsmStatement, a
 
   checks.push(...[authority, issuer].map((certificate) => certificateValidity(check, certificate, signed, { remedy: 'remedy.again' })))
   checks.push(certificateValidity(check, leaf, at, { remedy: 'remedy.again' }))
-  const young = signed >= monthsBefore(at, MONTHS)
-  checks.push(check(young, young ? 'age.young' : 'age.old', 'age.expected', { signed: day(signed), months: String(MONTHS), at: day(at) }, { clause: 'CSBR 4.2.1', remedy: 'remedy.again' }))
+  const young = signed >= monthsBefore(at, months)
+  checks.push(check(young, young ? 'age.young' : 'age.old', 'age.expected', { signed: day(signed), months: String(months), at: day(at) }, { clause: 'CSBR 4.2.1', remedy: 'remedy.again' }))
   const unknown = [...claims.unknown, ...[leaf, authority, issuer].flatMap((certificate) => unknownCritical(certificate, PROCESSED))]
   checks.push(check(unknown.length === 0, unknown.length === 0 ? 'extensions.known' : 'extensions.unknown', 'extensions.expected', { oids: unknown.join(', ') }, { remedy: 'remedy.tell-us' }))
   return { checks, cautions, headline }

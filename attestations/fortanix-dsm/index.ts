@@ -27,7 +27,7 @@ export const fortanixDsm: AttestationVerifier<DsmStatement> = {
   attestedKey: ({ leaf }) => leaf.spki,
 
   examine(statement, context) {
-    const chain = chainChecks(statement, context.anchors, context.at)
+    const chain = chainChecks(statement, context.anchors, context.at, context.policy.periods.keyProtectionReuseMonths)
     const trusted = chain.checks.every((check) => check.outcome === 'pass')
     const claimed = !trusted
     const claim = trusted ? [] : [untrustedClaim()]

@@ -127,7 +127,7 @@ export interface ExamineContext {
   readonly at: Date
   readonly anchors: Anchors
   readonly catalogue: DeviceCatalogue
-  readonly policy: Pick<Policy, 'attestation' | 'keys'>
+  readonly policy: Pick<Policy, 'attestation' | 'keys' | 'periods'>
 }
 
 /** What a maker's folder supplies. All of it is pure: no clock, network, database or randomness. */

@@ -64,7 +64,7 @@ export interface AttestationInput {
   /** SubjectPublicKeyInfo (DER) of the key applied for. */
   readonly publicKeySpki: Buffer
   readonly at: Date
-  readonly policy: Pick<Policy, 'id' | 'attestation' | 'keys'>
+  readonly policy: Pick<Policy, 'id' | 'attestation' | 'keys' | 'periods'>
   /** As recorded of the CA at its creation, never from the environment. */
   readonly demoHierarchy: boolean
   /** The demo makers of this installation; not looked at under any other hierarchy. */

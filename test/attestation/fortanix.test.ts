@@ -5,6 +5,7 @@ import { certificationAuthority, writeCertificate } from '../../attestations/dem
 import { anchors as shipped } from '../../attestations/fortanix-dsm/index.ts'
 import type { AttestationInput } from '../../src/attestation/verify-attestation.ts'
 import { nullValue } from '../../src/pki/der.ts'
+import type { Policy } from '../../src/policy/policy.ts'
 import { shippedPolicy, withAttestation, withSampleKeys } from '../support/attestation-policy.ts'
 import { attestationFact, haveSamples, NO_SAMPLES, sample } from '../support/attestation-samples.ts'
 import * as fake from '../support/fake-fortanix.ts'
@@ -57,6 +58,13 @@ describe('a genuine DSM cluster', () => {
 
   it('ATT-2: a statement stays good after its authority ended, for 13 months from when it was made', () => {
     for (const [moment, expected] of [['2026-12-24T00:00:00Z', 'verified'], ['2027-12-05T18:11:51Z', 'verified'], ['2027-12-05T18:11:52Z', chain('age.old')], ['2026-11-05T18:11:51Z', 'verified'], ['2026-11-05T18:11:50Z', untrusted('validity.outside')]] as const) expect(outcome(judge(files(), { at: at(moment) })), moment).toEqual(expected)
+  })
+
+  it('ATT-2: how old a statement may be is the policy\'s word', () => {
+    const months = (keyProtectionReuseMonths: number): Policy => ({ ...policy(), periods: { ...shippedPolicy.periods, keyProtectionReuseMonths } })
+    const after = (number: number, moment: string) => outcome(judge(files(), { at: at(moment), policy: months(number) }))
+    expect([after(3, '2027-02-05T18:11:51Z'), after(3, '2027-02-05T18:11:52Z')]).toEqual(['verified', chain('age.old')])
+    expect(shippedPolicy.periods.keyProtectionReuseMonths).toBe(13)
   })
 
   it('ATT-9: staff are told what was not looked at', () => {

@@ -6,7 +6,7 @@ import { requestKey } from '../../src/attestation/evidence.ts'
 import type { Question } from '../../src/attestation/verifier.ts'
 import { isVerifiedKey, verifyAttestation, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
 import type { Policy } from '../../src/policy/policy.ts'
-import { shippedPolicy, withAttestation, withSampleKeys } from '../support/attestation-policy.ts'
+import { shippedPolicy, withAttestation, withMakers, withSampleKeys } from '../support/attestation-policy.ts'
 import { attestationFact, haveSamples, NO_SAMPLES, sample, samplePath } from '../support/attestation-samples.ts'
 import { unworded } from '../support/attestation-words.ts'
 import { requestFor } from '../support/fake-yubikey.ts'
@@ -130,7 +130,7 @@ describe.skipIf(!haveSamples())(`published YubiKey samples${haveSamples() ? '' :
 
   it('ATT-2: other makers\' evidence is not taken for a YubiKey\'s', () => {
     for (const name of ['yubihsm2/gillstrom/attestation.pem', 'luna/rsa-pkc.p7b', 'fortanix/key_attestation.json', 'marvell-google/smallstep/rsa.dat', 'nshield/key_simple_test1.att']) {
-      const { verdict } = verifyAttestation({ files: [{ name, bytes: sample(name) }], certificateRequestDer: requestFor(keyOf('ipxe/attestation-9a.crt')), publicKeySpki: keyOf('ipxe/attestation-9a.crt'), at: NOW, policy: withSampleKeys(), demoHierarchy: false })
+      const { verdict } = verifyAttestation({ files: [{ name, bytes: sample(name) }], certificateRequestDer: requestFor(keyOf('ipxe/attestation-9a.crt')), publicKeySpki: keyOf('ipxe/attestation-9a.crt'), at: NOW, policy: withSampleKeys(withMakers(shippedPolicy, 'yubikey-piv')), demoHierarchy: false })
       expect(verdict, name).toHaveProperty('malformed.file', name)
     }
   })
