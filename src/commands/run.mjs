@@ -7,6 +7,13 @@ await command(async () => {
   const [name, ...args] = process.argv.slice(2)
   const file = join(ROOT, 'src', `${name}.ts`)
   if (!name || !existsSync(file)) throw new SetUpRefused(`usage: node src/commands/run.mjs NAME [arguments], where src/NAME.ts exists${name ? `; ${file} doesn't` : ''}`, 2)
-  await setUp({ system: false })
+  // What a command writes may be read by another program: the set-up speaks beside it.
+  const { write } = process.stdout
+  process.stdout.write = process.stderr.write.bind(process.stderr)
+  try {
+    await setUp({ system: false })
+  } finally {
+    process.stdout.write = write
+  }
   await become(file, args)
 })

@@ -33,7 +33,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   jobs: ['application', 'audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts'],
   web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'mail', 'people', 'pki', 'policy', 'services'],
-  commands: ['application', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo'],
+  commands: ['application', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts'],
   portal: ['mail', 'people', 'process', 'web'],
   ca: ['jobs', 'process', 'signer'],
   status: ['database', 'process', 'revocation', 'signer'],
