@@ -32,6 +32,12 @@ export function moduleResult(error: unknown): { readonly code: number; readonly 
   return found ? { code: Number(found[2]), name: found[1]! } : null
 }
 
+/** CK_VERSION */
+export interface Version {
+  readonly major: number
+  readonly minor: number
+}
+
 export class Pkcs11Library {
   static readonly #loaded = new Map<string, Pkcs11Library>()
 
@@ -109,6 +115,17 @@ export class Pkcs11Library {
   /** Slots with a token that is initialised and has this label; the number of a slot changes from one initialisation to the next, so labels are what counts. */
   tokens(label: string): Slot[] {
     return this.#slots().filter(({ slot, flags }) => (flags & TokenFlag.TOKEN_INITIALIZED) !== 0 && slot.getToken().label === label).map(({ slot }) => slot)
+  }
+
+  /** Every slot whose token is initialised. */
+  initialisedTokens(): Slot[] {
+    return this.#slots().filter(({ flags }) => (flags & TokenFlag.TOKEN_INITIALIZED) !== 0).map(({ slot }) => slot)
+  }
+
+  /** What the library says of itself (CK_INFO). Known once it is initialised. */
+  info(): { readonly manufacturer: string; readonly description: string; readonly version: Version; readonly cryptokiVersion: Version } {
+    const { manufacturerID, libraryDescription, libraryVersion, cryptokiVersion } = this.#module
+    return { manufacturer: manufacturerID, description: libraryDescription, version: libraryVersion, cryptokiVersion }
   }
 
   emptySlot(): Slot | null {
