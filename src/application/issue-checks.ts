@@ -102,9 +102,9 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   const { row } = method
   const report = examineProtection(application, evidence, await store.protectionFacts(application, authority.demo), now, policy)
   if (!report) return [...findings, finding('evidence-missing', row)]
-  const against = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
-  if ('malformed' in report.verdict) findings.push(against('malformed', report.verdict.malformed.reason))
-  else if ('refused' in report.verdict) findings.push(...report.findings!.filter((each) => each.finding.outcome !== 'pass').map((each) => against(each.question, each.finding.observed)))
+  const protectionFinding = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
+  if ('malformed' in report.verdict) findings.push(protectionFinding('malformed', report.verdict.malformed.reason))
+  else if ('refused' in report.verdict) findings.push(...report.findings!.filter((each) => each.finding.outcome !== 'pass').map((each) => protectionFinding(each.question, each.finding.observed)))
   else if (!provesKey(report.verdict.verified, spkiSha256, authority)) findings.push(finding('evidence-of-another', row))
   return findings
 }

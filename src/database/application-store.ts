@@ -10,7 +10,15 @@ import { isUniqueViolation, type Database, type Transaction } from './database.t
 type Row = Record<string, any>
 
 const detailsSchema = z.record(z.string(), z.string())
-const readDetails = (stored: unknown): Details => (typeof stored === 'string' ? detailsSchema.parse(JSON.parse(stored)) : {})
+/** What the portal did not write is kept as it stands under a name that no field has: `ca` then holds that application and goes on with the others. */
+function readDetails(stored: unknown): Details {
+  if (typeof stored !== 'string') return {}
+  try {
+    return detailsSchema.parse(JSON.parse(stored))
+  } catch {
+    return { '?': stored }
+  }
+}
 
 const text = (value: unknown): string => (value === null || value === undefined ? '' : String(value))
 

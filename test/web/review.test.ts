@@ -169,7 +169,7 @@ describe('an application under review', () => {
   test('ATT-2: an application without a verified attestation is not approved', async () => {
     const reference = await vetted()
     await database()('assessments').where({ application_id: (await find(reference)).id, kind: 'key-protection' }).delete()
-    expect((await approving.client.get(`/review/${reference}`)).text).toContain(words('review.missing.attestation'))
+    expect((await approving.client.get(`/review/${reference}`)).text).toContain(words('review.missing.key-protection'))
     expect((await act(scene, approving.client, reference, 'approve', { correlated: 'yes' })).status).toBe(403)
     expect((await dossierOf(reference)).approval).toBeNull()
   })
