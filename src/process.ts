@@ -2,7 +2,9 @@
 import type { Server } from 'node:http'
 import { audit } from './audit/audit-log.ts'
 import { ConfigRefused, readConfig, type Config, type ProcessName } from './config.ts'
+import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
 import { migrate } from './database/database.ts'
+import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
 import { describeFault } from './fault.ts'
 import { openServices, type Services } from './services.ts'
@@ -64,6 +66,7 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
     await migrate(services.database)
     const running = await start(services, config)
     const opened = services
+    const ready = name === 'status' ? running.ready : [running.ready, ...(await weakKeyNotice(services, name))].join('\n')
     await note(opened, name, 'process.started')
     let stopping = false
     const stop = (signal: string) => {
@@ -86,16 +89,25 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
       // The parent went away: nobody would stop this process any more.
       process.on('disconnect', () => stop('disconnect'))
       if (!process.connected) return stop('disconnect')
-      process.send!({ ready: running.ready })
+      process.send!({ ready })
     } else {
       onStopSignal(stop)
-      say(running.ready)
+      say(ready)
     }
   } catch (error) {
     process.stderr.write(`${name}: ${explain(error)}\n`)
     await services?.close().catch(() => undefined)
     process.exit(1)
   }
+}
+
+/** KEY-3: who takes or certifies keys says which of Debian's weak keys can't be looked for, on the log and to whoever starts it. */
+async function weakKeyNotice({ database, policy }: Services, name: string): Promise<readonly string[]> {
+  const sizes = sizesWithoutCompleteList(await weakKeyStore(database).lists(), policy.keys.subscriber.rsaBits)
+  if (sizes.length === 0) return []
+  const means = 'not every Debian weak key of these sizes can be refused (KEY-3): npm run weak-keys -- import'
+  log({ level: 'warning', process: name, weakKeyListMissingFor: sizes, means })
+  return [`${name}: no complete list of Debian weak keys for RSA ${sizes.join(', ')} (KEY-3): npm run weak-keys -- import`]
 }
 
 async function note(services: Services, name: string, event: 'process.started' | 'process.stopped'): Promise<void> {

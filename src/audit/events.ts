@@ -47,6 +47,13 @@ export const AUDIT_EVENTS = [
   'certificate.accepted',
   'certificate.revoked',
   'key.marked-compromised',
+  'key.compromise-reported',
+  'weak-keys.imported',
+  'weak-keys.stated-complete',
+  // registers of approved auditors and Signing Services
+  'register.proposed',
+  'register.confirmed',
+  'register.withdrawn',
   // authorities and status
   'ceremony.held',
   'authority.created',

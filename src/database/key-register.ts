@@ -17,7 +17,8 @@ export function keyRegister(db: Database | Transaction): KeyRegister {
       return row ? row.kind : null
     },
     async hasCompleteWeakKeyList(bits) {
-      return (await db('weak_key_complete').where({ bits }).first('bits')) !== undefined
+      const finished = db('weak_key_complete').join('weak_key_lists', 'weak_key_lists.number', 'weak_key_complete.list_number').whereNotNull('weak_key_lists.finished_at')
+      return (await finished.where({ bits }).first('bits')) !== undefined
     },
     async *otherKeys(spkiSha256) {
       // An application keeps its key for ever, so those of certificates are among them; a draft has proved nothing yet.

@@ -29,7 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   migrations: [],
   // what runs: it gets its parts from `services`, and its words from web/locales
   services: ['application', 'audit', 'config', 'database', 'mail', 'policy', 'secrets', 'src/web/locales.ts'],
-  process: ['audit', 'config', 'database', 'fault', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
+  process: ['application', 'audit', 'config', 'database', 'fault', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   jobs: ['application', 'audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts'],
   web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'mail', 'people', 'pki', 'policy', 'services'],
