@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { attestDemoKey } from '../../attestations/demo/make.ts'
+import { ENTERED_TYPES, readEnteredName } from '../pki/entered-name.ts'
 import { encodeName, type NameAttribute } from '../pki/name.ts'
 import { encodePem } from '../pki/pem.ts'
 import { assembleRequest, requestInfo } from '../pki/request-writer.ts'
@@ -28,17 +29,11 @@ export interface DemoKey {
   readonly spki: Buffer
 }
 
-const TYPES: Readonly<Record<string, NameAttribute['type']>> = { C: 'countryName', ST: 'stateOrProvinceName', L: 'localityName', O: 'organizationName', OU: 'organizationalUnitName', CN: 'commonName' }
-
-/** `CN=Foo K.K., O=Foo K.K., C=JP`, or a bare name; a comma within a value is written `\,`. @throws StartRefused */
+/** As `readEnteredName`. @throws StartRefused */
 export function parseSubject(text: string): readonly NameAttribute[] {
-  if (!text.includes('=')) return [{ type: 'commonName', value: text.trim() }]
-  return text.split(/(?<!\\),/).map((part) => {
-    const [, type, value] = /^\s*([A-Za-z]+)\s*=\s*(.+?)\s*$/.exec(part) ?? []
-    const known = type ? TYPES[type.toUpperCase()] : undefined
-    if (!known || !value) throw new StartRefused(`--subject: "${part.trim()}" is none of ${Object.keys(TYPES).join(', ')} followed by = and a value`)
-    return { type: known, value: value.replaceAll('\\,', ',') }
-  })
+  const name = readEnteredName(text)
+  if ('refused' in name) throw new StartRefused(`--subject: "${name.refused}" is none of ${ENTERED_TYPES.join(', ')} followed by = and a value`)
+  return name.attributes
 }
 
 /** @param folder where files and token go; made when missing */

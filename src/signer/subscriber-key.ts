@@ -154,6 +154,18 @@ export class SubscriberToken {
   }
 }
 
+/** Every token of the module that is set up, without a PIN. @throws SignerUnavailable */
+export async function listTokens(path: string): Promise<readonly TokenFacts[]> {
+  const library = Pkcs11Library.open(path)
+  try {
+    return await library.run(() => library.initialisedTokens().map(factsOf))
+  } catch (error) {
+    throw named(error)
+  } finally {
+    await library.release()
+  }
+}
+
 interface Pair {
   readonly publicKey: PublicKey
   readonly privateKey: PrivateKey

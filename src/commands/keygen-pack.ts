@@ -1,0 +1,14 @@
+/** `npm run keygen:pack [-- --out DIR]`: the program of method 3 as a package that runs alone. The portal offers the same octets for download. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { readConfig } from '../config.ts'
+import { packKeygen } from '../keygen/package.ts'
+
+const { out } = parseArgs({ options: { out: { type: 'string' } } }).values
+const folder = resolve(out ?? readConfig('command').dataDir)
+const { name, bytes, sha256 } = await packKeygen()
+mkdirSync(folder, { recursive: true })
+const file = join(folder, name)
+writeFileSync(file, bytes)
+process.stdout.write(`${file}\nSHA-256 ${sha256}\n\nnpx --yes ${file} --help\n`)

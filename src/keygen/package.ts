@@ -1,0 +1,79 @@
+/**
+ * Packs the program so that it runs without the rest of this software: an npm package of plain JavaScript that depends on the PKCS #11 packages alone.
+ * The same sources give the same octets, so that its SHA-256 can be told. This file doesn't load the program: the portal has no PKCS #11.
+ */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { LIBRARY } from '../key-protection/key-report.ts'
+import { translate } from '../web/locales.ts'
+import { tar } from './tar.ts'
+
+export interface KeygenPackage {
+  /** `code-signing-keygen-1.0.0.tgz` */
+  readonly name: string
+  readonly bytes: Buffer
+  /** Lower-case hex. */
+  readonly sha256: string
+}
+
+/** Exactly the versions that this software was tested with. */
+const DEPENDENCIES = ['graphene-pk11', 'pkcs11js'] as const
+
+export async function packKeygen(): Promise<KeygenPackage> {
+  const versionOf = createRequire(import.meta.url)
+  const dependencies = Object.fromEntries(DEPENDENCIES.map((name) => [name, (versionOf(`${name}/package.json`) as { version: string }).version]))
+  const manifest = {
+    name: LIBRARY.name,
+    version: LIBRARY.version,
+    description: translate('en', 'keygen.readme').split('\n')[0],
+    license: 'Apache-2.0',
+    type: 'module',
+    bin: { [LIBRARY.name]: 'main.js' },
+    engines: { node: '>=20.19' },
+    dependencies,
+    // npm 12 runs no install script that isn't named.
+    allowScripts: { pkcs11js: true },
+  }
+  const entries = [
+    ...(await scripts()),
+    { path: 'package/README.md', text: `# ${LIBRARY.name} ${LIBRARY.version}\n\n${translate('en', 'keygen.readme')}\n\n${translate('ja', 'keygen.readme')}\n` },
+    { path: 'package/package.json', text: `${JSON.stringify(manifest, null, 2)}\n` },
+  ]
+  const bytes = gzipSync(tar(entries), { level: 9 })
+  return { name: `${LIBRARY.name}-${LIBRARY.version}.tgz`, bytes, sha256: createHash('sha256').update(bytes).digest('hex') }
+}
+
+/** The sources as JavaScript, not minified: whoever runs this may read it first. */
+async function scripts(): Promise<readonly { readonly path: string; readonly text: string; readonly executable: boolean }[]> {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const { outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: ['src/keygen/main.ts'],
+    outdir: 'package',
+    write: false,
+    bundle: true,
+    splitting: true,
+    chunkNames: '[name]',
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    charset: 'utf8',
+    external: [...DEPENDENCIES],
+    banner: { js: `// ${LIBRARY.name} ${LIBRARY.version}, Apache-2.0` },
+  })
+  return outputFiles.map(({ path, text }) => {
+    const name = path.slice(path.lastIndexOf('package') + 'package'.length + 1).replaceAll('\\', '/')
+    const entry = name === 'main.js'
+    return { path: `package/${name}`, text: entry ? `#!/usr/bin/env node\n${text}` : text, executable: entry }
+  })
+}
+
+/** The lock file names the same versions; read so that a test can compare. */
+export const lockedVersions = (): Readonly<Record<string, string>> => {
+  const lock = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as { packages: Record<string, { version: string }> }
+  return Object.fromEntries(DEPENDENCIES.map((name) => [name, lock.packages[`node_modules/${name}`]!.version]))
+}
