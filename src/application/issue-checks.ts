@@ -13,6 +13,7 @@ import { approvalDigest } from './approve-digest.ts'
 import { openItems } from './checklist.ts'
 import { finding } from './issue-finding.ts'
 import { judgeLog } from './issue-log.ts'
+import { provenFacts } from './issue-register.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority } from './issue-ports.ts'
 import { refuseDuty } from './review.ts'
 import { examineProtection, examineRequest } from './verify-key.ts'
@@ -88,7 +89,7 @@ const judgeChecks = ({ application, checks }: Dossier, { now, policy }: IssuingF
   )
 
 /** The key rules over the stored request, and the evidence over its stored bytes. */
-async function judgeKey(application: CompleteApplication, { evidence }: Dossier, { policy, authority, now, store }: IssuingFacts): Promise<HoldFinding[]> {
+async function judgeKey(application: CompleteApplication, { evidence }: Dossier, { policy, authority, now, store, trail }: IssuingFacts): Promise<HoldFinding[]> {
   const { requestDer, spkiDer, spkiSha256 } = application.request
   const intake = readCertificateRequest(requestDer)
   if ('refused' in intake) return [finding('request-unreadable', 'APP-3')]
@@ -100,12 +101,15 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   const method = openMethod(application.key.method, application.key.option, policy)
   if (!method) return [...findings, finding('method-not-open', 'APP-2', { method: String(application.key.method) })]
   const { row } = method
-  const report = examineProtection(application, evidence, await store.protectionFacts(application, authority.demo), now, policy)
+  const { facts, unproven } = provenFacts(await store.protectionFacts(application, authority.demo), trail)
+  const report = examineProtection(application, evidence, facts, now, policy)
   if (!report) return [...findings, finding('evidence-missing', row)]
   const protectionFinding = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
   if ('malformed' in report.verdict) findings.push(protectionFinding('malformed', report.verdict.malformed.reason))
   else if ('refused' in report.verdict) findings.push(...report.findings!.filter((each) => each.finding.outcome !== 'pass').map((each) => protectionFinding(each.question, each.finding.observed)))
   else if (!provesKey(report.verdict.verified, spkiSha256, authority)) findings.push(finding('evidence-of-another', row))
+  // Why an entry that stands in a register was not counted.
+  if (findings.some(({ code }) => code.startsWith('key-protection-'))) findings.push(...unproven.map((name) => finding('register-unproven', 'LOG-1', { name })))
   return findings
 }
 

@@ -88,6 +88,8 @@ export interface AuditTrail {
   firstBreach(): Promise<number | null>
   /** The officers' and applicant's acts on this application, oldest first, as they stood when `firstBreach` read them. */
   eventsOf(applicationId: string): readonly LoggedEvent[]
+  /** Likewise what officers did to this entry of a register. */
+  eventsOfEntry(entryId: string): readonly LoggedEvent[]
 }
 
 export interface IssuingParts {

@@ -7,6 +7,8 @@ import { anchors as yubihsmAnchors, catalogue as yubihsmCatalogue, yubihsm2 } fr
 import { anchors as nshieldAnchors, catalogue as nshieldCatalogue, entrustNShield } from '../../attestations/entrust-nshield/index.ts'
 import { anchors as googleAnchors, catalogue as googleCatalogue, googleCloudHsm } from '../../attestations/google-cloud-hsm/index.ts'
 import { anchors as primusAnchors, catalogue as primusCatalogue, securosysPrimus } from '../../attestations/securosys-primus/index.ts'
+import { anchors as ratsAnchors, catalogue as ratsCatalogue, ratsPkix } from '../../attestations/rats-pkix/index.ts'
+import { anchors as tpmAnchors, catalogue as tpmCatalogue, tpm2 } from '../../attestations/tpm2/index.ts'
 import { anchors as dsmAnchors, catalogue as dsmCatalogue, fortanixDsm } from '../../attestations/fortanix-dsm/index.ts'
 import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
 import type { Anchors } from './anchors.ts'
@@ -43,10 +45,16 @@ const BUILT_IN: readonly BuiltIn[] = [
   builtIn(googleCloudHsm, googleAnchors, googleCatalogue),
   builtIn(securosysPrimus, primusAnchors, primusCatalogue),
   builtIn(fortanixDsm, dsmAnchors, dsmCatalogue),
+  builtIn(tpm2, tpmAnchors, tpmCatalogue),
+  builtIn(ratsPkix, ratsAnchors, ratsCatalogue),
 ]
 
 /** Their ids, whether or not a policy lists them. */
 export const BUILT_IN_MAKERS: readonly string[] = BUILT_IN.map((make) => make({}).id)
+
+/** Every maker's certified devices, for documents that name a module in words. The demo maker's count under a demo hierarchy alone. */
+export const CATALOGUES: readonly DeviceCatalogue[] = [yubikeyCatalogue, yubihsmCatalogue, lunaCatalogue, nshieldCatalogue, azureCatalogue, googleCatalogue, primusCatalogue, dsmCatalogue]
+export { demoCatalogue as DEMO_CATALOGUE }
 
 function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue, demo = false): Maker {
   return {
@@ -76,3 +84,10 @@ export function makersFor(
   if (demo.demoHierarchy) makers.unshift(maker(demoVerifier(yubikeyPiv), demoAnchorSet(demo.demoAnchors ?? []), demoCatalogue, true))
   return makers
 }
+
+/**
+ * The makers that are built in and that the policy does not list. They are asked one thing only, whether they know what was given, so that
+ * the answer can say what it is and that it is not taken here; nothing that they could verify is ever accepted.
+ */
+export const unlistedMakers = (policy: Pick<Policy, 'attestation'>): Pick<Maker, 'id' | 'title' | 'demo' | 'recognises'>[] =>
+  BUILT_IN.map((make) => make({})).filter(({ id }) => !policy.attestation.makers.includes(id))

@@ -10,11 +10,14 @@ import { type AuditRow, type ChainBreach, findBreach, GENESIS } from './audit-lo
 
 const ACTS: ReadonlySet<string> = new Set(Object.values(ACT))
 const OF_APPLICATION = 'application:'
+const OF_ENTRY = 'register-entry:'
 const AT_ONCE = 500
 
 /** @param onBreach called once for each breach that is found, not for each look at it */
 export function auditTrail(database: Database, onBreach: (breach: ChainBreach) => void): AuditTrail {
   const trails = new Map<string, LoggedEvent[]>()
+  // Entries of the registers are few, and may be relied on at any time.
+  const entries = new Map<string, LoggedEvent[]>()
   let head = { seq: 0, hash: GENESIS }
   let told: string | null = null
   let running: Promise<unknown> = Promise.resolve()
@@ -38,6 +41,10 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
   }
 
   function keep({ event, actor, subject, details: text }: AuditRow): void {
+    if (subject.startsWith(OF_ENTRY) && event.startsWith('register.')) {
+      const entry = subject.slice(OF_ENTRY.length)
+      return void entries.set(entry, [...(entries.get(entry) ?? []), { event: event as LoggedEvent['event'], actor, details: readDetails(text) }])
+    }
     const last = (LAST_ACTS as readonly string[]).includes(event)
     if (!last && !ACTS.has(event)) return
     const details = readDetails(text)
@@ -61,6 +68,7 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
       })
     },
     eventsOf: (applicationId) => trails.get(applicationId) ?? [],
+    eventsOfEntry: (entryId) => entries.get(entryId) ?? [],
   }
 }
 

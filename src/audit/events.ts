@@ -50,6 +50,13 @@ export const AUDIT_EVENTS = [
   'key.compromise-reported',
   'weak-keys.imported',
   'weak-keys.stated-complete',
+  // modules that the CA ships
+  'module.prepared',
+  'module.ordered',
+  'module.shipped',
+  'module.received',
+  'module.letter-sent',
+  'module.withdrawn',
   // registers of approved auditors and Signing Services
   'register.proposed',
   'register.confirmed',

@@ -4,6 +4,8 @@ import type { ProtectionStore } from '../application/ports.ts'
 import type { Challenge, MethodNumber, ProtectionFacts } from '../key-protection/protection.ts'
 import type { Database, Transaction } from './database.ts'
 import { readDemoAnchors } from './demo-anchors.ts'
+import { findShippedKey } from './module-store.ts'
+import { registered } from './register-store.ts'
 
 type ChallengeRow = { method: number; value: string; issued_at: string; expires_at: string; answered_at: string | null; answered_spki_sha256: string | null }
 
@@ -20,6 +22,8 @@ export async function readProtectionFacts(db: Database | Transaction, applicatio
     demoHierarchy,
     demoAnchors: demoHierarchy ? await readDemoAnchors(db) : [],
     challenges: challenges.map(readChallenge),
+    shippedKey: application.request && (await findShippedKey(db, application.request.spkiSha256)),
+    ...(await registered(db)),
   }
 }
 

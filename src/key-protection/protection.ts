@@ -6,6 +6,8 @@ import type { EvidenceFile } from '../attestation/evidence.ts'
 import type { DemoAnchor } from '../attestation/makers.ts'
 import { say, type Finding, type Message } from '../attestation/verifier.ts'
 import type { Policy } from '../policy/policy.ts'
+import type { AcceptedService, ApprovedAuditor } from './register.ts'
+import type { ShippedKey } from './shipped-module.ts'
 
 /** As CP 6.2.7 numbers the methods. */
 export type MethodNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7
@@ -47,6 +49,12 @@ export interface ProtectionFacts {
   readonly demoAnchors: readonly DemoAnchor[]
   /** Those given out for this application, oldest first. */
   readonly challenges: readonly Challenge[]
+  /** The inventory's entry for the key applied for; null for a key that we never generated into a module (method 1). */
+  readonly shippedKey: ShippedKey | null
+  /** Those whom two officers entered into the register, the withdrawn ones too (method 6). */
+  readonly auditors: readonly ApprovedAuditor[]
+  /** Likewise the Signing Services (method 7). */
+  readonly signingServices: readonly AcceptedService[]
 }
 
 /** Of the application judged. */

@@ -75,12 +75,18 @@ const policySchema = z.strictObject({
       methods: z.array(method).min(1),
       /** Those where an officer confirms the evidence beside the machine's judgement. */
       personConfirms: z.array(method),
+      /** Method 7: what a Signing Service's module must be certified as (CSBR 6.2.7.3). */
+      signingServiceSchemes: z.array(z.strictObject({ scheme: z.string(), minimumLevel: count })).min(1).optional(),
       /** How long a challenge of the portal may be answered (methods 3 and 6). */
       challengeHours: count,
+      /** Method 1: the modules that the CA prepares and ships. Nothing else is. */
+      shippedModules: z.strictObject({ modules: z.array(permittedModule).min(1) }).optional(),
       /** Method 3: the versions of the CA's library that are taken, and the modules that it may generate keys in. Nothing else is. */
       prescribedLibrary: z.strictObject({ libraryVersions: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)).min(1), modules: z.array(permittedModule).min(1) }).optional(),
-    }).superRefine(({ methods, personConfirms, prescribedLibrary }, context) => {
+    }).superRefine(({ methods, personConfirms, shippedModules, prescribedLibrary, signingServiceSchemes }, context) => {
+      if (methods.includes(1) && !shippedModules) context.addIssue({ code: 'custom', path: ['shippedModules'], message: 'method 1 is open: name the modules' })
       if (methods.includes(3) && !prescribedLibrary) context.addIssue({ code: 'custom', path: ['prescribedLibrary'], message: 'method 3 is open: name the library versions and the modules' })
+      if (methods.includes(7) && !signingServiceSchemes) context.addIssue({ code: 'custom', path: ['signingServiceSchemes'], message: 'method 7 is open: say what a Signing Service\'s module must be certified as (CSBR 6.2.7.3)' })
       for (const number of DOCUMENTS_ALONE) if (methods.includes(number) && !personConfirms.includes(number)) context.addIssue({ code: 'custom', path: ['personConfirms'], message: `method ${number} rests on documents that only a person can judge: it needs one` })
     }),
     documents: z

@@ -1,0 +1,122 @@
+/**
+ * A report as it is handed in: a PDF, or a plain text, with the signatures that came with it: inside the PDF, around the document (CMS attached), or
+ * beside it (CMS detached). Read strictly, judged elsewhere.
+ */
+import type { EvidenceFile } from '../attestation/evidence.ts'
+import { MalformedStatement, say } from '../attestation/verifier.ts'
+import { MalformedDer } from '../pki/der.ts'
+import { openPdf, isPdf } from '../pki/pdf-file.ts'
+import { MalformedPdf } from '../pki/pdf-object.ts'
+import { PDF_SUB_FILTERS, pdfSignatures } from '../pki/pdf-signature.ts'
+import { pdfText } from '../pki/pdf-text.ts'
+import { readPem } from '../pki/pem.ts'
+import { certificateOf, readSignedData, type SignedData, type SignerInfo } from '../pki/signed-data.ts'
+import type { X509Certificate } from '../pki/x509-certificate.ts'
+
+const AREA = 'key-protection-document'
+
+export interface DocumentSignature {
+  readonly form: 'pdf' | 'attached' | 'detached'
+  readonly signer: SignerInfo
+  /** The signer's certificate as the message brought it; null when it brought none that the signer names. */
+  readonly certificate: X509Certificate | null
+  readonly contentType: string
+  /** What may have been signed; more than one where line ends may have been changed on the way. */
+  readonly contents: readonly Buffer[]
+  /** False when something was added to the document after the signature. */
+  readonly wholeFile: boolean
+  /** False for a form of PDF signature that is not taken. */
+  readonly formTaken: boolean
+  /** As the signer says, in what is signed: a signed attribute, or a PDF signature's own dictionary (PAdES has no such attribute). */
+  readonly signedAt: Date | null
+}
+
+export interface SignedDocument {
+  readonly file: string
+  readonly kind: 'pdf' | 'text'
+  readonly bytes: Buffer
+  readonly signatures: readonly DocumentSignature[]
+}
+
+/**
+ * One document, alone, inside a CMS message, or with one beside it.
+ * @throws MalformedStatement for octets that are none of these, or are not whole
+ */
+export function readSignedDocument(files: readonly EvidenceFile[]): SignedDocument {
+  const messages: { file: EvidenceFile; message: SignedData }[] = []
+  const documents: EvidenceFile[] = []
+  for (const file of files) {
+    const der = messageIn(file.bytes)
+    if (!der) documents.push(file)
+    else messages.push({ file, message: within(file.name, () => readSignedData(der)) })
+  }
+  const attached = messages.filter(({ message }) => message.content !== null)
+  const detached = messages.filter(({ message }) => message.content === null)
+  if (documents.length + attached.length > 1) throw new MalformedStatement((documents[1] ?? attached.at(-1)?.file)!.name, say(`${AREA}.malformed.several`))
+  const [around] = attached
+  const document = documents[0] ?? (around ? { name: around.file.name, bytes: around.message.content! } : null)
+  if (!document) throw new MalformedStatement(detached[0]?.file.name ?? null, say(`${AREA}.malformed.no-document`))
+  const { bytes } = document
+  const kind = isPdf(bytes) ? 'pdf' : 'text'
+  const signatures = within(document.name, () => [
+    ...(around ? signaturesOf(around.message, 'attached', [bytes]) : []),
+    ...(kind === 'pdf' ? signaturesInside(bytes) : []),
+  ])
+  for (const { file, message } of detached) signatures.push(...within(file.name, () => signaturesOf(message, 'detached', kind === 'text' ? lineEnds(bytes) : [bytes])))
+  if (kind === 'pdf') within(document.name, () => openPdf(bytes))
+  else readText(document.name, bytes)
+  return { file: document.name, kind, bytes, signatures }
+}
+
+/** The document's text. @throws MalformedStatement */
+export const textOf = ({ file, kind, bytes }: SignedDocument): string => (kind === 'text' ? readText(file, bytes) : within(file, () => pdfText(bytes)))
+
+/** A CMS message: DER or BER as it is, or one PEM block. */
+function messageIn(bytes: Buffer): Buffer | null {
+  // A SEQUENCE whose first member is an object identifier, of definite or indefinite length.
+  if (bytes[0] === 0x30 && (bytes[1]! >= 0x80 || bytes[2] === 0x06)) return bytes
+  const start = bytes.toString('latin1', 0, 64)
+  if (!/^\s*-----BEGIN (CMS|PKCS7)-----/.test(start)) return null
+  const blocks = readPem(bytes.toString('latin1'))
+  return blocks?.length === 1 ? blocks[0]!.der : null
+}
+
+function signaturesOf(message: SignedData, form: 'attached' | 'detached', contents: readonly Buffer[]): DocumentSignature[] {
+  return message.signers.map((signer) => ({ form, signer, certificate: certificateOf(message, signer), contentType: message.contentType, contents, wholeFile: true, formTaken: true, signedAt: signer.signingTime }))
+}
+
+function signaturesInside(bytes: Buffer): DocumentSignature[] {
+  return pdfSignatures(bytes).flatMap(({ subFilter, covered, message, wholeFile, signedAt }) => {
+    const formTaken = PDF_SUB_FILTERS.includes(subFilter)
+    const read = readSignedData(message, { padding: 'zeros' })
+    // A PDF's message signs the ranges and brings no content of its own.
+    return read.signers.map((signer): DocumentSignature => ({ form: 'pdf', signer, certificate: certificateOf(read, signer), contentType: read.contentType, contents: [covered], wholeFile, formTaken: formTaken && read.content === null, signedAt: signer.signingTime ?? signedAt }))
+  })
+}
+
+/** RFC 8551 3.1.1: signing tools make a text's line ends CRLF before they sign it, and leave the file as it is. */
+function lineEnds(bytes: Buffer): readonly Buffer[] {
+  const canonical = Buffer.from(bytes.toString('latin1').replace(/\r?\n/g, '\r\n'), 'latin1')
+  return canonical.equals(bytes) ? [bytes] : [bytes, canonical]
+}
+
+function readText(file: string, bytes: Buffer): string {
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new MalformedStatement(file, say(`${AREA}.malformed.not-a-document`))
+  }
+  if (bytes.length === 0 || /[\u0000-\u0008\u000b\u000e-\u001f\u007f]/.test(text)) throw new MalformedStatement(file, say(`${AREA}.malformed.not-a-document`))
+  return text
+}
+
+function within<T>(file: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (MalformedPdf.is(error)) throw new MalformedStatement(file, say(`${AREA}.malformed.pdf.${error.code}`))
+    if (MalformedDer.is(error)) throw new MalformedStatement(file, say(`${AREA}.malformed.signature`, { octet: String(error.offset) }))
+    throw error
+  }
+}
