@@ -34,11 +34,12 @@ export function weakKeyStore(db: Database | Transaction): WeakKeyStore {
       return (await findList(sha256))!
     },
     async addDigests(list, digests) {
-      for (let at = 0; at < digests.length; at += AT_ONCE)
-        await db('weak_keys')
-          .insert(digests.slice(at, at + AT_ONCE).map(({ kind, digest }) => ({ kind, digest, list_number: list })))
-          .onConflict(['kind', 'digest'])
-          .ignore()
+      // Written out: knex makes a compound SELECT of many rows on SQLite, which takes 500.
+      for (let at = 0; at < digests.length; at += AT_ONCE) {
+        const rows = digests.slice(at, at + AT_ONCE)
+        const values = rows.flatMap(({ kind, digest }) => [kind, digest, list])
+        await db.raw(`INSERT INTO weak_keys (kind, digest, list_number) VALUES ${rows.map(() => '(?, ?, ?)').join(', ')} ON CONFLICT (kind, digest) DO NOTHING`, values)
+      }
     },
     async finishList(list, at) {
       await db('weak_key_lists').where({ number: list }).update({ finished_at: at })
