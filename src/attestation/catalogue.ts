@@ -14,7 +14,7 @@ const deviceSchema = z.strictObject({
   /** What the evidence calls the model, where the firmware does not tell it alone. */
   match: z.string().min(1).optional(),
   /** Empty where statements name no firmware: then the key that signed the device leads to the row (`device` of an anchor). */
-  firmware: z.array(z.string().regex(/^\d+\.\d+\.\d+$/)),
+  firmware: z.array(z.string().regex(/^\d+(\.\d+){1,2}$/)),
   /** Kinds of key that the certified module makes in its approved mode. */
   keyTypes: z.array(z.string().regex(/^(RSA-\d+|P-\d+|Ed25519)$/)).min(1),
   certificates: z.array(moduleCertificate).min(1),

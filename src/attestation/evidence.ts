@@ -1,10 +1,11 @@
 /**
  * Takes in what an applicant uploads: files in any order, PEM, DER or PKCS#7 bags, in zip or gzip or neither, several blocks
- * in one file, and whatever a certificate request carries in its extensionRequest; JSON, XML and anything else goes to the
- * makers unread. Foreign bytes: limits first, then strict reading. Judges nothing.
+ * in one file, and whatever a certificate request carries in its extensionRequest or its id-aa-attestation; JSON, XML and anything
+ * else goes to the makers unread. Foreign bytes: limits first, then strict reading. Judges nothing.
  */
 import { Der, MalformedDer, readDer, TAG } from '../pki/der.ts'
 import { bagCertificates, isContentInfo, unpack, type UnpackBudget } from './containers.ts'
+import { ID_AA_ATTESTATION, readAttestationBundle, type EmbeddedStatement } from './csr-attestation.ts'
 import { MalformedStatement, say } from './verifier.ts'
 
 /** A bundle of at most 64 KiB with at most 16 certificates; the file count bounds empty files. `unpacked` is for all archives of an upload together. */
@@ -36,6 +37,8 @@ export interface Evidence {
   readonly certificates: readonly FoundCertificate[]
   /** Extensions that certificate requests ask for, the applied one first. */
   readonly requested: readonly RequestExtension[]
+  /** Statements that requests carry in id-aa-attestation, the applied one's first, none twice. Their certificates are among the others. */
+  readonly statements: readonly EmbeddedStatement[]
   /** Files, out of their archives, that are neither certificates nor requests: some maker may know them. */
   readonly others: readonly OtherFile[]
 }
@@ -46,16 +49,16 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END ([A-Z0-9 ]{1,40}
 
 /** @throws MalformedStatement when a limit is passed, or a PEM or DER file is not well formed */
 export function readEvidence(files: readonly EvidenceFile[], certificateRequestDer: Buffer): Evidence {
-  const request = guard(null, () => requestedExtensions(null, certificateRequestDer))
+  const applied: Found = { certificates: [], requested: [], statements: [], others: [] }
+  guard(null, () => readRequest(null, certificateRequestDer, applied))
   if (files.length > LIMITS.files) throw new MalformedStatement(files[LIMITS.files]!.name, say('attestation.malformed.too-many-files', { limit: String(LIMITS.files) }))
   let total = 0
   for (const file of files) {
     total += file.bytes.length
     if (total > LIMITS.bytes) throw new MalformedStatement(file.name, say('attestation.malformed.too-large', { limit: '64 KiB' }))
   }
-  const certificates: FoundCertificate[] = []
-  const requested = [...request]
-  const others: OtherFile[] = []
+  const { certificates, requested, statements, others } = applied
+  if (certificates.length > LIMITS.certificates) throw tooManyCertificates(null)
   const budget: UnpackBudget = { bytes: LIMITS.unpacked, files: LIMITS.files }
   for (const file of files) {
     if (file.bytes.length === 0) throw new MalformedStatement(file.name, say('attestation.malformed.empty'))
@@ -63,13 +66,16 @@ export function readEvidence(files: readonly EvidenceFile[], certificateRequestD
       const found = guard(part.name, () => readFile(part))
       certificates.push(...found.certificates)
       requested.push(...found.requested)
+      // The request applied with is often among the files too.
+      statements.push(...found.statements.filter(({ type, stmt }) => !statements.some((earlier) => earlier.type === type && earlier.stmt.equals(stmt))))
       others.push(...found.others)
-      if (certificates.length > LIMITS.certificates)
-        throw new MalformedStatement(part.name, say('attestation.malformed.too-many-certificates', { limit: String(LIMITS.certificates) }))
+      if (certificates.length > LIMITS.certificates) throw tooManyCertificates(part.name)
     }
   }
-  return { files, certificates, requested, others }
+  return { files, certificates, requested, statements, others }
 }
+
+const tooManyCertificates = (file: string | null) => new MalformedStatement(file, say('attestation.malformed.too-many-certificates', { limit: String(LIMITS.certificates) }))
 
 /** Runs a reader of foreign bytes; DER faults become statements about the file. */
 export function guard<T>(file: string | null, read: () => T): T {
@@ -84,11 +90,12 @@ export function guard<T>(file: string | null, read: () => T): T {
 interface Found {
   certificates: FoundCertificate[]
   requested: RequestExtension[]
+  statements: EmbeddedStatement[]
   others: OtherFile[]
 }
 
 function readFile(file: EvidenceFile): Found {
-  const found: Found = { certificates: [], requested: [], others: [] }
+  const found: Found = { certificates: [], requested: [], statements: [], others: [] }
   const text = textOf(file.bytes)
   // Said before anything else is: the applicant must know at once that this file leaves their hands never again.
   if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)) throw new MalformedStatement(file.name, say('attestation.malformed.private-key'))
@@ -126,7 +133,7 @@ function readValue(file: EvidenceFile, der: Buffer, found: Found): boolean {
   const root = readDer(der, DER_LIMITS)
   if (isContentInfo(root)) found.certificates.push(...bagCertificates(file.name, root).map((certificate) => ({ file: file.name, der: certificate })))
   else if (root.expect(TAG.sequence).children()[0]?.tag !== TAG.sequence) return false
-  else if (isRequest(root)) found.requested.push(...requestedExtensions(file.name, der))
+  else if (isRequest(root)) readRequest(file.name, der, found)
   else found.certificates.push({ file: file.name, der })
   return true
 }
@@ -164,28 +171,34 @@ const isRequest = (root: Der): boolean => {
   return info !== undefined && info.expect(TAG.sequence).children().length <= 4
 }
 
-/** What the extensionRequest attributes of a request carry (RFC 2985 5.4.2). */
-function requestedExtensions(file: string | null, der: Buffer): RequestExtension[] {
-  const root = readDer(der, DER_LIMITS)
-  const info = root.expect(TAG.sequence).children()[0]?.expect(TAG.sequence).children() ?? []
-  const attributes = info[3]
-  if (!attributes) return []
-  const found: RequestExtension[] = []
-  for (const attribute of attributes.expect(0xa0, 'attributes').children()) {
+/** What the attributes extensionRequest (RFC 2985 5.4.2) and id-aa-attestation of a request carry. */
+function readRequest(file: string | null, der: Buffer, found: Found): void {
+  const info = readDer(der, DER_LIMITS).expect(TAG.sequence).children()[0]?.expect(TAG.sequence).children() ?? []
+  const attributes = (info[3]?.expect(0xa0, 'attributes').children() ?? []).map((attribute) => {
     const [type, values] = attribute.expect(TAG.sequence, 'attribute').children()
-    if (!type || type.oid() !== EXTENSION_REQUEST) continue
-    for (const list of values?.expect(TAG.set, 'attribute values').children() ?? [])
-      for (const extension of list.expect(TAG.sequence, 'extensions').children()) {
-        const members = extension.expect(TAG.sequence, 'extension').children()
-        const oid = members[0]?.oid()
-        const value = members.at(-1)
-        if (!oid || !value || members.length < 2 || members.length > 3) throw new MalformedDer('extension is not well formed', extension.offset)
-        if (found.some((earlier) => earlier.oid === oid)) throw new MalformedStatement(file, say('attestation.malformed.duplicate-extension', { oid }))
-        found.push({ file, oid, value: Buffer.from(value.expect(TAG.octetString, 'extension value').value) })
-      }
-  }
-  return found
+    return { type: type?.oid(), values }
+  })
+  const of = (wanted: string): Der[] => attributes.flatMap(({ type, values }) => (type === wanted && values ? [values] : []))
+  const requested = of(EXTENSION_REQUEST).flatMap((values) => requestedExtensions(file, values))
+  for (const [index, { oid }] of requested.entries()) if (requested.findIndex((earlier) => earlier.oid === oid) < index) throw new MalformedStatement(file, say('attestation.malformed.duplicate-extension', { oid }))
+  found.requested.push(...requested)
+  const bundle = readAttestationBundle(file, of(ID_AA_ATTESTATION), requested.map(({ oid }) => oid))
+  found.statements.push(...(bundle?.statements ?? []))
+  found.certificates.push(...(bundle?.certificates ?? []).map((certificate) => ({ file, der: certificate })))
 }
+
+const requestedExtensions = (file: string | null, values: Der): RequestExtension[] =>
+  values
+    .expect(TAG.set, 'attribute values')
+    .children()
+    .flatMap((list) => list.expect(TAG.sequence, 'extensions').children())
+    .map((extension) => {
+      const members = extension.expect(TAG.sequence, 'extension').children()
+      const oid = members[0]?.oid()
+      const value = members.at(-1)
+      if (!oid || !value || members.length < 2 || members.length > 3) throw new MalformedDer('extension is not well formed', extension.offset)
+      return { file, oid, value: Buffer.from(value.expect(TAG.octetString, 'extension value').value) }
+    })
 
 /** SubjectPublicKeyInfo (DER) of a certificate request. @throws MalformedStatement */
 export const requestKey = (certificateRequestDer: Buffer): Buffer =>

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto'
 import type { Policy } from '../policy/policy.ts'
 import type { Anchors } from './anchors.ts'
-import { readEvidence, requestKey, type EvidenceFile } from './evidence.ts'
-import { makersFor, type DemoAnchor, type Maker } from './makers.ts'
+import { readEvidence, requestKey, type Evidence, type EvidenceFile } from './evidence.ts'
+import { makersFor, unlistedMakers, type DemoAnchor, type Maker } from './makers.ts'
 import { keyType, keyTypePermitted } from './public-key.ts'
 import { finding, MalformedStatement, questions, say, type Device, type Finding, type Findings, type Message, type Question } from './verifier.ts'
 
@@ -93,7 +93,11 @@ export function verifyAttestation(input: AttestationInput, anchorsOf: { readonly
   try {
     const evidence = readEvidence(files, certificateRequestDer)
     const maker = makersFor(policy, input, anchorsOf).find((candidate) => candidate.recognises(evidence))
-    if (!maker) throw new MalformedStatement(files[0]?.name ?? null, say(files.length === 0 ? 'attestation.malformed.nothing' : 'attestation.malformed.unrecognised'))
+    if (!maker) {
+      const unlisted = unlistedMakers(policy).find((candidate) => candidate.recognises(evidence))
+      if (unlisted) report.maker = { id: unlisted.id, title: unlisted.title, demo: unlisted.demo }
+      throw unaccepted(evidence, unlisted?.id)
+    }
     report.maker = { id: maker.id, title: maker.title, demo: maker.demo }
     const { findings: answers, device, attestedKey } = maker.examine(evidence, { publicKey: publicKeySpki, at, policy })
     const findings = { ...answers, 'same-key': withRequestKey(answers['same-key'], requestKey(certificateRequestDer), publicKeySpki) }
@@ -103,6 +107,15 @@ export function verifyAttestation(input: AttestationInput, anchorsOf: { readonly
     if (!MalformedStatement.is(error)) throw error
     return { ...report, verdict: { malformed: { file: error.file, reason: error.reason } } }
   }
+}
+
+/** What is wrong with evidence that no listed maker knows. Types of statements that nobody here knows are named, and nothing is guessed from what is in them. */
+function unaccepted({ files, statements }: Evidence, unlisted: string | undefined): MalformedStatement {
+  const file = files[0]?.name ?? null
+  if (unlisted !== undefined) return new MalformedStatement(file, say(`attestation.off.${unlisted}`))
+  const [statement] = statements
+  if (statement) return new MalformedStatement(statement.file, say('attestation.malformed.csr-attestation.unknown-type', { types: [...new Set(statements.map(({ type }) => type))].join(', ') }))
+  return new MalformedStatement(file, say(file === null ? 'attestation.malformed.nothing' : 'attestation.malformed.unrecognised'))
 }
 
 /** The one place where a verdict is drawn: every question answered yes, or the list of those that are not. */

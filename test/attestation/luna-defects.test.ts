@@ -155,7 +155,7 @@ describe('one defect each', () => {
 
   it('ATT-2: the real keys are used unless a test says otherwise, and the policy must list the maker', () => {
     expect(outcome(judgeEvidence('thales-luna', pkc(), { spki }))).toEqual(untrusted('root.other-key'))
-    expect(outcome(judgeEvidence('yubihsm2', pkc(), { spki }))).toEqual({ malformed: { file: 'key.pkc', reason: 'malformed.unrecognised' } })
+    expect(outcome(judgeEvidence('yubihsm2', pkc(), { spki }))).toEqual({ malformed: { file: 'key.pkc', reason: 'off.thales-luna' } })
   })
 })
 

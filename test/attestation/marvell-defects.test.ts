@@ -260,7 +260,7 @@ describe('one defect each', () => {
 
   it('ATT-2: the real anchors are used unless a test says otherwise; a maker that the policy does not list is not asked', () => {
     expect(reasons(judge(files(), {}, {} as typeof factory.anchors))).toMatchObject({ 'genuine-device': 'card-signature.bad' })
-    expect(malformed(judge(files(), { policy: withAttestation(shippedPolicy, { makers: [] }) })).reason).toBe('attestation.malformed.unrecognised')
+    expect(malformed(judge(files(), { policy: withAttestation(shippedPolicy, { makers: [] }) })).reason).toBe('attestation.off.google-cloud-hsm')
   })
 })
 

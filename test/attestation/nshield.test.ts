@@ -227,7 +227,7 @@ describe('one defect each', () => {
     const publicKeySpki = spkiOf(applicant)
     const files = Object.entries(bundle()).map(([name, bytes]) => ({ name, bytes }))
     const report = verifyAttestation({ files, certificateRequestDer: requestFor(publicKeySpki), publicKeySpki, at: NOW, policy: withAttestation(shippedPolicy, { makers: ['yubikey-piv'] }), demoHierarchy: false }, { [MAKER]: entrust.anchors })
-    expect(outcome(report)).toEqual({ malformed: 'key.att', reason: 'malformed.unrecognised' })
+    expect(outcome(report)).toEqual({ malformed: 'key.att', reason: 'off.entrust-nshield' })
   })
 })
 

@@ -9,6 +9,7 @@ import { gunzipSync } from 'node:zlib'
 import { entrustNShield } from '../../attestations/entrust-nshield/index.ts'
 import { readBlob } from '../../attestations/marvell/blob.ts'
 import { attestedKey } from '../../attestations/marvell/key.ts'
+import { tpm2 } from '../../attestations/tpm2/index.ts'
 import { readEvidence, requestKey } from '../../src/attestation/evidence.ts'
 import { sample } from '../support/attestation-samples.ts'
 import type { Outcome } from '../support/judge-maker.ts'
@@ -43,6 +44,8 @@ const ofStatement = (path: string) => () => attestedKey([readBlob(gunzipSync(sam
 const ofBundle = (path: string) => () => entrustNShield.attestedKey(entrustNShield.parse(readEvidence([{ name: path, bytes: sample(path) }], Buffer.from('3000', 'hex'))))
 const ofDsm = (path: string) => () => spki(Buffer.from((JSON.parse(sample(path).toString()) as { attestation_statement: { statement: string } }).attestation_statement.statement, 'base64'))
 
+const ofTpm = (path: string) => () => tpm2.attestedKey(tpm2.parse(readEvidence([{ name: path, bytes: sample(path) }], Buffer.from('3000', 'hex'))))
+
 const PIV = 'yubico-piv'
 const [IPXE_9A, IPXE_9C, IPXE_F9] = ['attestation-9a.crt', 'attestation-9c.crt', 'attestation-intermediate.crt'].map((name) => `${PIV}/ipxe/${name}`) as [string, string, string]
 const TUF = (serial: string, what: string) => `${PIV}/docker-tuf/${serial}-Slot${what}.pem`
@@ -52,11 +55,12 @@ const [HAWKSBILL, HAWKSBILL_CHAIN, IMPORTED, UNRELATED] = ['smallstep/rsa.dat', 
 const HSM2 = (name: string) => `yubihsm2/gillstrom/${name}.pem`
 const PRIMUS = (name: string) => `securosys/gillstrom/${name}`
 
+const WEBAUTHN = 'tpm-webauthn/simplewebauthn-3.json'
+
 const historical: Outcome = { 'certified-module': 'certificate.historical' }
 const notFips: Outcome = { 'certified-module': 'yubikey-piv.fips.neither' }
 const ungenuine = (reason: string, more: Outcome = {}): Outcome => ({ 'genuine-device': reason, 'generated-inside': 'claim.untrusted', 'not-exportable': 'claim.untrusted', 'certified-module': 'claim.untrusted', ...(more as object) })
 const off: Outcome = ungenuine('anchor.off-single-source')
-const unrecognised = (file: string): Outcome => ({ malformed: file, reason: 'malformed.unrecognised' })
 
 export const SAMPLE_TABLE: readonly SampleRow[] = [
   { title: 'YubiKey FIPS 5.4.3, P-256 in 9a', maker: 'yubikey-piv', files: [IPXE_9A, IPXE_F9], key: ofCertificate(IPXE_9A), spkiSha256: '97615b7ae0ea7b62e00fc3d26de118b42a9f122641204efb040f8a95680249f5', today: historical, at: HISTORICAL_LAST, once: 'verified', because: 'certified under FIPS 140-2 alone' },
@@ -78,6 +82,6 @@ export const SAMPLE_TABLE: readonly SampleRow[] = [
   { title: 'nShield, recoverable RSA-2048', maker: 'entrust-nshield', files: ['nshield/key_simple_test1.att'], key: ofBundle('nshield/key_simple_test1.att'), spkiSha256: '2b4a952255d651822b0cc10bc9719e8eb1b1a7188a24b365c324717760a230fe', today: off, at: HISTORICAL_LAST, once: { 'not-exportable': 'attestation-nshield.acl.recoverable', 'certified-module': 'attestation-nshield.world.not-fips' }, because: 'the Administrator Card Set recovers the key' },
   { title: 'Primus HSM, RSA-4096', maker: 'securosys-primus', files: ['attestation.xml', 'attestation.sig', 'chain.pem'].map(PRIMUS), request: PRIMUS('csr.pem'), key: ofRequest(PRIMUS('csr.pem')), spkiSha256: 'c2e7bccec8aee1ed22df6d696dba457f59554b289b650892f99b3e5cc70de06f', today: off, at: '2026-11-21T00:00:00Z', once: { 'certified-module': 'attestation-securosys.state.missing' }, because: 'a key attestation does not name the model' },
   { title: 'Fortanix DSM SaaS of September 2023, RSA-2048', maker: 'fortanix-dsm', files: ['fortanix/key_attestation.json'], key: ofDsm('fortanix/key_attestation.json'), spkiSha256: '00c123a2724a35ceda97b3e9de3fd0fc5a628da8c93274f5623b2cab0263aaa5', today: off, at: '2023-10-06T00:00:00Z', once: 'verified', because: 'too old today, and its root has one source' },
-  { title: 'WebAuthn attestation of a TPM', maker: null, files: ['tpm-webauthn/simplewebauthn-3.json'], key: ofCertificate(IPXE_9A), spkiSha256: null, today: unrecognised('tpm-webauthn/simplewebauthn-3.json'), at: HISTORICAL_LAST, once: unrecognised('tpm-webauthn/simplewebauthn-3.json'), because: 'WebAuthn credentials are no keys of code-signing certificates' },
-  { title: 'RATS PKIX evidence', maker: null, files: ['ietf/rats-evidence1.pem'], key: ofCertificate(IPXE_9A), spkiSha256: null, today: unrecognised('ietf/rats-evidence1.pem'), at: HISTORICAL_LAST, once: unrecognised('ietf/rats-evidence1.pem'), because: 'a draft whose object identifiers are not final' },
+  { title: 'WebAuthn attestation of a TPM', maker: 'tpm2', files: [WEBAUTHN], key: ofTpm(WEBAUTHN), spkiSha256: '701f73c4c65a4f4ea05aceb2684342da4c9acff5d4264a3a855c8b4a67e9227d', today: ungenuine('validity.outside'), at: '2021-06-01T00:00:00Z', once: ungenuine('attestation-tpm2.statement-signature.weak'), because: 'the AK signed over SHA-1, and its certificates have expired' },
+  { title: 'RATS PKIX evidence', maker: 'rats-pkix', files: ['ietf/rats-evidence1.pem'], key: ofCertificate(IPXE_9A), spkiSha256: null, today: { malformed: 'ietf/rats-evidence1.pem', reason: 'attestation-rats.malformed.key-missing' }, at: HISTORICAL_LAST, once: { malformed: 'ietf/rats-evidence1.pem', reason: 'attestation-rats.malformed.key-missing' }, because: 'a draft whose object identifiers are not final, about an HSM and no key' },
 ]

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { objectOf, readObject } from '../../attestations/tpm2/attestation-object.ts'
 import { readEvidence } from '../../src/attestation/evidence.ts'
 import { readMakerCertificate, signedBy, type MakerCertificate } from '../../src/attestation/maker-certificate.ts'
 import { verifyAttestation, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
@@ -86,7 +87,8 @@ function certificatesOf(row: SampleRow): Buffer[] {
   const { certificates, requested } = readEvidence(row.files.map((name) => ({ name, bytes: sample(name) })), request)
   const json = row.maker === 'fortanix-dsm' ? (JSON.parse(sample(row.files[0]!).toString()) as { authority_chain: string[]; attestation_statement: { statement: string } }) : null
   const inJson = json ? [json.attestation_statement.statement, ...json.authority_chain].map((text) => Buffer.from(text, 'base64')) : []
-  const all = [...certificates.map(({ der }) => der), ...requested.filter(({ value }) => value[0] === 0x30 && value.length > 400).map(({ value }) => value), ...inJson]
+  const inObject = row.maker === 'tpm2' ? readObject(objectOf(sample(row.files[0]!), row.files[0]!), row.files[0]!).certificates : []
+  const all = [...inObject, ...certificates.map(({ der }) => der), ...requested.filter(({ value }) => value[0] === 0x30 && value.length > 400).map(({ value }) => value), ...inJson]
   return all.filter((der, index) => all.findIndex((other) => other.equals(der)) === index)
 }
 

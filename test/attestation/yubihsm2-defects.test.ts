@@ -197,7 +197,7 @@ describe('one defect each', () => {
   it('ATT-2: the real keys are used unless a test says otherwise, and the policy must list the maker', () => {
     expect(outcome(judgeEvidence('yubihsm2', device(), { spki }))).toEqual(untrusted('device-signature.bad'))
     expect(outcome(judgeEvidence('yubihsm2', device({ issuedBy: fake.NEWER }), { spki }))).toEqual(untrusted('device-signature.bad'))
-    expect(outcome(judgeEvidence('yubikey-piv', device(), { spki }))).toEqual({ malformed: { file: 'attestation.der', reason: 'malformed.unrecognised' } })
+    expect(outcome(judgeEvidence('yubikey-piv', device(), { spki }))).toEqual({ malformed: { file: 'attestation.der', reason: 'off.yubihsm2' } })
   })
 })
 
