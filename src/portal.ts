@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { readFileSync } from 'node:fs'
+import { removeExpiredFiles } from './database/kept-files.ts'
 import { sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
 import { removeOldAttempts } from './people/attempts.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
@@ -22,6 +23,7 @@ await runProcess('portal', async (services, config) => {
   const jobs = [
     every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock, { keepText: !config.production, failed: mailFailed })),
     every(3_600_000, 'attempts', () => removeOldAttempts(services.database, services.clock())),
+    every(600_000, 'kept-files', () => removeExpiredFiles(services.database, services.clock())),
     every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
   ]
   // Under `npm start` the parent prints the link; alone, this process does.

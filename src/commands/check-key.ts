@@ -74,7 +74,7 @@ function inText(answer: CheckKeyJson, names: readonly (keyof CheckKeyJson['findi
   const mark = (outcome: 'pass' | 'fail') => (outcome === 'pass' ? label('pass') : label('fail'))
   return [
     `${label('verdict')}${t(`check-key.verdict.${verdict}`)}`,
-    ...(leading ? [...line('question', leading.question.text), ...line('file', leading.file), ...line('observed', leading.observed.text), ...line('expected', leading.expected.text), ...line('remedy', leading.remedy?.text)] : []),
+    ...(leading ? [`  ${leading.question.text}`, ...line('file', leading.file), ...line('observed', leading.observed.text), ...line('expected', leading.expected.text), ...line('remedy', leading.remedy?.text)] : []),
     ...(broken.length > 0 ? ['', t('check-key.rules.broken'), ...broken.flatMap(({ rule, observed, remedy }) => [`  ${rule}: ${observed.text}`, ...line('remedy', remedy?.text)])] : []),
     ...(device
       ? [

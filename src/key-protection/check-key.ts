@@ -16,6 +16,7 @@ import { readPublicKey, type PublicKey } from '../pki/public-key.ts'
 import { requestInfo } from '../pki/request-writer.ts'
 import type { Policy } from '../policy/policy.ts'
 import { sortDroppedFiles, type DroppedFiles } from './dropped-files.ts'
+import { openMethods } from './methods.ts'
 import { recogniseWithoutAttestation, withoutAttestation, type OtherMethod, type WithoutAttestation } from './without-attestation.ts'
 
 /** Whose keys count beside those that ship: facts of the installation, none of them from the files. */
@@ -51,8 +52,8 @@ export interface KeyCheck {
   readonly findings: { readonly [Q in Failed]?: Finding }
   /** KEY-1, 2, 3, with a request KEY-5 and APP-3, with a register KEY-4. Apart: a key of a size that is not taken may well be attested. */
   readonly keyRules: readonly RuleVerdict[]
-  /** Set when the device gives no attestation: the other methods of CP 6.2.7 that fit and are open at this CA, the best first. */
-  readonly without: { readonly id: string; readonly open: readonly OtherMethod[] } | null
+  /** Set when the device gives no attestation: the other methods of CP 6.2.7 that fit, and those of them that are open at this CA, the best first. */
+  readonly without: (WithoutAttestation & { readonly open: readonly OtherMethod[] }) | null
   /** The key asked about; null when the files hold none, however clear it is which one the evidence speaks of. */
   readonly key: PublicKey | null
   readonly request: CertificateRequest | null
@@ -158,7 +159,7 @@ function malformed(file: string | null, reason: Message, sorted: DroppedFiles, k
 
 /** No statement can be had from such a device: that is a refusal with a way on, and no fault of the files. */
 function unattested({ id, methods }: WithoutAttestation, policy: CheckKeyInput['policy'], sorted: DroppedFiles, keyRules: readonly RuleVerdict[]): KeyCheck {
-  const open = methods.filter((method) => policy.keyProtection.methods.includes(method))
+  const open = methods.filter((method) => openMethods(policy).some(({ number }) => number === method))
   const check: Check = {
     outcome: 'fail',
     observed: say(`check-key.without.${id}.why`),
@@ -167,5 +168,5 @@ function unattested({ id, methods }: WithoutAttestation, policy: CheckKeyInput['
     clause: CLAUSE,
     remedy: open.length > 0 ? say('check-key.without.remedy', { methods: open.join(', ') }) : say('check-key.without.remedy-none', { methods: methods.join(', ') }),
   }
-  return { ...about(sorted, keyRules), verdict: 'refused', failed: ['genuine-device'], findings: { 'genuine-device': finding([check]) }, without: { id, open } }
+  return { ...about(sorted, keyRules), verdict: 'refused', failed: ['genuine-device'], findings: { 'genuine-device': finding([check]) }, without: { id, methods, open } }
 }

@@ -51,7 +51,8 @@ export function sortDroppedFiles(files: readonly EvidenceFile[]): DroppedFiles {
   }
   const requests = distinct(found.requests, ({ der }) => der)
   if (requests.length > 1) throw new MalformedStatement(null, say('check-key.malformed.several-requests'))
-  const keys = distinct([...requests.map(({ publicKey }) => publicKey), ...found.keys], ({ spki }) => spki)
+  // A request says which key is meant; a public key beside it may be a device's own, as Securosys' export has one.
+  const keys = requests[0] ? [requests[0].publicKey] : distinct(found.keys, ({ spki }) => spki)
   if (keys.length > 1) throw new MalformedStatement(null, say('check-key.malformed.several-keys'))
   return { request: requests[0] ?? null, publicKey: keys[0] ?? null, evidence: distinct(found.evidence, ({ bytes }) => bytes) }
 }

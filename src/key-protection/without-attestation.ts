@@ -1,11 +1,21 @@
 /**
  * Devices and services that give out no statement about a key which somebody else can check, and by which other methods of CP 6.2.7 their
- * keys can be shown. Facts: `attestations/without.md` names the sources.
+ * keys can be shown.
  */
 import type { EvidenceFile } from '../attestation/evidence.ts'
 
 /** The methods of CP 6.2.7 beside attestation, by their numbers. */
 export type OtherMethod = 1 | 3 | 4 | 5 | 6 | 7
+
+/** Their words: `key-protection.method.<id>`. */
+export const OTHER_METHOD_IDS: Readonly<Record<OtherMethod, string>> = {
+  1: 'shipped-module',
+  3: 'prescribed-library',
+  4: 'it-audit',
+  5: 'cloud-report',
+  6: 'witnessed-generation',
+  7: 'signing-service',
+}
 
 export interface WithoutAttestation {
   /** Its words: `check-key.without.<id>.title` and `.why`. */

@@ -7,7 +7,7 @@ import { audit } from '../audit/audit-log.ts'
 import { describeFault } from '../fault.ts'
 import { findSignedIn } from '../people/accounts.ts'
 import type { Services } from '../services.ts'
-import { chooseLanguage, type Language, type Message } from './locales.ts'
+import { chooseLanguage, translate, type Language, type Message } from './locales.ts'
 import { renderPage } from './render.ts'
 import type { FieldError, PageRequest, Reply, Route, SessionData, SignedIn } from './reply.ts'
 import { routeTable } from './routes.ts'
@@ -33,6 +33,9 @@ export function createApp(services: Services, log: (line: Record<string, unknown
   app.use((request, response, next) => (request.url.startsWith('/') ? next() : void response.status(400).type('text').send('400')))
   app.use('/assets', express.static(ASSETS, { immutable: false, maxAge: '1h', index: false, dotfiles: 'deny' }))
   app.use(chooseLanguageOnce(https))
+  const routes = routeTable(services).filter((route) => !(route.developmentOnly && config.production))
+  // Before the session: whoever calls from a program gets no cookie, and a cookie that comes along is not looked at.
+  for (const route of routes.filter(({ stateless }) => stateless)) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answerProgram(services, log, route, request, response))
   app.use(express.urlencoded({ extended: false, limit: '200kb', parameterLimit: 200 }))
   app.use(
     session({
@@ -49,8 +52,7 @@ export function createApp(services: Services, log: (line: Record<string, unknown
   authenticator.deserializeUser((id: string, done) => void findSignedIn(services.database, id).then((account) => done(null, (account ?? false) as Express.User | false), done))
   app.use(authenticator.initialize())
   app.use(authenticator.session())
-  const routes = routeTable(services).filter((route) => !(route.developmentOnly && config.production))
-  for (const route of routes) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
+  for (const route of routes.filter(({ stateless }) => !stateless)) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
   for (const path of formOnlyPaths(routes)) app.get(path, leadToForm(routes, path))
   app.use(async (request: Request, response: Response) => send(services, request, response, { kind: 'not-found' }))
   const onError: ErrorRequestHandler = (error, request, response, next) => void answerError(services, log, error, request, response, next)
@@ -158,6 +160,39 @@ async function answer(services: Services, route: Route, request: Request, respon
   return send(services, request, response, reply)
 }
 
+/** A stateless route. What the sender does wrong, and what goes wrong here, is JSON too. */
+async function answerProgram(services: Services, log: (line: Record<string, unknown>) => void, route: Route, request: Request, response: Response): Promise<void> {
+  const language = languageOf(request)
+  try {
+    const isUpload = request.is('multipart/form-data') !== false
+    const { fields, files, problem } = route.upload && isUpload ? await readMultipart(request, route.upload) : { fields: [], files: [], problem: null }
+    if (!isUpload) request.resume()
+    const renew = () => Promise.reject(new Error(`${route.path} has no session`))
+    const reply = await route.handle({
+      services,
+      now: services.clock(),
+      language,
+      account: null,
+      params: single(request.params),
+      query: single(request.query),
+      form: Object.fromEntries(fields),
+      lists: {},
+      files: problem ? [] : files,
+      uploadProblem: route.upload && !isUpload ? { key: 'forms.upload-not-multipart' } : problem,
+      session: {},
+      address: request.ip ?? '',
+      signIn: renew,
+      renewSession: renew,
+    })
+    if (reply.kind !== 'json') throw new Error(`${route.path} answers programs with ${reply.kind}`)
+    response.status(reply.status).set({ 'Cache-Control': 'no-store', ...reply.headers }).json(reply.body)
+  } catch (error) {
+    const reference = services.random(6).toString('hex')
+    log({ level: 'error', reference, method: request.method, path: request.path, error: describeFault(error) })
+    if (!response.headersSent) response.status(500).json({ error: { code: 'fault', message: translate(language, 'errors.fault.program', { reference }) } })
+  }
+}
+
 /** Deny by default: null only when the route's `who` is met. */
 async function guard(services: Services, route: Route, account: SignedIn | null, data: SessionData, request: Request, now: Date): Promise<Reply | null> {
   if (route.who === 'anyone') return null
@@ -201,6 +236,8 @@ async function send(services: Services, request: Request, response: Response, re
       return sendPage(services, request, response, 'errors/not-found', { key: 'errors.not-found.title' }, {}, 404)
     case 'refused':
       return sendPage(services, request, response, 'errors/refused', { key: 'errors.refused.title' }, { reason: reply.reason }, 403)
+    case 'json':
+      throw new Error(`${request.path} is not stateless`)
     case 'too-many':
       response.setHeader('Retry-After', String(reply.retryAfterSeconds))
       return sendPage(services, request, response, 'errors/too-many', { key: 'errors.too-many.title' }, { minutes: String(Math.max(1, Math.ceil(reply.retryAfterSeconds / 60))) }, 429)

@@ -58,6 +58,8 @@ export type Reply =
   | { readonly kind: 'page'; readonly view: string; readonly title: Message; readonly model: Readonly<Record<string, unknown>>; readonly status?: number; readonly errors?: readonly FieldError[] }
   | { readonly kind: 'redirect'; readonly to: string; readonly notice?: Message }
   | { readonly kind: 'file'; readonly bytes: Buffer; readonly type: string; readonly name: string }
+  /** For programs; only where a route is `stateless`. */
+  | { readonly kind: 'json'; readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'refused'; readonly reason: Message }
   | { readonly kind: 'too-many'; readonly retryAfterSeconds: number }
@@ -84,6 +86,11 @@ export interface Route {
   readonly events: readonly AuditEventName[]
   /** Multipart form with files, at most this many octets in all. */
   readonly upload?: { readonly maxBytes: number; readonly maxFiles: number }
+  /**
+   * For programs: no session, no cookie, no token of a form, answered in JSON alone. The value says why that is safe: such a route changes
+   * nothing in anybody's name, and tells nothing that depends on who asks.
+   */
+  readonly stateless?: string
   /** Development only: the route does not exist in production. */
   readonly developmentOnly?: true
   readonly handle: (request: PageRequest) => Promise<Reply>

@@ -10,7 +10,7 @@ import { applicationPath, changedMeanwhile, own } from '../own-application.ts'
 import { page, redirect, type Route } from '../reply.ts'
 
 /** Open applications that one person may have at a time: enough for anyone, too few to fill the database. */
-const DRAFTS_AT_ONCE = 20
+export const DRAFTS_AT_ONCE = 20
 
 const tagOf = (state: ApplicationState): 'good' | 'bad' | 'wait' | 'neutral' =>
   state === 'accepted' ? 'good' : state === 'rejected' || state === 'revoked' ? 'bad' : state === 'draft' || state === 'withdrawn' ? 'neutral' : 'wait'
