@@ -180,7 +180,7 @@ function factsOf(slot: Slot): TokenFacts {
 function generate(session: Session, label: string, id: Buffer, bits: number): Promise<Pair> {
   const common = { token: true, label, id, keyType: KeyType.RSA }
   const publicTemplate = { ...common, private: false, modulusBits: bits, publicExponent: Buffer.from([1, 0, 1]), verify: true, encrypt: false, wrap: false }
-  const privateTemplate = { ...common, private: true, sensitive: true, extractable: false, sign: true, decrypt: false, unwrap: false, derive: false }
+  const privateTemplate = { ...common, private: true, sensitive: true, extractable: false, sign: true, signRecover: false, decrypt: false, unwrap: false, derive: false }
   return new Promise((resolve, reject) => {
     session.generateKeyPair(KeyGenMechanism.RSA, publicTemplate, privateTemplate, (error, pair) => (error || !pair ? reject(error ?? new Error('no key pair')) : resolve(pair)))
   })
