@@ -3,6 +3,8 @@ import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { readFileSync } from 'node:fs'
 import { removeExpiredFiles } from './database/kept-files.ts'
+import { endingAnchors } from './attestation/anchor-report.ts'
+import { presentMakers } from './database/protection-store.ts'
 import { sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
 import { removeOldAttempts } from './people/attempts.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
@@ -26,10 +28,11 @@ await runProcess('portal', async (services, config) => {
     every(600_000, 'kept-files', () => removeExpiredFiles(services.database, services.clock())),
     every(600_000, 'sessions', () => removeEndedSessions(services.database, services.clock(), config.session.idleMinutes)),
   ]
+  const ending = endingAnchors(await presentMakers(services.database, services.policy), services.clock(), services.policy.attestation.anchorNoticeDays)
   // Under `npm start` the parent prints the link; alone, this process does.
   const link = process.send ? null : await createFirstAdministratorLink(services)
   return {
-    ready: [`Portal   ${config.portal.url}`, ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : [])].join('\n'),
+    ready: [`Portal   ${config.portal.url}`, ...(ending.length > 0 ? [`         Keys of makers that ended or end soon: ${ending.length} (npm run anchors -- report)`] : []), ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : [])].join('\n'),
     async stop() {
       await stopServer(server)
       await Promise.all(jobs.map((job) => job.stop()))

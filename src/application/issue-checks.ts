@@ -5,12 +5,13 @@
  */
 import type { Message, RuleVerdict } from '../certificate/rule-verdict.ts'
 import type { ProtectedKey } from '../key-protection/judge-protection.ts'
-import { openMethod } from '../key-protection/methods.ts'
+import { KEY_ATTESTATION, openMethod } from '../key-protection/methods.ts'
 import { readCertificateRequest } from '../pki/certificate-request.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
 import { approvalDigest } from './approve-digest.ts'
 import { openItems } from './checklist.ts'
+import { judgeAnchorChanges } from './issue-anchors.ts'
 import { finding } from './issue-finding.ts'
 import { judgeLog } from './issue-log.ts'
 import { provenFacts } from './issue-register.ts'
@@ -101,7 +102,13 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   const method = openMethod(application.key.method, application.key.option, policy)
   if (!method) return [...findings, finding('method-not-open', 'APP-2', { method: String(application.key.method) })]
   const { row } = method
-  const { facts, unproven } = provenFacts(await store.protectionFacts(application, authority.demo), trail)
+  const known = await store.protectionFacts(application, authority.demo)
+  if (method.number === KEY_ATTESTATION) {
+    // A change counts at once: the log is read on to where the rows were read.
+    await trail.firstBreach()
+    findings.push(...judgeAnchorChanges(known.anchorChanges, trail.anchorActs()))
+  }
+  const { facts, unproven } = provenFacts(known, trail)
   const report = examineProtection(application, evidence, facts, now, policy)
   if (!report) return [...findings, finding('evidence-missing', row)]
   const protectionFinding = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })

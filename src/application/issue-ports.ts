@@ -90,6 +90,8 @@ export interface AuditTrail {
   eventsOf(applicationId: string): readonly LoggedEvent[]
   /** Likewise what officers did to this entry of a register. */
   eventsOfEntry(entryId: string): readonly LoggedEvent[]
+  /** Every change of makers' keys that was proposed or confirmed, oldest first, likewise. */
+  anchorActs(): readonly LoggedEvent[]
 }
 
 export interface IssuingParts {

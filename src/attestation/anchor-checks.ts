@@ -28,9 +28,12 @@ export const certificateValidity = (check: CheckWriter, { notBefore, notAfter, s
   validity(check, at >= notBefore && at <= notAfter, subjectText, day(notBefore), day(notAfter), at, extras)
 
 /** A check that fails when the anchor is switched off, and what staff should know of one that is on. `expected`: the words of the check that found it. */
-export function anchorStanding({ off, subject, independentSources }: Anchor, expected: Message): { readonly checks: readonly Check[]; readonly cautions: readonly Message[] } {
-  if (!off) return { checks: [], cautions: independentSources < 2 ? [say('attestation.anchor.one-source', { subject })] : [] }
-  const observed = say(`attestation.anchor.off-${off.why}`, { subject, confirmAt: off.confirmAt })
+export function anchorStanding({ off, confirmed, subject, independentSources }: Anchor, expected: Message): { readonly checks: readonly Check[]; readonly cautions: readonly Message[] } {
+  if (!off) return { checks: [], cautions: independentSources < 2 && !confirmed ? [say('attestation.anchor.one-source', { subject })] : [] }
   const clause = 'CSBR 6.2.7.4.2 (2)'
-  return { checks: [{ outcome: 'fail', observed, expected, source: off.confirmAt, clause, remedy: say('attestation.anchor.remedy-off') }], cautions: [] }
+  const why =
+    off.why === 'withdrawn'
+      ? { observed: say('attestation.anchor.off-withdrawn', { subject, since: off.since }), source: clause, remedy: say('attestation.anchor.remedy-withdrawn') }
+      : { observed: say('attestation.anchor.off-single-source', { subject, confirmAt: off.confirmAt }), source: off.confirmAt, remedy: say('attestation.anchor.remedy-off') }
+  return { checks: [{ outcome: 'fail', expected, clause, ...why }], cautions: [] }
 }

@@ -42,10 +42,16 @@ const anchorsSchema = z.strictObject({
   rows: z.array(anchorSchema).min(1),
 })
 
-export interface Anchor extends Omit<z.infer<typeof anchorSchema>, 'subjectDer' | 'spki'> {
+/** Why a key that is held is not accepted: not confirmed with its maker yet, or withdrawn by the operator on that day. */
+export type AnchorOff = { readonly why: 'single-source'; readonly confirmAt: string } | { readonly why: 'withdrawn'; readonly since: string; readonly reason: string }
+
+export interface Anchor extends Omit<z.infer<typeof anchorSchema>, 'subjectDer' | 'spki' | 'off'> {
   /** The Name and the SubjectPublicKeyInfo, DER. */
   readonly subjectDer: Buffer
   readonly spki: Buffer
+  readonly off?: AnchorOff | undefined
+  /** Set where the operator confirmed the key with its maker: the day, and how. */
+  readonly confirmed?: { readonly since: string; readonly how: string } | undefined
 }
 
 export interface Anchors {

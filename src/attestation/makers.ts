@@ -11,6 +11,7 @@ import { anchors as ratsAnchors, catalogue as ratsCatalogue, ratsPkix } from '..
 import { anchors as tpmAnchors, catalogue as tpmCatalogue, tpm2 } from '../../attestations/tpm2/index.ts'
 import { anchors as dsmAnchors, catalogue as dsmCatalogue, fortanixDsm } from '../../attestations/fortanix-dsm/index.ts'
 import { anchors as yubikeyAnchors, catalogue as yubikeyCatalogue, yubikeyPiv } from '../../attestations/yubikey-piv/index.ts'
+import { withChanges, type AnchorChange } from './anchor-changes.ts'
 import type { Anchors } from './anchors.ts'
 import type { DeviceCatalogue } from './catalogue.ts'
 import type { Evidence } from './evidence.ts'
@@ -24,17 +25,20 @@ export interface Maker {
   readonly title: Message
   readonly accepts: readonly AcceptedFile[]
   readonly demo: boolean
+  /** The keys it accepts and refuses, the operator's changes taken into account. */
+  readonly anchors: Anchors
+  readonly catalogue: DeviceCatalogue
   recognises(evidence: Evidence): boolean
   /** @throws MalformedStatement */
   examine(evidence: Evidence, context: Omit<ExamineContext, 'anchors' | 'catalogue'>): { findings: Findings; device: Device; attestedKey: Buffer }
 }
 
-/** A maker as it is built in: it takes its own anchors unless a test puts others in their place. */
-type BuiltIn = (anchorsOf: { readonly [maker: string]: Anchors }) => Maker
+/** A maker as it is built in: it takes its own anchors, with the operator's changes, unless a test puts others in their place. */
+type BuiltIn = (anchorsOf: { readonly [maker: string]: Anchors }, changes?: readonly AnchorChange[]) => Maker
 const builtIn =
   <Statement>(verifier: AttestationVerifier<Statement>, anchors: Anchors, catalogue: DeviceCatalogue): BuiltIn =>
-  (anchorsOf) =>
-    maker(verifier, anchorsOf[verifier.id] ?? anchors, catalogue)
+  (anchorsOf, changes = []) =>
+    maker(verifier, withChanges(verifier.id, anchorsOf[verifier.id] ?? anchors, changes), catalogue)
 
 const BUILT_IN: readonly BuiltIn[] = [
   builtIn(yubikeyPiv, yubikeyAnchors, yubikeyCatalogue),
@@ -62,6 +66,8 @@ function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anc
     title: verifier.title,
     accepts: verifier.accepts,
     demo,
+    anchors,
+    catalogue,
     recognises: (evidence) => verifier.recognises(evidence, anchors),
     examine(evidence, context) {
       const statement = verifier.parse(evidence)
@@ -77,11 +83,11 @@ function maker<Statement>(verifier: AttestationVerifier<Statement>, anchors: Anc
  */
 export function makersFor(
   policy: Pick<Policy, 'attestation'>,
-  demo: { demoHierarchy: boolean; demoAnchors?: readonly DemoAnchor[] },
+  { demoHierarchy, demoAnchors = [], anchorChanges = [] }: { demoHierarchy: boolean; demoAnchors?: readonly DemoAnchor[]; anchorChanges?: readonly AnchorChange[] },
   anchorsOf: { readonly [maker: string]: Anchors } = {},
 ): Maker[] {
-  const makers = BUILT_IN.map((make) => make(anchorsOf)).filter(({ id }) => policy.attestation.makers.includes(id))
-  if (demo.demoHierarchy) makers.unshift(maker(demoVerifier(yubikeyPiv), demoAnchorSet(demo.demoAnchors ?? []), demoCatalogue, true))
+  const makers = BUILT_IN.map((make) => make(anchorsOf, anchorChanges)).filter(({ id }) => policy.attestation.makers.includes(id))
+  if (demoHierarchy) makers.unshift(maker(demoVerifier(yubikeyPiv), demoAnchorSet(demoAnchors), demoCatalogue, true))
   return makers
 }
 

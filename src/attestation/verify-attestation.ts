@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Policy } from '../policy/policy.ts'
+import type { AnchorChange } from './anchor-changes.ts'
 import type { Anchors } from './anchors.ts'
 import { readEvidence, requestKey, type Evidence, type EvidenceFile } from './evidence.ts'
 import { makersFor, unlistedMakers, type DemoAnchor, type Maker } from './makers.ts'
@@ -69,6 +70,8 @@ export interface AttestationInput {
   readonly demoHierarchy: boolean
   /** The demo makers of this installation; not looked at under any other hierarchy. */
   readonly demoAnchors?: readonly DemoAnchor[]
+  /** What the operator changed about makers' keys: confirmed changes alone, in the order of confirming. */
+  readonly anchorChanges?: readonly AnchorChange[]
 }
 
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex')

@@ -3,12 +3,14 @@
  * The chain is read once from its first entry, then from the head that was verified last; a row altered behind that head changes nothing here, and
  * the next start finds it.
  */
+import { CONFIRMING } from '../application/change-anchors.ts'
 import { ACT, LAST_ACTS } from '../application/issue-acts.ts'
 import type { AuditTrail, LoggedEvent } from '../application/issue-ports.ts'
 import type { Database } from '../database/database.ts'
 import { type AuditRow, type ChainBreach, findBreach, GENESIS } from './audit-log.ts'
 
 const ACTS: ReadonlySet<string> = new Set(Object.values(ACT))
+const ANCHOR_EVENTS: ReadonlySet<string> = new Set(['anchor.proposed', ...Object.values(CONFIRMING)])
 const OF_APPLICATION = 'application:'
 const OF_ENTRY = 'register-entry:'
 const AT_ONCE = 500
@@ -18,6 +20,7 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
   const trails = new Map<string, LoggedEvent[]>()
   // Entries of the registers are few, and may be relied on at any time.
   const entries = new Map<string, LoggedEvent[]>()
+  const anchorActs: LoggedEvent[] = []
   let head = { seq: 0, hash: GENESIS }
   let told: string | null = null
   let running: Promise<unknown> = Promise.resolve()
@@ -45,6 +48,7 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
       const entry = subject.slice(OF_ENTRY.length)
       return void entries.set(entry, [...(entries.get(entry) ?? []), { event: event as LoggedEvent['event'], actor, details: readDetails(text) }])
     }
+    if (ANCHOR_EVENTS.has(event)) return void anchorActs.push({ event: event as LoggedEvent['event'], actor, details: readDetails(text) })
     const last = (LAST_ACTS as readonly string[]).includes(event)
     if (!last && !ACTS.has(event)) return
     const details = readDetails(text)
@@ -69,6 +73,7 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
     },
     eventsOf: (applicationId) => trails.get(applicationId) ?? [],
     eventsOfEntry: (entryId) => entries.get(entryId) ?? [],
+    anchorActs: () => anchorActs,
   }
 }
 

@@ -68,6 +68,11 @@ export const AUDIT_EVENTS = [
   'responder.key-refused',
   'responder.certificate-issued',
   'crl.issued',
+  // keys of makers (ATT-2)
+  'anchor.proposed',
+  'anchor.added',
+  'anchor.withdrawn',
+  'anchor.turned-on',
   'demo.maker-created',
   'demo.people-created',
   'process.started',

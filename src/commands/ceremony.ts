@@ -3,7 +3,6 @@
  * and types the code that stands under it: a digest of exactly that plan.
  */
 import { createHash } from 'node:crypto'
-import { createInterface } from 'node:readline/promises'
 import { CeremonyRefused, planCeremony, type CeremonyPlan } from '../ceremony/ceremony.ts'
 import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
@@ -11,6 +10,7 @@ import { listAuthorities } from '../database/authority-store.ts'
 import { displayName, decodeName, encodeName } from '../pki/name.ts'
 import { explain, refuseSamples, say } from '../process.ts'
 import { openServices } from '../services.ts'
+import { openQuestions } from './ask.ts'
 import { makeHierarchy } from './hierarchy.ts'
 
 function describe(plan: CeremonyPlan, services: ReturnType<typeof openServices>): string {
@@ -29,14 +29,7 @@ function describe(plan: CeremonyPlan, services: ReturnType<typeof openServices>)
 }
 
 const services = openOrExit()
-const reader = createInterface({ input: process.stdin, output: process.stdout, terminal: process.stdin.isTTY === true })
-const lines = reader[Symbol.asyncIterator]()
-const ask = async (question: string): Promise<string> => {
-  process.stdout.write(question)
-  const { value, done } = await lines.next()
-  if (done) throw new CeremonyRefused('The ceremony was broken off: nothing was made')
-  return String(value).trim()
-}
+const { ask } = openQuestions(() => new CeremonyRefused('The ceremony was broken off: nothing was made'))
 
 try {
   refuseSamples(services)

@@ -1,8 +1,11 @@
 /** What the methods of key protection keep in the database, and what they ask of it. */
 import type { Application } from '../application/application.ts'
 import type { ProtectionStore } from '../application/ports.ts'
+import { makersFor, type Maker } from '../attestation/makers.ts'
 import type { Challenge, MethodNumber, ProtectionFacts } from '../key-protection/protection.ts'
+import type { Policy } from '../policy/policy.ts'
 import type { Database, Transaction } from './database.ts'
+import { anchorStore } from './anchor-store.ts'
 import { readDemoAnchors } from './demo-anchors.ts'
 import { findShippedKey } from './module-store.ts'
 import { registered } from './register-store.ts'
@@ -15,12 +18,21 @@ export async function isDemoHierarchy(db: Database | Transaction): Promise<boole
   return rows.length > 0 && rows.every(({ demo }) => Number(demo) === 1)
 }
 
+/** Whose keys count beside those that ship. Demo makers are read under a demo hierarchy alone. */
+export async function readTrust(db: Database | Transaction, demoHierarchy: boolean): Promise<Pick<ProtectionFacts, 'demoHierarchy' | 'demoAnchors' | 'anchorChanges'>> {
+  return { demoHierarchy, demoAnchors: demoHierarchy ? await readDemoAnchors(db) : [], anchorChanges: await anchorStore(db).confirmed() }
+}
+
+/** The makers that may be asked, with their keys as they stand now. */
+export async function presentMakers(db: Database | Transaction, policy: Pick<Policy, 'attestation'>): Promise<readonly Maker[]> {
+  return makersFor(policy, await readTrust(db, await isDemoHierarchy(db)))
+}
+
 /** What judging an application's key protection needs to know. Demo makers are read under a demo hierarchy alone. */
 export async function readProtectionFacts(db: Database | Transaction, application: Pick<Application, 'id' | 'organisationId' | 'request'>, demoHierarchy: boolean): Promise<ProtectionFacts> {
   const challenges: ChallengeRow[] = await db('key_challenges').where({ application_id: application.id }).orderBy(['issued_at', 'value'])
   return {
-    demoHierarchy,
-    demoAnchors: demoHierarchy ? await readDemoAnchors(db) : [],
+    ...(await readTrust(db, demoHierarchy)),
     challenges: challenges.map(readChallenge),
     shippedKey: application.request && (await findShippedKey(db, application.request.spkiSha256)),
     ...(await registered(db)),

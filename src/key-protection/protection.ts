@@ -2,6 +2,7 @@
  * The contract with the seven methods of CP 6.2.7 (CSBR 6.2.7.4.2): what a method is given, and what it answers. All answer with the finding
  * that makers answer with; the verdict is drawn elsewhere, once, for all of them (`judge-protection.ts`).
  */
+import type { AnchorChange } from '../attestation/anchor-changes.ts'
 import type { EvidenceFile } from '../attestation/evidence.ts'
 import type { DemoAnchor } from '../attestation/makers.ts'
 import { say, type Finding, type Message } from '../attestation/verifier.ts'
@@ -47,6 +48,8 @@ export interface ProtectionFacts {
   readonly demoHierarchy: boolean
   /** The demo makers of this installation; not looked at under any other hierarchy. */
   readonly demoAnchors: readonly DemoAnchor[]
+  /** What the operator changed about makers' keys (method 2): confirmed changes alone, in the order of confirming. */
+  readonly anchorChanges: readonly AnchorChange[]
   /** Those given out for this application, oldest first. */
   readonly challenges: readonly Challenge[]
   /** The inventory's entry for the key applied for; null for a key that we never generated into a module (method 1). */

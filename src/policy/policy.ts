@@ -69,6 +69,8 @@ const policySchema = z.strictObject({
       /** What happens with certificates that their scheme moved to its historical list: accepted to a date, or not at all (no row). */
       historicalCertificates: z.array(z.strictObject({ scheme: z.string(), acceptedUntil: z.iso.datetime(), why: z.string() })),
       pinPolicyNever: z.enum(['refuse', 'accept']),
+      /** How long before a maker's key ends staff are told. */
+      anchorNoticeDays: count,
     }),
     keyProtection: z.strictObject({
       /** The methods of CP 6.2.7 that applications may choose. */

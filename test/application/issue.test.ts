@@ -135,6 +135,17 @@ describeOnBothDatabases('issuing', (open) => {
     expect(await heldBy({ people, evidence: [], beforeApproval: said })).toEqual(['ATT-2 evidence-missing'])
   })
 
+  test('LOG-1 ATT-2: nothing is issued while the audit log does not show a change of a maker\'s key by two persons', async () => {
+    const change = { kind: 'withdraw', maker: 'thales-luna', spki_sha256: '0'.repeat(64), reason: 'test', proposed_by: 'Aoki', proposed_at: services.clock().toISOString() }
+    await database('anchor_changes').insert({ ...change, id: 'behind-the-log', confirmed_by: 'Beppu', confirmed_at: services.clock().toISOString(), position: 1 })
+    expect(await heldBy({ people: await samePeople() })).toEqual(['LOG-1 log-anchors'])
+    await database('anchor_changes').del()
+    await database('anchor_changes').insert({ ...change, id: 'proposal-alone' })
+    await approved({ people: await samePeople() })
+    expect(await turn()).toBe('issued')
+    await database('anchor_changes').del()
+  })
+
   test('ATT-2: holds the attestation of another key', async () => {
     expect(await heldBy({ people: await insertPeople(services, 'Third K.K.'), keys: rsaKeyPair(3072), evidence: await evidenceFor(applicantKeys().spki) })).toEqual(['ATT-2 key-protection-same-key'])
   })

@@ -27,7 +27,7 @@ export function judge(files: ProtectionInput['files'], details: Details, more: P
     details,
     at: AT,
     policy: TAKING_HISTORICAL,
-    facts: { demoHierarchy: false, demoAnchors: [], challenges: [] } as unknown as ProtectionInput['facts'],
+    facts: { demoHierarchy: false, demoAnchors: [], anchorChanges: [], challenges: [] } as unknown as ProtectionInput['facts'],
     application: { id: 'id', reference: 'CS-1', organisationId: null, legalName: null },
     ...more,
   })!

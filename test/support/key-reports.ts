@@ -56,7 +56,7 @@ export interface InputChange extends Partial<Omit<ProtectionInput, 'facts'>> {
 }
 
 export function inputOf(keys: KeyPair, files: readonly Buffer[], change: InputChange = {}): ProtectionInput {
-  const facts: ProtectionInput['facts'] = { demoHierarchy: true, demoAnchors: [], challenges: [CHALLENGE], auditors: [], signingServices: [], shippedKey: null, ...change.facts }
+  const facts: ProtectionInput['facts'] = { demoHierarchy: true, demoAnchors: [], anchorChanges: [], challenges: [CHALLENGE], auditors: [], signingServices: [], shippedKey: null, ...change.facts }
   return {
     files: files.map((bytes, index) => ({ name: index === 0 ? 'key-report.json' : `file-${index}`, bytes })),
     certificateRequestDer: requestOf(keys),
