@@ -66,6 +66,9 @@ export type ServiceContent = z.infer<typeof serviceSchema>
 
 export const CONTENT_SCHEMAS = { auditors: auditorSchema, 'signing-services': serviceSchema } as const
 
+/** What an officer types in; the files are read beside it. */
+export const ENTERED_SCHEMAS = { auditors: auditorSchema.omit({ certificate: true, evidence: true }), 'signing-services': serviceSchema.omit({ evidence: true }) } as const
+
 export const versionsOf = ({ agreementVersions }: Pick<ServiceContent, 'agreementVersions'>): readonly string[] =>
   agreementVersions.split('\n').map((version) => version.trim()).filter((version) => version !== '')
 
@@ -104,7 +107,7 @@ export interface EntryProblem {
 
 /** What stands against a certificate as an auditor's; null when reports may be signed with it. */
 export function findCertificateProblem(der: Buffer, at: Date): EntryProblem['message'] | null {
-  const problem = (code: string, values?: Record<string, string>) => ({ key: `registers.problem.certificate-${code}`, ...(values ? { values } : {}) })
+  const problem = (code: string, values?: Record<string, string>) => ({ key: `registers.problem.certificate.${code}`, ...(values ? { values } : {}) })
   let certificate: X509Certificate
   try {
     certificate = readCertificate(der)

@@ -66,8 +66,8 @@ export const witnessedGeneration: MethodRules<WitnessQuestion> = {
         'approved-auditor': finding(signed),
         'same-key': answer([keyCheck(report, input)]),
         challenge: answer([challengeCheck(report, input), referenceCheck(report, input)]),
-        'generated-inside': answer([witnessCheck(report.inside, YES, 'inside')]),
-        'not-exportable': answer([witnessCheck(report.exportable, NO, 'exportable')]),
+        'generated-inside': answer([witnessCheck(report.inside, 'yes', 'inside')]),
+        'not-exportable': answer([witnessCheck(report.exportable, 'no', 'exportable')]),
         'certified-module': answer(module.checks, module.cautions),
         recent: answer(timeChecks(witnessed, input)),
       },
@@ -165,11 +165,8 @@ function referenceCheck({ reference }: WitnessReport, { application }: Protectio
   return check(same, same ? 'reference.same' : 'reference.differs', 'reference.expected', { reported: reference, reference: application.reference }, { remedy: 'reference.remedy' })
 }
 
-const YES = ['yes', 'はい']
-const NO = ['no', 'いいえ']
-
-function witnessCheck(value: string, wanted: readonly string[], what: 'inside' | 'exportable'): Check {
-  const passes = wanted.includes(value.toLowerCase())
+function witnessCheck(value: string, wanted: 'yes' | 'no', what: 'inside' | 'exportable'): Check {
+  const passes = value.toLowerCase() === wanted
   return check(passes, passes ? `${what}.witnessed` : `${what}.not-witnessed`, `${what}.expected`, { value }, { remedy: `${what}.remedy` })
 }
 

@@ -1,7 +1,9 @@
 /** Every URL of the portal: who may ask for it and which audit events it writes. The tests walk this table. */
 import type { Services } from '../services.ts'
 import { homeRoutes } from './pages/home.ts'
+import { keysRoutes } from './pages/keys.ts'
 import { mailRoutes } from './pages/mail.ts'
+import { moduleRoutes } from './pages/modules.ts'
 import { certificateRoutes } from './pages/certificates.ts'
 import { checkKeyRoutes } from './pages/check-key.ts'
 import { checkKeyApiRoutes } from './pages/check-key-api.ts'
@@ -12,6 +14,7 @@ import { accountRoutes } from './pages/account.ts'
 import { auditRoutes } from './pages/audit.ts'
 import { peopleRoutes } from './pages/people.ts'
 import { registerRoutes } from './pages/register.ts'
+import { registersRoutes } from './pages/registers.ts'
 import { secondFactorRoutes } from './pages/second-factor.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { applicationsRoutes } from './pages/applications.ts'
@@ -28,5 +31,5 @@ import type { Route } from './reply.ts'
 export function routeTable(services: Services): readonly Route[] {
   const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
   const apply = [applicationsRoutes, applyOrganisationRoutes, applyAgreementsRoutes, applySubjectRoutes, applyRequestRoutes, applyKeyProtectionRoutes, applySubmitRoutes, applyCertificateRoutes].flatMap((routes) => routes(services))
-  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...certificateRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
+  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
 }
