@@ -1,14 +1,13 @@
 /** Method 5 of CP 6.2.7: a report of the cloud subscription that keeps the key (CSBR 6.2.7.4.2 (5)), as the cloud's own tools print it. */
 import type { EvidenceFile } from '../attestation/evidence.ts'
 import { finding, MalformedStatement, say, type Check } from '../attestation/verifier.ts'
-import { addMonths } from '../certificate/validity.ts'
 import { aws } from './cloud/aws.ts'
 import { azure } from './cloud/azure.ts'
 import { CLOUD_LIMITS, isDocument, readCloudFiles, type CloudFile } from './cloud/files.ts'
 import { google } from './cloud/google.ts'
 import { AREA, CLOUD_QUESTIONS, CLOUDS, type CloudAnswer, type CloudId, type CloudQuestion, type CloudReader } from './cloud/question.ts'
 import { about, type Details, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
-import { isDay } from './read-details.ts'
+import { dayOf, hasLapsed, isAhead, lapseOf } from './stated-date.ts'
 
 const READERS: { readonly [Id in CloudId]: CloudReader } = { aws, google, azure }
 const CLAUSE = 'CSBR 6.2.7.4.2 (5)'
@@ -76,31 +75,29 @@ function sort(files: readonly CloudFile[], reader: CloudReader): { found: Readon
 }
 
 const HOUR = 3_600_000
-/** A day begins 14 hours before it does in UTC and ends 12 hours after, somewhere on earth. */
-const earliestOf = (day: string): number => Date.parse(`${day}T00:00:00Z`) - 14 * HOUR
-const latestOf = (day: string): number => Date.parse(`${day}T00:00:00Z`) + 36 * HOUR
+/** A day ends 12 hours after it does in UTC, somewhere on earth. */
+const endOf = (day: Date): number => day.getTime() + 36 * HOUR
 
 /** CSBR 4.2.1 (VET-5): no report is used longer than the policy's months, counted from the day stated, or from what the files show when that is earlier. */
 function recentChecks({ details, at, policy }: ProtectionInput, { created, latest, lastLog }: Pick<CloudAnswer, 'created' | 'latest' | 'lastLog'>): readonly Check[] {
-  const day = details['taken-on'] ?? ''
-  const base = { source: 'CSBR 4.2.1', clause: 'CSBR 4.2.1' }
-  const expected = say(`${AREA}.expected.recent`, { months: String(policy.periods.keyProtectionReuseMonths) })
-  const check = (passes: boolean, observed: string, values: Record<string, string> = {}): Check => ({
-    ...base,
+  const { keyProtectionReuseMonths: months } = policy.periods
+  const text = details['taken-on']
+  const day = dayOf(text)
+  const check = (passes: boolean, observed: string, fix = 'date', moment?: Date): Check => ({
     outcome: passes ? 'pass' : 'fail',
-    observed: say(`${AREA}.recent.${observed}`, { day, ...values }),
-    expected,
-    ...(passes ? {} : { remedy: say(`${AREA}.fix.${observed === 'old' || observed === 'log-old' ? 'take-again' : 'date'}`) }),
+    observed: say(`${AREA}.recent.${observed}`, { day: text ?? '–', until: day ? lapseOf(day, months) : '–', moment: moment?.toISOString() ?? '–' }),
+    expected: say(`${AREA}.expected.recent`, { months: String(months) }),
+    source: 'CSBR 4.2.1',
+    clause: 'CSBR 4.2.1',
+    ...(passes ? {} : { remedy: say(`${AREA}.fix.${fix}`) }),
   })
-  if (!isDay(day)) return [check(false, 'not-stated')]
-  const lapses = (from: Date): boolean => addMonths(from, policy.periods.keyProtectionReuseMonths) < at
-  const written = (date: Date): string => date.toISOString()
+  if (!day) return [check(false, 'not-stated')]
   const wrong = [
-    ...(earliestOf(day) > at.getTime() ? [check(false, 'future')] : []),
-    ...(lapses(new Date(`${day}T00:00:00Z`)) ? [check(false, 'old')] : []),
-    ...(lastLog !== null && lapses(lastLog) ? [check(false, 'log-old', { moment: written(lastLog) })] : []),
-    ...(created !== null && created.getTime() > latestOf(day) ? [check(false, 'before-key', { moment: written(created) })] : []),
-    ...(latest !== null && latest.getTime() > latestOf(day) ? [check(false, 'before-files', { moment: written(latest) })] : []),
+    ...(isAhead(day, at) ? [check(false, 'future')] : []),
+    ...(hasLapsed(day, months, at) ? [check(false, 'old', 'take-again')] : []),
+    ...(lastLog !== null && hasLapsed(lastLog, months, at) ? [check(false, 'log-old', 'take-again', lastLog)] : []),
+    ...(created !== null && created.getTime() > endOf(day) ? [check(false, 'before-key', 'date', created)] : []),
+    ...(latest !== null && latest.getTime() > endOf(day) ? [check(false, 'before-files', 'date', latest)] : []),
   ]
   return wrong.length > 0 ? wrong : [check(true, 'fresh')]
 }

@@ -1,5 +1,6 @@
 /** The seven methods of CP 6.2.7 (CSBR 6.2.7.4.2) that show where a subscriber's key is kept, and which of them this CA takes. */
 import type { Policy } from '../policy/policy.ts'
+import { cloudReport } from './cloud-report.ts'
 import { itAudit } from './it-audit.ts'
 import { keyAttestation } from './key-attestation.ts'
 import { prescribedLibrary } from './prescribed-library.ts'
@@ -10,7 +11,7 @@ import { witnessedGeneration } from './witnessed-generation.ts'
 
 export const KEY_ATTESTATION = 2
 
-export const METHODS: readonly MethodRules[] = [shippedModule, keyAttestation, prescribedLibrary, itAudit, witnessedGeneration, signingService]
+export const METHODS: readonly MethodRules[] = [shippedModule, keyAttestation, prescribedLibrary, itAudit, cloudReport, witnessedGeneration, signingService]
 
 /** @throws Error for a number that no method has: it is read from a row that the portal checked */
 export function methodOf(number: number): MethodRules {

@@ -286,17 +286,17 @@ describe('what the applicant states', () => {
   it('VET-5: the report counts for 13 months from the day stated, and from no other', () => {
     expect(shippedPolicy.periods.keyProtectionReuseMonths).toBe(13)
     const late = (moment: string) => verdictOf(judge(printed(azureOutputs(APPLIED)), AZURE, { at: new Date(moment) }))
-    expect(late('2027-12-01T00:00:00Z')).toBe('verified')
-    expect(late('2027-12-01T00:00:01Z')).toEqual({ recent: 'recent.old' })
+    expect(late('2027-12-01T23:59:59Z')).toBe('verified')
+    expect(late('2027-12-02T00:00:00Z')).toEqual({ recent: 'recent.old' })
     const shorter = { ...TAKING_HISTORICAL, periods: { ...TAKING_HISTORICAL.periods, keyProtectionReuseMonths: 2 } }
-    expect(verdictOf(judge(printed(azureOutputs(APPLIED)), AZURE, { at: new Date('2027-01-01T00:00:01Z'), policy: shorter }))).toEqual({ recent: 'recent.old' })
+    expect(verdictOf(judge(printed(azureOutputs(APPLIED)), AZURE, { at: new Date('2027-01-02T00:00:00Z'), policy: shorter }))).toEqual({ recent: 'recent.old' })
   })
 
   it('ATT-5: the day must be one, and not in the future anywhere', () => {
     expect(at({ ...AWS, 'taken-on': '2026-11-31' })).toEqual({ recent: 'recent.not-stated' })
     expect(at({ cloud: 'aws', region: AWS_REGION })).toEqual({ recent: 'recent.not-stated' })
-    expect(at({ ...AWS, 'taken-on': '2026-11-02' }, new Date('2026-11-01T10:00:00Z'))).toBe('verified')
-    expect(at({ ...AWS, 'taken-on': '2026-11-02' }, new Date('2026-11-01T09:59:59Z'))).toEqual({ recent: 'recent.future' })
+    expect(at({ ...AWS, 'taken-on': '2026-11-02' }, new Date('2026-11-01T00:00:00Z'))).toBe('verified')
+    expect(at({ ...AWS, 'taken-on': '2026-11-02' }, new Date('2026-10-31T23:59:59Z'))).toEqual({ recent: 'recent.future' })
   })
 })
 

@@ -15,12 +15,17 @@ const rowsOf = (json: Json | undefined): readonly Json[] => (Array.isArray(json)
 const isList = (json: Json | undefined): boolean => Array.isArray(json) || (isObject(json) && Array.isArray(json.get('value')))
 const isLog = (row: Json): boolean => textOf(row, 'OperationName') !== null || textOf(row, 'operationName') !== null
 
+/** Asks the log how versions of a key came about. */
+export function creationQuery(kid: { readonly host: string; readonly key: string } | null): string {
+  return `AzureDiagnostics | where OperationName in ('KeyCreate','KeyRotate','KeyImport','KeyRestore') and id_s startswith 'https://${kid ? `${word(kid.host, 'HOST')}/keys/${word(kid.key, 'KEY')}` : 'HOST/keys/KEY'}' | project TimeGenerated, OperationName, ResultType, httpStatusCode_d, id_s`
+}
+
 const OUTPUTS = [
   { id: 'azure-key', command: 'az keyvault key show --id KEY-URL --output json > key.json', is: (file: CloudFile) => textOf(file.json, 'key', 'kid') !== null },
   { id: 'azure-vault', command: 'az keyvault show --name VAULT --output json > vault.json', is: isVault },
   {
     id: 'azure-log',
-    command: 'az monitor log-analytics query --workspace WORKSPACE-ID --output json --analytics-query "QUERY" > key-log.json',
+    command: 'az monitor log-analytics query --workspace WORKSPACE-ID --output json --analytics-query "QUERY" > key-log.json'.replace('QUERY', creationQuery(null)),
     is: (file: CloudFile) => (isObject(file.json) && isLog(file.json)) || (isList(file.json) && rowsOf(file.json).length > 0 && rowsOf(file.json).every(isLog)),
   },
   {
@@ -57,12 +62,8 @@ function commandOf(id: (typeof OUTPUTS)[number]['id'], kid: Kid | null, vault?: 
     .replace('KEY-URL', word(kid?.text ?? null, 'KEY-URL'))
     .replace(/--name VAULT/, `${kid?.managedHsm ? '--hsm-name' : '--name'} ${word(kid?.name ?? null, 'VAULT')}`)
     .replace('VAULT-RESOURCE-ID', word(textOf(vault?.json, 'id'), 'VAULT-RESOURCE-ID'))
-    .replace('QUERY', creationQuery(kid))
+    .replace(creationQuery(null), creationQuery(kid))
 }
-
-/** Asks the log how versions of a key came about. */
-export const creationQuery = (kid: { readonly host: string; readonly key: string } | null): string =>
-  `AzureDiagnostics | where OperationName in ('KeyCreate','KeyRotate','KeyImport','KeyRestore') and id_s startswith 'https://${kid ? `${word(kid.host, 'HOST')}/keys/${word(kid.key, 'KEY')}` : 'HOST/keys/KEY'}' | project TimeGenerated, OperationName, ResultType, httpStatusCode_d, id_s`
 
 export const azure: CloudReader = {
   id: 'azure',

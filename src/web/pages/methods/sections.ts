@@ -1,5 +1,7 @@
 /** The sections of the methods that have one, in the order of the CP. */
 import type { MethodSection } from '../../method-section.ts'
+import { cloudReportSection } from './cloud-report.ts'
 import { keyAttestationSection } from './key-attestation.ts'
+import { shippedModuleSection } from './shipped-module.ts'
 
-export const METHOD_SECTIONS: readonly MethodSection[] = [keyAttestationSection]
+export const METHOD_SECTIONS: readonly MethodSection[] = [shippedModuleSection, keyAttestationSection, cloudReportSection]

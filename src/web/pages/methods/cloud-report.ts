@@ -1,0 +1,20 @@
+/** Method 5 on the page of key protection: each cloud's commands, and the way by attestation where there is one. */
+import { attestationRecommended, cloudCommands } from '../../../key-protection/cloud-report.ts'
+import { CLOUDS } from '../../../key-protection/cloud/question.ts'
+import type { MethodSection } from '../../method-section.ts'
+
+/** What Google Cloud has to record, for its policy file. */
+const AUDIT_CONFIGS = JSON.stringify([{ service: 'cloudkms.googleapis.com', auditLogConfigs: ['ADMIN_READ', 'DATA_READ', 'DATA_WRITE'].map((logType) => ({ logType })) }], null, 2)
+
+export const cloudReportSection: MethodSection = {
+  id: 'cloud-report',
+  model: async ({ dossier: { application, evidence } }) => ({
+    attestation: attestationRecommended(evidence),
+    clouds: CLOUDS.map((id) => ({
+      id,
+      open: application.key?.details?.['cloud'] === id,
+      commands: cloudCommands(id).map(({ command }) => command).join('\n'),
+      config: id === 'google' ? `"auditConfigs": ${AUDIT_CONFIGS}` : null,
+    })),
+  }),
+}
