@@ -1,5 +1,5 @@
 /** The portal's own secret: signs session cookies, seals TOTP secrets at rest. One file, made at first start, mode 600. */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
 import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -9,6 +9,8 @@ export interface Secrets {
   seal(purpose: string, text: string): string
   /** @throws when the text was changed, or sealed for another purpose */
   open(purpose: string, sealed: string): string
+  /** HMAC-SHA-256, 32 octets: what only this portal can have written for that purpose. */
+  mark(purpose: string, text: string): Buffer
 }
 
 export function openSecrets(dataDir: string): Secrets {
@@ -31,6 +33,7 @@ export function openSecrets(dataDir: string): Secrets {
   if (master.length !== 32) throw new Error('secrets/portal.key must hold 32 octets')
   const derive = (label: string) => Buffer.from(hkdfSync('sha256', master, Buffer.alloc(0), label, 32))
   const sealing = derive('seal')
+  const marking = derive('mark')
   return {
     cookieKey: derive('cookie').toString('base64url'),
     seal(purpose, text) {
@@ -45,5 +48,7 @@ export function openSecrets(dataDir: string): Secrets {
       const decipher = createDecipheriv('aes-256-gcm', sealing, bytes.subarray(0, 12), { authTagLength: 16 }).setAAD(Buffer.from(purpose)).setAuthTag(bytes.subarray(12, 28))
       return Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8')
     },
+    // A purpose holds no NUL, so none runs into the text of another.
+    mark: (purpose, text) => createHmac('sha256', marking).update(`${purpose}\0${text}`).digest(),
   }
 }

@@ -29,6 +29,7 @@ export const AUDIT_EVENTS = [
   'application.key-protection-stated',
   'application.evidence-uploaded',
   'application.evidence-removed',
+  'application.challenge-given',
   'application.submitted',
   'application.withdrawn',
   'application.vetting-started',

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { build, stop } from 'esbuild'
 import { LIBRARY } from '../key-protection/key-report.ts'
 import { translate } from '../web/locales.ts'
 import { tar } from './tar.ts'
@@ -65,6 +65,8 @@ async function scripts(): Promise<readonly { readonly path: string; readonly tex
     external: [...DEPENDENCIES],
     banner: { js: `// ${LIBRARY.name} ${LIBRARY.version}, Apache-2.0` },
   })
+  // Its service is a process of its own, which nothing needs any more.
+  await stop()
   return outputFiles.map(({ path, text }) => {
     const name = path.slice(path.lastIndexOf('package') + 'package'.length + 1).replaceAll('\\', '/')
     const entry = name === 'main.js'

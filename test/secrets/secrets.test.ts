@@ -19,6 +19,14 @@ describe('secrets at rest', () => {
     expect(secrets.open('empty', secrets.seal('empty', ''))).toBe('')
   })
 
+  test('ATT-3: a mark is the same for the same purpose, text and file, and another for any other', () => {
+    const mark = secrets.mark('ticket', 'application 1').toString('hex')
+    expect(mark).toMatch(/^[0-9a-f]{64}$/)
+    expect(openSecrets(join(folder, 'one')).mark('ticket', 'application 1').toString('hex')).toBe(mark)
+    const others = [secrets.mark('ticket', 'application 2'), secrets.mark('tickets', 'application 1'), openSecrets(join(folder, 'two')).mark('ticket', 'application 1')]
+    expect(others.map((each) => each.toString('hex'))).not.toContain(mark)
+  })
+
   test('ACC-1: it opens for no other purpose and with no other file', () => {
     const sealed = secrets.seal('totp:account-1', 'JBSWY3DPEHPK3PXP')
     expect(() => secrets.open('totp:account-2', sealed)).toThrow()

@@ -2,6 +2,7 @@
 import type { MethodSection } from '../../method-section.ts'
 import { cloudReportSection } from './cloud-report.ts'
 import { keyAttestationSection } from './key-attestation.ts'
+import { prescribedLibrarySection } from './prescribed-library.ts'
 import { shippedModuleSection } from './shipped-module.ts'
 
-export const METHOD_SECTIONS: readonly MethodSection[] = [shippedModuleSection, keyAttestationSection, cloudReportSection]
+export const METHOD_SECTIONS: readonly MethodSection[] = [shippedModuleSection, keyAttestationSection, prescribedLibrarySection, cloudReportSection]

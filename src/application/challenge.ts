@@ -1,0 +1,24 @@
+/** Random values that reports about keys must carry (methods 3 and 6 of CP 6.2.7): each for one application, good for a time, and for one key. */
+import type { Challenge, MethodNumber } from '../key-protection/protection.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Application } from './application.ts'
+import type { RandomBytes, Work } from './ports.ts'
+
+/** 256 bits: nobody guesses one that is still to come. */
+const CHALLENGE_BYTES = 32
+
+/** Gives out a new challenge for a draft; those given out before stay good for their time. */
+export async function giveChallenge(work: Work, random: RandomBytes, { id }: Pick<Application, 'id'>, method: MethodNumber, { keyProtection }: Pick<Policy, 'keyProtection'>): Promise<Challenge> {
+  const issuedAt = work.now.toISOString()
+  const expiresAt = new Date(work.now.getTime() + keyProtection.challengeHours * 3_600_000).toISOString()
+  const challenge = { method, value: random(CHALLENGE_BYTES).toString('hex'), issuedAt, expiresAt }
+  await work.protection.giveChallenge(id, challenge)
+  await work.audit({ event: 'application.challenge-given', subject: `application:${id}`, details: { ...challenge } })
+  return { ...challenge, answered: null }
+}
+
+/** The challenge given out last for a method; null before the first. */
+export const lastChallenge = (challenges: readonly Challenge[], method: MethodNumber): Challenge | null => challenges.filter((each) => each.method === method).at(-1) ?? null
+
+/** Whether a report may still answer it with any key. */
+export const isOpenChallenge = ({ answered, expiresAt }: Challenge, now: Date): boolean => answered === null && now.getTime() <= Date.parse(expiresAt)
