@@ -9,6 +9,7 @@ import type { Services } from '../../services.ts'
 import { formatInstant, type Language } from '../locales.ts'
 import { parseMarkdown } from '../markdown.ts'
 import { page, type PageRequest, type Reply, type Route } from '../reply.ts'
+import { weakListNotice } from '../weak-lists.ts'
 
 const addressOf = (text: PolicyDocument): string => `/repository/documents/${text.document}/${encodeURIComponent(text.version)}/${text.language}`
 
@@ -51,6 +52,7 @@ export function repositoryRoutes(_services: Services): readonly Route[] {
       policy: policy.title[language],
       operator: policy.operator.name[language],
       problemReports: policy.operator.problemReports,
+      weakLists: await weakListNotice(services, language, 'public'),
       oids: [policy.policyOids.codeSigning, policy.policyOids.reservedCodeSigning],
       years: policy.periods.statusYearsAfterExpiry,
       documents: policy.documents.map((row) => ({

@@ -10,6 +10,7 @@ import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
 import { translate } from '../locales.ts'
 import { page, redirect, type PageRequest, type Reply, type Route } from '../reply.ts'
+import { weakListNotice } from '../weak-lists.ts'
 import { dossierModel } from './review-dossier.ts'
 
 const READERS = ['vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator'] as const
@@ -60,6 +61,7 @@ async function queue(request: PageRequest): Promise<Reply> {
   const open = tab === 'done' ? found : [...found].reverse()
   return page('review/queue', 'review.queue.title', {
     tab,
+    weakLists: await weakListNotice(services, language, 'staff'),
     tabs: Object.keys(TABS).map((name) => ({ name, text: translate(language, `review.queue.tab.${name}`), count: counts[name]! })),
     rows: open.map((application) => ({
       reference: application.reference,
