@@ -20,6 +20,8 @@ const deviceSchema = z.strictObject({
   certificates: z.array(moduleCertificate).min(1),
   /** No real statement of this device was ever read by us, only ones of our own making: told to staff. */
   syntheticOnly: z.literal(true).optional(),
+  /** What decides, and stands in no statement whose layout is published: refused by its maker's verifier, whatever else holds. */
+  unprovable: z.enum(['module-state']).optional(),
 })
 
 const catalogueSchema = z.strictObject({ asOf: z.iso.date(), devices: z.array(deviceSchema) })

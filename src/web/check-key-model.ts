@@ -3,7 +3,7 @@ import { questionWords, findingNames } from '../key-protection/check-key-json.ts
 import { checkKey, type AttestationTrust, type KeyCheck } from '../key-protection/check-key.ts'
 import { DROPPED_LIMITS } from '../key-protection/dropped-files.ts'
 import type { EvidenceFile } from '../attestation/evidence.ts'
-import { readDemoAnchors } from '../database/demo-anchors.ts'
+import { readTrust } from '../database/protection-store.ts'
 import { keyRegister } from '../database/key-register.ts'
 import { OTHER_METHOD_IDS, type OtherMethod } from '../key-protection/without-attestation.ts'
 import { addressBucket, admitUse } from '../people/attempts.ts'
@@ -21,10 +21,7 @@ export const CHECKS_AT_ONCE = { most: 30, minutes: 10 }
 export const admitCheck = ({ services, address, now }: Pick<PageRequest, 'services' | 'address' | 'now'>): Promise<boolean> =>
   services.database.transaction((trx) => admitUse(trx, 'check-key', addressBucket(address), CHECKS_AT_ONCE, now))
 
-async function attestationTrust({ database, demoHierarchy }: Services): Promise<AttestationTrust> {
-  const demo = await demoHierarchy()
-  return { demoHierarchy: demo, demoAnchors: demo ? await readDemoAnchors(database) : [] }
-}
+const attestationTrust = async ({ database, demoHierarchy }: Services): Promise<AttestationTrust> => readTrust(database, await demoHierarchy())
 
 /** Judges as applications are judged here: this installation's policy, trust and register of compromised keys. */
 export async function checkHere(services: Services, files: readonly EvidenceFile[], at: Date, device?: string): Promise<KeyCheck> {
