@@ -2,6 +2,7 @@
 import { verifyAuditChain } from '../../audit/audit-log.ts'
 import { auditPage } from '../../database/audit-reader.ts'
 import type { Services } from '../../services.ts'
+import { countEndingAnchors } from '../anchor-notice.ts'
 import { cleanText } from '../form.ts'
 import { WORDS } from '../locales.ts'
 import { page, type Route } from '../reply.ts'
@@ -15,7 +16,7 @@ export function auditRoutes(_services: Services): readonly Route[] {
       path: '/audit',
       who: ['auditor'],
       events: [],
-      async handle({ services, query, language }) {
+      async handle({ services, query, language, now }) {
         const subject = cleanText(query['subject'] ?? '').slice(0, 120)
         const before = /^[1-9]\d{0,14}$/.test(query['before'] ?? '') ? Number(query['before']) : null
         const events = await auditPage(services.database, { subject, before, limit: PER_PAGE })
@@ -26,6 +27,7 @@ export function auditRoutes(_services: Services): readonly Route[] {
             : null
         return page('people/audit', 'audit.title', {
           subject,
+          endingAnchors: await countEndingAnchors(services, now),
           events: events.map((event) => ({ ...event, words: WORDS[language].get(`audit.events.${event.event}`) ?? event.event })),
           older,
           newest: before === null ? null : `/audit${subject === '' ? '' : `?${new URLSearchParams({ subject })}`}`,

@@ -5,6 +5,7 @@ import { countAdministrators, listStaff } from '../../people/accounts.ts'
 import { confirmInvitation, invite, listOpenInvitations, withdrawInvitation, type InvitationProblem } from '../../people/invitations.ts'
 import { isRole, STAFF_ROLES } from '../../people/roles.ts'
 import type { Services } from '../../services.ts'
+import { countEndingAnchors } from '../anchor-notice.ts'
 import { readForm } from '../form.ts'
 import { page, redirect, type FieldError, type PageRequest, type Reply, type Route } from '../reply.ts'
 import { emailField } from './person-fields.ts'
@@ -24,6 +25,7 @@ async function peoplePage(request: PageRequest, errors: readonly FieldError[] = 
       organisation: form['organisation'] ?? '',
       chosen: lists['roles'] ?? [],
       language: form['language'] ?? request.language,
+      endingAnchors: await countEndingAnchors(services, request.now),
     },
     { errors },
   )
