@@ -4,6 +4,7 @@ import { openMethod } from '../key-protection/methods.ts'
 import type { Agreement, Application, Assessment, Dossier } from './application.ts'
 import type { Contact } from './certificate-record.ts'
 import { findMove } from './lifecycle.ts'
+import { drawLetters } from './draw-letters.ts'
 import type { ApplicationChange, RandomBytes, Work } from './ports.ts'
 import { subjectSchema } from './subject-statement.ts'
 import { examineProtection, examineRequest, type KeyRegister, protectionAssessment, requestAssessment, storedRequest } from './verify-key.ts'
@@ -52,13 +53,8 @@ const shown = ({ key, request }: Application, policy: Policy, state: StepState):
 
 /** A reference that people can read over the telephone: ten letters and digits, none of them alike. */
 export function drawReference(random: RandomBytes): string {
-  const alphabet = '23456789ABCDEFGHJKMNPQRSTVWXYZ'
-  const drawn: string[] = []
-  while (drawn.length < 10) {
-    // 240 = 8 × 30: higher octets would favour the first letters.
-    for (const octet of random(16)) if (octet < 240 && drawn.length < 10) drawn.push(alphabet[octet % 30]!)
-  }
-  return `${drawn.slice(0, 5).join('')}-${drawn.slice(5).join('')}`
+  const drawn = drawLetters(random, 10)
+  return `${drawn.slice(0, 5)}-${drawn.slice(5)}`
 }
 
 export async function startApplication(

@@ -14,6 +14,7 @@ import { openItems } from './checklist.ts'
 import { judgeAnchorChanges } from './issue-anchors.ts'
 import { finding } from './issue-finding.ts'
 import { judgeLog } from './issue-log.ts'
+import { provenModule } from './issue-module.ts'
 import { provenFacts } from './issue-register.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority } from './issue-ports.ts'
 import { refuseDuty } from './review.ts'
@@ -109,7 +110,7 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
     findings.push(...judgeAnchorChanges(known.anchorChanges, trail.anchorActs()))
   }
   const { facts, unproven } = provenFacts(known, trail)
-  const report = examineProtection(application, evidence, facts, now, policy)
+  const report = examineProtection(application, evidence, { ...facts, shippedKey: provenModule(facts.shippedKey, spkiSha256, trail) }, now, policy)
   if (!report) return [...findings, finding('evidence-missing', row)]
   const protectionFinding = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
   if ('malformed' in report.verdict) findings.push(protectionFinding('malformed', report.verdict.malformed.reason))

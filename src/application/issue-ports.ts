@@ -88,7 +88,7 @@ export interface AuditTrail {
   firstBreach(): Promise<number | null>
   /** The officers' and applicant's acts on this application, oldest first, as they stood when `firstBreach` read them. */
   eventsOf(applicationId: string): readonly LoggedEvent[]
-  /** Likewise what officers did to this entry of a register. */
+  /** Likewise what was done to this entry of a register, or to this module. */
   eventsOfEntry(entryId: string): readonly LoggedEvent[]
   /** Every change of makers' keys that was proposed or confirmed, oldest first, likewise. */
   anchorActs(): readonly LoggedEvent[]

@@ -12,7 +12,8 @@ import { type AuditRow, type ChainBreach, findBreach, GENESIS } from './audit-lo
 const ACTS: ReadonlySet<string> = new Set(Object.values(ACT))
 const ANCHOR_EVENTS: ReadonlySet<string> = new Set(['anchor.proposed', ...Object.values(CONFIRMING)])
 const OF_APPLICATION = 'application:'
-const OF_ENTRY = 'register-entry:'
+/** What officers keep by hand and `ca` relies on: subjects and the events of each. */
+const KEPT_BY_HAND: readonly (readonly [subject: string, event: string])[] = [['register-entry:', 'register.'], ['module:', 'module.']]
 const AT_ONCE = 500
 
 /** @param onBreach called once for each breach that is found, not for each look at it */
@@ -44,8 +45,9 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
   }
 
   function keep({ event, actor, subject, details: text }: AuditRow): void {
-    if (subject.startsWith(OF_ENTRY) && event.startsWith('register.')) {
-      const entry = subject.slice(OF_ENTRY.length)
+    const kept = KEPT_BY_HAND.find(([beginning, events]) => subject.startsWith(beginning) && event.startsWith(events))
+    if (kept) {
+      const entry = subject.slice(kept[0].length)
       return void entries.set(entry, [...(entries.get(entry) ?? []), { event: event as LoggedEvent['event'], actor, details: readDetails(text) }])
     }
     if (ANCHOR_EVENTS.has(event)) return void anchorActs.push({ event: event as LoggedEvent['event'], actor, details: readDetails(text) })

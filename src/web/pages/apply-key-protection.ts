@@ -29,7 +29,7 @@ const shownMethod = ({ key }: Application, services: Services): MethodRules | nu
 async function form(
   { services, language, now, query }: PageRequest,
   dossier: Dossier,
-  given: { readonly choice?: Readonly<Record<string, string>>; readonly details?: Readonly<Record<string, string>> } = {},
+  given: { readonly choice?: Readonly<Record<string, string>>; readonly details?: Readonly<Record<string, string>>; readonly entered?: Readonly<Record<string, string>> } = {},
   errors: readonly FieldError[] = [],
 ): Promise<Reply> {
   const { application, evidence, assessments } = dossier
@@ -58,7 +58,7 @@ async function form(
         id: method.id,
         title: t(`method.${method.id}.title`),
         personConfirms: services.policy.keyProtection.personConfirms.includes(method.number),
-        section: section ? await section.model({ services, language, now, dossier, facts, query }) : null,
+        section: section ? await section.model({ services, language, now, dossier, facts, query, entered: given.entered ?? {} }) : null,
         fields: detailFields(language, method, given.details ?? key?.details ?? {}, facts),
         limits: method.limits.files > 0 ? { files: String(method.limits.files), kilobytes: String(method.limits.bytes / 1024) } : null,
         accept: method.endings.join(','),
@@ -212,7 +212,7 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
         return saved ? redirect(applicationPath(application.reference, 'key-protection'), 'key-protection.removed') : changedMeanwhile(application)
       }),
     },
-    ...METHOD_SECTIONS.flatMap((section) => section.routes?.(services) ?? []),
+    ...METHOD_SECTIONS.flatMap((section) => section.routes?.(services, (request, dossier, entered, errors) => form(request, dossier, { entered }, errors)) ?? []),
   ]
 }
 

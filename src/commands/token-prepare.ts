@@ -1,0 +1,68 @@
+/**
+ * `npm run token:prepare -- --label LABEL --letter FILE [--module PATH] [--keys N] [--bits 3072|4096]`: prepares a module for shipping with two persons
+ * present (ATT-1). Without --module, under a demo hierarchy, SoftHSM2 stands for it, its files in the data folder.
+ */
+import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { parseArgs } from 'node:util'
+import { readConfig } from '../config.ts'
+import { migrate } from '../database/database.ts'
+import { explain, say, StartRefused } from '../process.ts'
+import { openServices, type Services } from '../services.ts'
+import { findSoftHsm } from '../signer/find-softhsm.mjs'
+import { useSoftHsm } from '../signer/softhsm.ts'
+import { openQuestions } from './ask.ts'
+import { describePreparation, prepareModule, twoPersons, type Preparation } from './prepare-module.ts'
+
+const USAGE = 'usage: npm run token:prepare -- --label LABEL --letter FILE [--module PATH] [--keys N] [--bits 3072|4096]'
+
+function words() {
+  try {
+    const text = { type: 'string' } as const
+    const { values } = parseArgs({ options: { label: text, letter: text, module: text, keys: text, bits: text }, strict: true })
+    const { label, letter, module, keys = '1', bits = '3072' } = values
+    if (!label || !letter || !/^[1-9]\d?$/.test(keys) || !/^\d{4,5}$/.test(bits)) return null
+    return { label, letter, module, keys: Number(keys), bits: Number(bits) }
+  } catch {
+    return null
+  }
+}
+
+async function modulePath(services: Services, given: string | undefined, label: string): Promise<string> {
+  if (given !== undefined) return given
+  if (!(await services.demoHierarchy())) throw new StartRefused(`Say which module: --module PATH\n${USAGE}`)
+  const module = findSoftHsm({ dataDir: services.config.dataDir })
+  if (!module) throw new StartRefused('SoftHSM2 was not found: run  npm start  once')
+  if (!/^[A-Za-z0-9_-]{1,32}$/.test(label)) throw new StartRefused('--label: letters, digits, - and _ only, since the demo module takes its folder from it')
+  useSoftHsm(join(services.config.dataDir, 'shipped-modules', label))
+  return module
+}
+
+const given = words()
+if (!given) {
+  process.stderr.write(`${USAGE}\n`)
+  process.exit(2)
+}
+const questions = openQuestions(() => new StartRefused('Broken off: nothing was done'))
+let services: Services | null = null
+try {
+  services = openServices(readConfig('command'))
+  await migrate(services.database)
+  const wanted: Preparation = { module: await modulePath(services, given.module, given.label), tokenLabel: given.label, keys: given.keys, bits: given.bits, letterFile: given.letter }
+  const persons = twoPersons([await questions.ask('Name of the first person: '), await questions.ask('Name of the second person: ')])
+  const text = describePreparation(wanted, persons)
+  const code = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  say(`\n${text}\n\nCode of this plan  ${code}\n`)
+  for (const person of persons) if ((await questions.ask(`${person}, type the code to confirm: `)) !== code) throw new StartRefused(`${person} did not confirm: nothing was done`)
+  const made = await prepareModule(services, wanted, persons)
+  say(`\nPrepared: ${made.model}, serial number ${made.serialNumber}`)
+  for (const key of made.keys) say(`  ${key.label}  SHA-256 ${key.spkiSha256}`)
+  say(`\nLetter ${made.letter} is in ${given.letter}. Print and seal it, then destroy the file: the PIN is nowhere else.`)
+  say(`Ship the module from ${services.config.portal.url}/modules/${made.id}`)
+} catch (error) {
+  process.stderr.write(`token:prepare: ${explain(error)}\n`)
+  process.exitCode = 1
+} finally {
+  questions.close()
+  await services?.close()
+}
