@@ -38,10 +38,13 @@ export const cloudReport: MethodRules<CloudQuestion> = {
     const { 'one-report': oneReport, ...others } = answer.checks
     const asked: { readonly [Q in CloudQuestion]: readonly Check[] } = { 'one-report': [...strays, ...oneReport], ...others, recent: recentChecks(input, answer) }
     const cautions = { ...answer.cautions, 'one-report': [...(answer.cautions['one-report'] ?? []), say(`${AREA}.caution.unsigned`)] }
-    const findings = Object.fromEntries(Object.entries(asked).map(([question, checks]) => [question, finding(checks, { cautions: cautions[question as CloudQuestion] ?? [] })])) as Examination<CloudQuestion>['findings']
+    const findings = Object.fromEntries(Object.entries(asked).map(([question, checks]) => [question, finding(checks, { cautions: cautions[question as CloudQuestion] ?? [], headline: headlineOf(checks) })])) as Examination<CloudQuestion>['findings']
     return { findings, about: [{ label: say(`${AREA}.about.cloud`), value: say(`${AREA}.field.cloud.choice.${reader.id}`) }, ...answer.about, ...statedLines(input)], trusted: true, demo: false }
   },
 }
+
+/** Of what passed, the line that answers the question comes first; the module's certificate says more than its kinds of key. */
+const headlineOf = (checks: readonly Check[]): Check | undefined => checks.find(({ observed }) => observed.key.startsWith('attestation.certificate.')) ?? checks[0]
 
 const statedCloud = ({ cloud }: Details): CloudId | null => CLOUDS.find((id) => id === cloud) ?? null
 

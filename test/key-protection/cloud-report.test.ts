@@ -371,19 +371,19 @@ describe('files', () => {
     return [null, true, false, 0, -1, 1e300, '', 'x', [], {}, [[]], { value: [null] }][Math.floor(next() * 12)]
   }
 
-  it('ATT-5: 900 damaged reports crash nothing and verify no other key', () => {
+  it('ATT-5: 600 damaged reports crash nothing and verify no other key', () => {
     const next = random(5)
     const sets = [printed(awsOutputs(APPLIED)), printed(googleOutputs(APPLIED)), printed(azureOutputs(APPLIED))]
     const tally = { verified: 0, refused: 0, malformed: 0 }
-    for (let round = 0; round < 900; round++) {
+    for (let round = 0; round < 600; round++) {
       const files = sets[round % 3]!
       const which = Math.floor(next() * files.length)
       const damage = (bytes: Buffer) => (round % 2 === 0 || bytes[0] === 0x2d ? mutate(bytes, next) : Buffer.from(JSON.stringify(disturb(JSON.parse(bytes.toString()), next))))
       const report = judge(files.map((file, index) => (index === which ? { ...file, bytes: damage(file.bytes) } : file)), [AWS, GOOGLE, AZURE][round % 3]!)
       tally['verified' in report.verdict ? 'verified' : 'refused' in report.verdict ? 'refused' : 'malformed']++
     }
-    expect(tally.refused).toBeGreaterThan(100)
-    expect(tally.malformed).toBeGreaterThan(200)
+    expect(tally.refused).toBeGreaterThan(70)
+    expect(tally.malformed).toBeGreaterThan(150)
     // Another key never passes, however its description is damaged.
     for (let round = 0; round < 100; round++) {
       const files = printed(azureOutputs(ANOTHER))
