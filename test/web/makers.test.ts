@@ -20,7 +20,7 @@ async function withdraw({ services }: Portal): Promise<void> {
 
 /** The part of a page under one heading of the second level. */
 const section = (html: string, id: string): string => textOf(new RegExp(`<h2 id="${id}">[\\s\\S]*?</section>`).exec(html)![0])
-const rowOf = (html: string, model: string): string => textOf([...html.matchAll(/<tr>[\s\S]*?<\/tr>/g)].map(([row]) => row).find((row) => row.includes(`<td>${model}<`))!)
+const rowOf = (html: string, model: string): string => textOf([...html.matchAll(/<tr role="row">[\s\S]*?<\/tr>/g)].map(([row]) => row).find((row) => row.includes(`<td role="cell">${model}<`))!)
 
 describe('the makers\' keys', () => {
   test('REP-1: stand open to everybody, each with fingerprint, days, and how it was confirmed; one that is off with the address to confirm it at', async () => {
@@ -86,6 +86,7 @@ describe('what works with us', () => {
     const [after, afterText] = await row('2027-04-01T00:00:00Z')
     expect(after).toContain(words('devices.refused'))
     expect(after).toContain('on the historical list since 2026-09-22')
+    expect(after).toMatch(/2027-04-01\s+–/)
     expect(afterText).toContain(words('devices.rules.historical-over', { scheme: 'FIPS 140-2', until: '2027-03-31' }))
     expect((await row('2026-11-22T09:00:00Z', withAttestation(shippedPolicy, { historicalCertificates: [] })))[1]).toContain(words('devices.rules.historical-never'))
   })

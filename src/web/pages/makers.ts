@@ -55,7 +55,7 @@ function makerModel({ id, title, demo, anchors }: Maker, at: Date, language: Lan
     demo,
     asOf: anchors.asOf,
     sources: demo ? [] : anchors.sources.map(sourceModel),
-    relied: rows.filter(({ part }) => part !== 'refuse'),
+    relied: [...rows.filter(({ part }) => part === 'devices' || part === 'owner'), ...rows.filter(({ part }) => part === 'reference')],
     refused: rows.filter(({ part }) => part === 'refuse'),
   }
 }
@@ -74,7 +74,8 @@ function deviceModel({ device, keyTypes, reasons, certificate, since, until }: A
     accepted: reasons.length === 0,
     reasons: reasons.map((reason) => inWords(language, reason)),
     certificate: inWords(language, certificate),
-    since: since && day(since),
+    // The switch for historical certificates names the last second of a day.
+    since: since && day(new Date(since.getTime() + 999)),
     until: until && day(until),
   }
 }
