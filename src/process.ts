@@ -101,13 +101,10 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
   }
 }
 
-/** KEY-3: who takes or certifies keys says which of Debian's weak keys can't be looked for, on the log and to whoever starts it. */
+/** KEY-3: who takes or certifies keys says at start which of Debian's weak keys can't be looked for. */
 async function weakKeyNotice({ database, policy }: Services, name: string): Promise<readonly string[]> {
   const sizes = sizesWithoutCompleteList(await weakKeyStore(database).lists(), policy.keys.subscriber.rsaBits)
-  if (sizes.length === 0) return []
-  const means = 'not every Debian weak key of these sizes can be refused (KEY-3): npm run weak-keys -- import'
-  log({ level: 'warning', process: name, weakKeyListMissingFor: sizes, means })
-  return [`${name}: no complete list of Debian weak keys for RSA ${sizes.join(', ')} (KEY-3): npm run weak-keys -- import`]
+  return sizes.length === 0 ? [] : [`${name}: no complete list of Debian weak keys for RSA ${sizes.join(', ')} (KEY-3): npm run weak-keys -- import`]
 }
 
 async function note(services: Services, name: string, event: 'process.started' | 'process.stopped'): Promise<void> {
