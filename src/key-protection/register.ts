@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { MalformedDer, readDer } from '../pki/der.ts'
+import { decodeName } from '../pki/name.ts'
 import { OID } from '../pki/oids.ts'
 import { readPublicKey } from '../pki/public-key.ts'
 import { readCertificate, type X509Certificate } from '../pki/x509-certificate.ts'
@@ -112,6 +113,7 @@ export function findCertificateProblem(der: Buffer, at: Date): EntryProblem['mes
   try {
     certificate = readCertificate(der)
     const { facts } = readPublicKey(certificate.tbs.spki)
+    decodeName(certificate.tbs.subject)
     if (facts.type === 'rsa' ? facts.bits < 2048 : facts.type !== 'ec') return problem('key')
     if (!maySign(certificate)) return problem('usage')
   } catch (error) {

@@ -9,7 +9,9 @@ import { openPdf, isPdf } from '../pki/pdf-file.ts'
 import { MalformedPdf } from '../pki/pdf-object.ts'
 import { PDF_SUB_FILTERS, pdfSignatures } from '../pki/pdf-signature.ts'
 import { pdfText } from '../pki/pdf-text.ts'
+import { decodeName } from '../pki/name.ts'
 import { readPem } from '../pki/pem.ts'
+import { readPublicKey } from '../pki/public-key.ts'
 import { certificateOf, readSignedData, type SignedData, type SignerInfo } from '../pki/signed-data.ts'
 import type { X509Certificate } from '../pki/x509-certificate.ts'
 
@@ -82,7 +84,7 @@ function messageIn(bytes: Buffer): Buffer | null {
 }
 
 function signaturesOf(message: SignedData, form: 'attached' | 'detached', contents: readonly Buffer[]): DocumentSignature[] {
-  return message.signers.map((signer) => ({ form, signer, certificate: certificateOf(message, signer), contentType: message.contentType, contents, wholeFile: true, formTaken: true, signedAt: signer.signingTime }))
+  return message.signers.map((signer) => ({ form, signer, certificate: signersCertificate(message, signer), contentType: message.contentType, contents, wholeFile: true, formTaken: true, signedAt: signer.signingTime }))
 }
 
 function signaturesInside(bytes: Buffer): DocumentSignature[] {
@@ -90,8 +92,18 @@ function signaturesInside(bytes: Buffer): DocumentSignature[] {
     const formTaken = PDF_SUB_FILTERS.includes(subFilter)
     const read = readSignedData(message, { padding: 'zeros' })
     // A PDF's message signs the ranges and brings no content of its own.
-    return read.signers.map((signer): DocumentSignature => ({ form: 'pdf', signer, certificate: certificateOf(read, signer), contentType: read.contentType, contents: [covered], wholeFile, formTaken: formTaken && read.content === null, signedAt: signer.signingTime ?? signedAt }))
+    return read.signers.map((signer): DocumentSignature => ({ form: 'pdf', signer, certificate: signersCertificate(read, signer), contentType: read.contentType, contents: [covered], wholeFile, formTaken: formTaken && read.content === null, signedAt: signer.signingTime ?? signedAt }))
   })
+}
+
+/** The certificate that the signer names, its name and key readable. @throws MalformedDer */
+function signersCertificate(message: SignedData, signer: SignerInfo): X509Certificate | null {
+  const certificate = certificateOf(message, signer)
+  if (certificate) {
+    decodeName(certificate.tbs.subject)
+    readPublicKey(certificate.tbs.spki)
+  }
+  return certificate
 }
 
 /** RFC 8551 3.1.1: signing tools make a text's line ends CRLF before they sign it, and leave the file as it is. */
