@@ -122,13 +122,18 @@ function claim<T>({ claims }: ReportedElement, oid: string, take: (value: Der) =
   return value === undefined || value === null ? null : take(readDer(value, { maxBytes: 4096, maxDepth: 2, maxNodes: 10 }))
 }
 const text = (value: Der): string => value.expect(TAG.utf8String, 'claim').text()
+/** Octets that are text, as the draft's samples have them, or hexadecimal. */
+const octets = (value: Der): string => {
+  const found = value.expect(TAG.octetString, 'claim').value
+  return /^[\x20-\x7e]+$/.test(found.toString('latin1')) ? found.toString('latin1') : found.toString('hex')
+}
 const flag = (value: Der): boolean => value.boolean()
 
 function platformClaims(platform: ReportedElement | undefined): PlatformClaims {
   const of = platform ?? { type: '', claims: new Map() }
   return {
     vendor: claim(of, `${PLATFORM}0`, text),
-    model: claim(of, `${PLATFORM}2`, text),
+    model: claim(of, `${PLATFORM}2`, octets),
     serial: claim(of, `${PLATFORM}4`, text),
     firmware: claim(of, `${PLATFORM}6`, text) ?? claim(of, `${PLATFORM}3`, text),
     fipsBoot: claim(of, `${PLATFORM}10`, flag),

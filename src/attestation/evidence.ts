@@ -3,9 +3,10 @@
  * in one file, and whatever a certificate request carries in its extensionRequest or its id-aa-attestation; JSON, XML and anything
  * else goes to the makers unread. Foreign bytes: limits first, then strict reading. Judges nothing.
  */
-import { Der, MalformedDer, readDer, TAG } from '../pki/der.ts'
+import { MalformedDer, readDer, TAG } from '../pki/der.ts'
 import { bagCertificates, isContentInfo, unpack, type UnpackBudget } from './containers.ts'
-import { ID_AA_ATTESTATION, readAttestationBundle, type EmbeddedStatement } from './csr-attestation.ts'
+import type { EmbeddedStatement } from './csr-attestation.ts'
+import { readRequestAttributes, type RequestExtension } from './request-attributes.ts'
 import { MalformedStatement, say } from './verifier.ts'
 
 /** A bundle of at most 64 KiB with at most 16 certificates; the file count bounds empty files. `unpacked` is for all archives of an upload together. */
@@ -19,11 +20,6 @@ export interface FoundCertificate {
   /** The file it came in; null for the certificate request applied with. */
   readonly file: string | null
   readonly der: Buffer
-}
-export interface RequestExtension {
-  readonly file: string | null
-  readonly oid: string
-  readonly value: Buffer
 }
 /** Neither certificate nor request: bytes that only their maker can read. */
 export interface OtherFile extends EvidenceFile {
@@ -44,7 +40,6 @@ export interface Evidence {
 }
 
 const DER_LIMITS = { maxBytes: LIMITS.bytes, maxDepth: 16, maxNodes: 2000 }
-const EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
 const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----([^-]*)-----END ([A-Z0-9 ]{1,40})-----/g
 
 /** @throws MalformedStatement when a limit is passed, or a PEM or DER file is not well formed */
@@ -131,9 +126,15 @@ function looksLikeDer(bytes: Buffer): boolean {
 /** Reads a certificate, a request or a bag of certificates. False for any other well-formed value. */
 function readValue(file: EvidenceFile, der: Buffer, found: Found): boolean {
   const root = readDer(der, DER_LIMITS)
-  if (isContentInfo(root)) found.certificates.push(...bagCertificates(file.name, root).map((certificate) => ({ file: file.name, der: certificate })))
-  else if (root.expect(TAG.sequence).children()[0]?.tag !== TAG.sequence) return false
-  else if (isRequest(root)) readRequest(file.name, der, found)
+  if (isContentInfo(root)) {
+    found.certificates.push(...bagCertificates(file.name, root).map((certificate) => ({ file: file.name, der: certificate })))
+    return true
+  }
+  const body = root.expect(TAG.sequence).children()[0]
+  const members = body?.tag === TAG.sequence ? body.children().length : 0
+  // CertificationRequestInfo has three or four (RFC 2986 4.1), TBSCertificate six or more (RFC 5280 4.1).
+  if (members < 3) return false
+  if (members <= 4) readRequest(file.name, der, found)
   else found.certificates.push({ file: file.name, der })
   return true
 }
@@ -165,40 +166,12 @@ function pemBlocks(file: string, text: string): { label: string; bytes: Buffer }
   })
 }
 
-/** CertificationRequestInfo has at most four members (RFC 2986 4.1), TBSCertificate at least six (RFC 5280 4.1). */
-const isRequest = (root: Der): boolean => {
-  const info = root.expect(TAG.sequence).children()[0]
-  return info !== undefined && info.expect(TAG.sequence).children().length <= 4
-}
-
-/** What the attributes extensionRequest (RFC 2985 5.4.2) and id-aa-attestation of a request carry. */
 function readRequest(file: string | null, der: Buffer, found: Found): void {
-  const info = readDer(der, DER_LIMITS).expect(TAG.sequence).children()[0]?.expect(TAG.sequence).children() ?? []
-  const attributes = (info[3]?.expect(0xa0, 'attributes').children() ?? []).map((attribute) => {
-    const [type, values] = attribute.expect(TAG.sequence, 'attribute').children()
-    return { type: type?.oid(), values }
-  })
-  const of = (wanted: string): Der[] => attributes.flatMap(({ type, values }) => (type === wanted && values ? [values] : []))
-  const requested = of(EXTENSION_REQUEST).flatMap((values) => requestedExtensions(file, values))
-  for (const [index, { oid }] of requested.entries()) if (requested.findIndex((earlier) => earlier.oid === oid) < index) throw new MalformedStatement(file, say('attestation.malformed.duplicate-extension', { oid }))
+  const { requested, statements, certificates } = readRequestAttributes(file, readDer(der, DER_LIMITS))
   found.requested.push(...requested)
-  const bundle = readAttestationBundle(file, of(ID_AA_ATTESTATION), requested.map(({ oid }) => oid))
-  found.statements.push(...(bundle?.statements ?? []))
-  found.certificates.push(...(bundle?.certificates ?? []).map((certificate) => ({ file, der: certificate })))
+  found.statements.push(...statements)
+  found.certificates.push(...certificates.map((certificate) => ({ file, der: certificate })))
 }
-
-const requestedExtensions = (file: string | null, values: Der): RequestExtension[] =>
-  values
-    .expect(TAG.set, 'attribute values')
-    .children()
-    .flatMap((list) => list.expect(TAG.sequence, 'extensions').children())
-    .map((extension) => {
-      const members = extension.expect(TAG.sequence, 'extension').children()
-      const oid = members[0]?.oid()
-      const value = members.at(-1)
-      if (!oid || !value || members.length < 2 || members.length > 3) throw new MalformedDer('extension is not well formed', extension.offset)
-      return { file, oid, value: Buffer.from(value.expect(TAG.octetString, 'extension value').value) }
-    })
 
 /** SubjectPublicKeyInfo (DER) of a certificate request. @throws MalformedStatement */
 export const requestKey = (certificateRequestDer: Buffer): Buffer =>
