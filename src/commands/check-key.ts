@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { checkKey, SHIPPED_TRUST } from '../key-protection/check-key.ts'
 import { checkKeyJson, findingNames, type CheckKeyJson } from '../key-protection/check-key-json.ts'
 import { DROPPED_LIMITS } from '../key-protection/dropped-files.ts'
+import { readMoment } from '../key-protection/moment.ts'
 import { loadPolicy, PolicyRefused, SHIPPED_POLICY } from '../policy/policy.ts'
 import { LANGUAGES, translate, type Language } from '../web/locales.ts'
 
@@ -50,10 +51,9 @@ function readFile(path: string): { name: string; bytes: Buffer } {
   }
 }
 
-/** A day is its first moment, UTC. */
-function readMoment(text: string): Date {
-  const moment = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? new Date(text) : new Date(Number.NaN)
-  if (Number.isNaN(moment.getTime())) throw new WrongWords(`--at is a date such as 2026-11-22, or a moment such as 2026-11-22T09:30:00Z; it is "${text}"`)
+function momentOf(text: string): Date {
+  const moment = readMoment(text)
+  if (!moment) throw new WrongWords(`--at is a date such as 2026-11-22, or a moment such as 2026-11-22T09:30:00Z; it is "${text}"`)
   return moment
 }
 
@@ -101,7 +101,7 @@ async function main(): Promise<number> {
   }
   const paths = [...positionals, ...(values['public-key'] === undefined ? [] : [values['public-key']])]
   if (paths.length === 0) throw new WrongWords(translate(language, 'check-key.usage'))
-  const at = values.at === undefined ? new Date() : readMoment(values.at)
+  const at = values.at === undefined ? new Date() : momentOf(values.at)
   const policy = loadPolicy(process.env['POLICY_FILE'] || SHIPPED_POLICY)
   const check = await checkKey({ files: paths.map(readFile), at, policy, trust: SHIPPED_TRUST })
   const answer = checkKeyJson(check, ({ key, values: filled }) => translate(language, key, filled))

@@ -110,7 +110,7 @@ function judge(input: CheckKeyInput, sorted: DroppedFiles, key: PublicKey | null
       certificateRequestDer: request?.der ?? keyAlone(key),
       publicKeySpki: key.spki,
       at: input.at,
-      policy: withThisKind(withEveryMaker(input.policy), key),
+      policy: withEveryKind(withEveryMaker(input.policy)),
     },
     anchorsOf,
   )
@@ -140,11 +140,13 @@ const unlisted = (genuine: Finding): Finding =>
 const notGiven = (same: Finding): Finding =>
   finding([{ outcome: 'fail', observed: say('check-key.not-given.observed'), expected: say('check-key.not-given.expected'), source: CLAUSE, clause: CLAUSE, remedy: say('check-key.not-given.remedy') }], { claimed: same.claimed, cautions: same.cautions })
 
-/** The attestation is judged as if the policy took this kind of key: whether it does is KEY-1, answered apart. */
-function withThisKind(policy: CheckKeyInput['policy'], { facts }: PublicKey): CheckKeyInput['policy'] {
+/**
+ * The attestation is judged as if the policy took every kind of key that a module may be certified for: whether it does is KEY-1, answered
+ * apart. What the module is certified for is asked all the same.
+ */
+function withEveryKind(policy: CheckKeyInput['policy']): CheckKeyInput['policy'] {
   const { subscriber } = policy.keys
-  const rsaBits = facts.type === 'rsa' ? [...subscriber.rsaBits, facts.bits] : subscriber.rsaBits
-  return { ...policy, keys: { ...policy.keys, subscriber: { ...subscriber, rsaBits, curves: ['P-256', 'P-384', 'P-521', 'Ed25519'] } } }
+  return { ...policy, keys: { ...policy.keys, subscriber: { ...subscriber, rsaBits: [...subscriber.rsaBits, 2048, 3072, 4096], curves: ['P-256', 'P-384', 'P-521', 'Ed25519'] } } }
 }
 
 /** A public key in the place where a request has it, so that the one verifier reads it: nothing is signed by it, and nobody is told that it were. */

@@ -189,7 +189,7 @@ async function answerProgram(services: Services, log: (line: Record<string, unkn
   } catch (error) {
     const reference = services.random(6).toString('hex')
     log({ level: 'error', reference, method: request.method, path: request.path, error: describeFault(error) })
-    if (!response.headersSent) response.status(500).json({ error: { code: 'fault', message: translate(language, 'errors.fault.program', { reference }) } })
+    if (!response.headersSent) response.status(500).set('Cache-Control', 'no-store').json({ error: { code: 'fault', message: translate(language, 'errors.fault.program', { reference }) } })
   }
 }
 

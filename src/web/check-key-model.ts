@@ -29,7 +29,7 @@ export async function checkHere(services: Services, files: readonly EvidenceFile
   return checkKey({ files, at, policy, trust: await attestationTrust(services), register: keyRegister(database), ...(device ? { device } : {}) })
 }
 
-/** What views/check-key/verdict.ejs shows. */
+/** What views/check-key/outcome.ejs and grounds.ejs show. */
 export function verdictModel(language: Language, check: KeyCheck, at: Date) {
   const t = (key: string, values?: Record<string, string>) => translate(language, key, values)
   const { device, maker, findings, failed, keyRules, verdict, without } = check

@@ -1,6 +1,7 @@
 /** `POST /api/check-key`: the answer of "Check my key" for programs, and its description. */
 import { readFileSync } from 'node:fs'
 import { checkKeyJson } from '../../key-protection/check-key-json.ts'
+import { readMoment } from '../../key-protection/moment.ts'
 import type { Services } from '../../services.ts'
 import { admitCheck, CHECK_UPLOAD, CHECKS_AT_ONCE, checkHere } from '../check-key-model.ts'
 import { inWords } from '../findings.ts'
@@ -13,12 +14,6 @@ const STATELESS = 'judges what is sent and stores nothing: there is nothing that
 
 function refuse(language: Language, status: 413 | 415 | 422 | 429, code: string, message: Message, headers: Readonly<Record<string, string>> = {}): Reply {
   return { kind: 'json', status, headers, body: { error: { code, message: translate(language, message.key, message.values) } } }
-}
-
-/** A moment of ISO 8601, or a day, which is its first moment in UTC; null for anything else. */
-function readMoment(text: string): Date | null {
-  const moment = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? new Date(text) : new Date(Number.NaN)
-  return Number.isNaN(moment.getTime()) ? null : moment
 }
 
 async function answer(request: PageRequest): Promise<Reply> {

@@ -12,10 +12,10 @@ import type { KeyCheck } from '../../key-protection/check-key.ts'
 /** Past the limit nobody waits longer than until the first of the counted checks is forgotten. */
 const tooMany: Reply = { kind: 'too-many', retryAfterSeconds: CHECKS_AT_ONCE.minutes * 60 }
 
-function checkPage({ services, language, account, now, query, form }: PageRequest, check: KeyCheck | null, errors: readonly FieldError[] = []): Reply {
+function checkPage({ services, language, account, now, query }: PageRequest, check: KeyCheck | null, errors: readonly FieldError[] = []): Reply {
   const t = (key: string) => translate(language, key)
   const others = WITHOUT_ATTESTATION.map(({ id }) => ({ value: id, text: t(`check-key.without.${id}.title`) }))
-  const choice = commandsChoice(check || errors.length > 0 ? form : query)
+  const choice = commandsChoice(query)
   const chosen = withoutAttestation(choice.device)
   const open = openMethods(services.policy).map(({ number }) => number)
   const subscriber = account?.roles.has('subscriber') ?? false
@@ -52,12 +52,12 @@ export function checkKeyRoutes(_services: Services): readonly Route[] {
       events: [],
       upload: CHECK_UPLOAD,
       async handle(request) {
-        const { services, files, uploadProblem, now, form, language } = request
+        const { services, files, uploadProblem, now, query, language } = request
         if (!(await admitCheck(request))) return tooMany
         if (uploadProblem) return checkPage(request, null, [{ field: 'files', message: uploadProblem }])
         const dropped = files.filter(({ field }) => field === 'files')
         if (dropped.length === 0) return checkPage(request, null, [{ field: 'files', message: { key: 'forms.upload-missing' } }])
-        const check = await checkHere(services, dropped, now, form['device'])
+        const check = await checkHere(services, dropped, now, query['device'])
         if (check.verdict !== 'malformed') return checkPage(request, check)
         const reason = inWords(language, check.findings.files!.observed)
         return checkPage(request, check, [{ field: 'files', message: check.file ? { key: 'check-key.in-file', values: { file: check.file, reason } } : check.findings.files!.observed }])
