@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { readConfig } from '../config.ts'
+import { LIBRARY } from '../key-protection/key-report.ts'
 import { packKeygen } from '../keygen/package.ts'
 
 const { out } = parseArgs({ options: { out: { type: 'string' } } }).values
@@ -11,4 +12,4 @@ const { name, bytes, sha256 } = await packKeygen()
 mkdirSync(folder, { recursive: true })
 const file = join(folder, name)
 writeFileSync(file, bytes)
-process.stdout.write(`${file}\nSHA-256 ${sha256}\n\nnpx --yes ${file} --help\n`)
+process.stdout.write(`${file}\nSHA-256 ${sha256}\n\nnpx --yes --package=${file} ${LIBRARY.name} --help\n`)

@@ -59,7 +59,7 @@ export function inputOf(keys: KeyPair, files: readonly Buffer[], change: InputCh
   const facts: ProtectionInput['facts'] = { demoHierarchy: true, demoAnchors: [], anchorChanges: [], challenges: [CHALLENGE], auditors: [], signingServices: [], shippedKey: null, ...change.facts }
   return {
     files: files.map((bytes, index) => ({ name: index === 0 ? 'key-report.json' : `file-${index}`, bytes })),
-    certificateRequestDer: requestOf(keys),
+    certificateRequestDer: change.certificateRequestDer ?? requestOf(keys),
     publicKeySpki: keys.spki,
     details: {},
     at: NOW,

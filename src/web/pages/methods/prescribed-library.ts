@@ -1,6 +1,7 @@
 /** Method 3 on the page of key protection: the challenge, the program and the commands; and what the program itself asks for (ATT-3). */
 import { giveChallenge, isOpenChallenge, lastChallenge } from '../../../application/challenge.ts'
 import { packKeygen, type KeygenPackage } from '../../../keygen/package.ts'
+import { LIBRARY } from '../../../key-protection/key-report.ts'
 import type { PermittedModule } from '../../../policy/module-certificate.ts'
 import type { Services } from '../../../services.ts'
 import { readTicket, ticketFor } from '../../keygen-ticket.ts'
@@ -30,10 +31,10 @@ function moduleRow(language: Language, { manufacturer, model, firmware, demo, ce
   return [{ text: `${manufacturer} ${model}` }, { text: firmware.from === firmware.to ? firmware.from : `${firmware.from}–${firmware.to}`, mono: true }, { text: certificate }]
 }
 
-/** What is typed, for each system; `-m` and `-t` stand for what only the applicant knows. */
+/** What is typed, for each system. The paths and TOKEN are for the applicant to put in. */
 function commands(name: string, challenge: readonly string[], language: Language) {
   const rest = ['--token-label "TOKEN"', ...challenge, ...(language === 'ja' ? ['--language ja'] : [])]
-  const line = (file: string, module: string) => `npx --yes ${file} --module ${module}`
+  const line = (file: string, module: string) => `npx --yes --package=${file} ${LIBRARY.name} --module ${module}`
   const unix = (hash: string, module: string) => ({ check: `${hash} ${name}`, list: `${line(`./${name}`, module)} --list`, run: `${line(`./${name}`, module)} \\\n  ${rest.join(' \\\n  ')}` })
   const windows = 'C:\\path\\to\\module.dll'
   return [
