@@ -1,20 +1,28 @@
 /** Whole uploads of every maker, real and fake, in one form: what the fuzzer damages and the bench measures. */
-import { readdirSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
 import { anchors as dsmAnchors } from '../../attestations/fortanix-dsm/index.ts'
 import { anchors as nshieldAnchors } from '../../attestations/entrust-nshield/index.ts'
+import { anchors as ratsAnchors } from '../../attestations/rats-pkix/index.ts'
 import { anchors as primusAnchors } from '../../attestations/securosys-primus/index.ts'
+import { TCG_ATTEST_TPM_CERTIFY } from '../../attestations/tpm2/parse.ts'
+import { TCG_ATTEST_TPM_CERTIFY } from '../../attestations/tpm2/parse.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
 import type { EvidenceFile } from '../../src/attestation/evidence.ts'
+import { BUILT_IN_MAKERS } from '../../src/attestation/makers.ts'
 import { verifyAttestation, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
 import { SAMPLE_TABLE, sampleRequest } from '../attestation/sample-table.ts'
+import { boolean, context, integer, octetString, oid, sequence, utf8String } from '../../src/pki/der.ts'
+import { certificatePem } from '../../src/pki/pem.ts'
 import { shippedPolicy, withAttestation, withSampleKeys } from './attestation-policy.ts'
 import { haveSamples, sample } from './attestation-samples.ts'
 import { fakeDsm, fakeFortanix } from './fake-fortanix.ts'
-import { azureJson, fakeHsm, googleFiles, hsmFactory } from './fake-hsm.ts'
+import { azureJson, fakeHsm, googleFiles, hsmFactory, type FakeHsm } from './fake-hsm.ts'
 import { fakeConfirmation, fakeEccConfirmation, fakeLuna, lunaAnchors, p7b } from './fake-luna.ts'
 import { fakeBundle, fakeEntrust, ncoreKey } from './fake-nshield.ts'
 import { fakePrimus, fakeSecurosys } from './fake-primus.ts'
-import { ARC, ec, fakeFactory, fakeYubikey, requestFor, rsa, spkiOf } from './fake-yubikey.ts'
+import { attestationAttribute, fakeTpm, requestWith, tpmFactory, tpmFiles, tpmObject, tpmPcp, tpmStatement } from './fake-tpm.ts'
+import { attestationAttribute, fakeTpm, requestWith, tpmFactory, tpmFiles, tpmObject, tpmPcp, tpmStatement } from './fake-tpm.ts'
+import { ARC, ec, fakeFactory, fakeYubikey, requestFor, rsa, spkiOf, type KeyPair } from './fake-yubikey.ts'
 import { fakeHsmFactory, fakeYubihsm, NEWER } from './fake-yubihsm.ts'
 
 export interface Upload {
@@ -32,11 +40,8 @@ export interface Specimen extends Upload {
   readonly anchors: { readonly [maker: string]: Anchors }
 }
 
-/** Every maker that has a folder, the demo one and the shared reader of LiquidSecurity statements aside. */
-export const MAKERS: readonly string[] = readdirSync(new URL('../../attestations/', import.meta.url), { withFileTypes: true })
-  .filter((entry) => entry.isDirectory() && entry.name !== 'demo' && entry.name !== 'marvell')
-  .map(({ name }) => name)
-  .sort()
+/** Every maker that is built in, the demo one aside. */
+export const MAKERS: readonly string[] = [...BUILT_IN_MAKERS].sort()
 
 /** Every maker listed, the kinds of key that samples have allowed, Historical certificates taken: as much as possible is within reach of `verified`. */
 export const OPEN_POLICY = withAttestation(withSampleKeys(), {
@@ -97,6 +102,8 @@ export function fakeSpecimens(): Specimen[] {
   const luna = fakeLuna()
   const curve = spkiOf(ec('P-256'))
   const entrust = fakeEntrust()
+  const tcg = tpmFactory()
+  const tpm = fakeTpm(tcg, applicant)
   return [
     specimen('yubikey-piv', 'yubikey-piv', piv.anchors, { 'leaf.der': yubikey.leaf, 'f9.der': yubikey.device }),
     specimen('yubikey-piv-in-request', 'yubikey-piv', piv.anchors, {}, { certificateRequestDer: requestFor(spki, [{ oid: `${ARC}1`, value: yubikey.leaf }, { oid: `${ARC}2`, value: yubikey.device }]) }),
@@ -104,12 +111,37 @@ export function fakeSpecimens(): Specimen[] {
     specimen('yubihsm2-newer', 'yubihsm2', hsm2.anchors, yubihsm(NEWER)),
     specimen('google-cloud-hsm', 'google-cloud-hsm', clouds.allOn['google-cloud-hsm'], googleFiles(cloud)),
     specimen('azure-managed-hsm', 'azure-managed-hsm', clouds.allOn['azure-managed-hsm'], { 'key.json': azureJson(cloud) }),
+    specimen('google-cloud-hsm-json', 'google-cloud-hsm', clouds.allOn['google-cloud-hsm'], { 'version.json': googleJson(cloud) }),
     specimen('thales-luna', 'thales-luna', luna.anchors, { 'rsa.pkc': p7b(fakeConfirmation(luna, spki)) }),
     specimen('thales-luna-ecc', 'thales-luna', lunaAnchors(luna, 'on'), { 'ecc.pkc': p7b(fakeEccConfirmation(luna, curve)) }, { publicKeySpki: curve, certificateRequestDer: requestFor(curve) }),
     specimen('entrust-nshield', 'entrust-nshield', entrust.anchors, { 'key.att': fakeBundle(entrust, ncoreKey(applicant.publicKey)) }),
     specimen('securosys-primus', 'securosys-primus', ...primus(spki)),
     specimen('fortanix-dsm', 'fortanix-dsm', ...dsm(spki)),
+    ...tpms(applicant).map(({ form, ...given }) => specimen(`tpm2${form}`, 'tpm2', given.anchors, given.files, given.request ? { certificateRequestDer: given.request } : {})),
+    specimen('tpm2', 'tpm2', tcg.anchors, tpmFiles(tpm)),
+    specimen('tpm2-windows', 'tpm2', tcg.anchors, tpmPcp(tpm)),
+    specimen('tpm2-object', 'tpm2', tcg.anchors, { 'attestation.cbor': tpmObject(tpm) }),
+    specimen('tpm2-in-request', 'tpm2', tcg.anchors, {}, { certificateRequestDer: requestWith(spki, attestationAttribute([{ type: TCG_ATTEST_TPM_CERTIFY, stmt: tpmStatement(tpm) }], [tpm.ak, tpm.authority])) }),
+    specimen('rats-pkix', 'rats-pkix', ratsAnchors, { 'evidence.der': evidenceOf(spki) }),
   ]
+}
+
+/** A CryptoKeyVersion of Cloud KMS, with the statement and the chains in it. */
+const googleJson = ({ blob, certificates: { root, card, partition, ownerRoot, ownerCard, ownerPartition } }: FakeHsm): Buffer => {
+  const chain = (...ders: Buffer[]) => ders.map(certificatePem)
+  const certChains = { caviumCerts: chain(partition, card, root), googleCardCerts: chain(ownerCard, ownerRoot), googlePartitionCerts: chain(ownerPartition, ownerRoot) }
+  return Buffer.from(JSON.stringify({ name: 'projects/p/locations/global/keyRings/r/cryptoKeys/k/cryptoKeyVersions/1', protectionLevel: 'HSM', attestation: { format: 'CAVIUM_V2_COMPRESSED', content: gzipSync(blob).toString('base64'), certChains } }, null, 2))
+}
+
+/** Evidence of draft-ietf-rats-pkix-key-attestation about a platform and a key; nothing is held that could sign it. */
+function evidenceOf(spki: Buffer): Buffer {
+  const arc = '1.3.6.1.5.5.999'
+  const claim = (id: string, value: Buffer): Buffer => sequence(oid(`${arc}.1.${id}`), value)
+  const element = (id: number, ...claims: Buffer[]): Buffer => sequence(oid(`${arc}.0.${id}`), sequence(...claims))
+  const platform = element(1, claim('1.0', utf8String('Acme Corp')), claim('1.2', octetString(Buffer.from('HSM-9000'))), claim('1.6', utf8String('2.1.0')), claim('1.10', boolean(true)), claim('1.12', integer(3)))
+  const key = element(2, claim('2.0', octetString(Buffer.from('key-1'))), claim('2.1', octetString(spki)), claim('2.2', boolean(false)), claim('2.3', boolean(true)), claim('2.4', boolean(true)), claim('2.5', boolean(true)))
+  const signature = sequence(sequence(context(0, octetString(Buffer.from('c0ffee', 'hex')))), sequence(oid('1.2.840.10045.4.3.2')), octetString(Buffer.alloc(70, 5)))
+  return sequence(sequence(integer(1), sequence(platform, key)), sequence(signature))
 }
 
 function primus(spki: Buffer): [Anchors, Record<string, Buffer>] {
@@ -120,4 +152,18 @@ function primus(spki: Buffer): [Anchors, Record<string, Buffer>] {
 function dsm(spki: Buffer): [Anchors, Record<string, Buffer>] {
   const fortanix = fakeFortanix()
   return [fortanix.anchors, { 'key_attestation.json': fakeDsm(fortanix, spki) }]
+}
+
+/** As tpm2-tools, Windows and WebAuthn write a statement, and in the request itself. */
+function tpms(applicant: KeyPair): { form: string; anchors: Anchors; files: Record<string, Buffer>; request?: Buffer }[] {
+  const factory = tpmFactory()
+  const tpm = fakeTpm(factory, applicant)
+  const { anchors } = factory
+  const attribute = attestationAttribute([{ type: TCG_ATTEST_TPM_CERTIFY, stmt: tpmStatement(tpm) }], [tpm.ak, tpm.authority])
+  return [
+    { form: '', anchors, files: tpmFiles(tpm) },
+    { form: '-windows', anchors, files: tpmPcp(tpm) },
+    { form: '-object', anchors, files: { 'attestation.cbor': tpmObject(tpm) } },
+    { form: '-in-request', anchors, files: {}, request: requestWith(spkiOf(applicant), attribute) },
+  ]
 }
