@@ -41,7 +41,7 @@ export const yubihsm2: AttestationVerifier<HsmStatement> = {
     const claimed = chain.checks.some((check) => check.outcome !== 'pass')
     const claim = claimed ? [untrustedClaim()] : []
     const exported = exportCheck(statement.claims)
-    const module = moduleChecks(statement, context)
+    const module = moduleChecks(statement, context, !claimed)
     return {
       'genuine-device': finding(chain.checks, { cautions: chain.cautions, headline: chain.headline }),
       'same-key': finding(sameKeyChecks(statement.leaf.spki, context.publicKey, (spki) => createHash('sha256').update(spki).digest('hex')), { claimed }),

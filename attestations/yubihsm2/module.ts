@@ -9,7 +9,8 @@ import type { HsmStatement } from './parse.ts'
 const CLAUSE = 'CSBR 6.2.7.4.1'
 const remedy = 'remedy.fips-device'
 
-export function moduleChecks({ leaf, claims, deviceClaims }: HsmStatement, { at, catalogue, policy }: ExamineContext): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
+/** `genuine`: whether the chain is trusted, so that a device that is not certified can be called by its name. */
+export function moduleChecks({ leaf, claims, deviceClaims }: HsmStatement, { at, catalogue, policy }: ExamineContext, genuine: boolean): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
   const cautions: Message[] = []
   const checks: Check[] = [fipsCheck()]
   let headline: Check | undefined
@@ -38,6 +39,6 @@ export function moduleChecks({ leaf, claims, deviceClaims }: HsmStatement, { at,
     const seen = claims.fipsMode === false ? (deviceClaims.fips ? 'mode-off' : 'neither') : claims.fipsMode ? 'mode-on' : deviceClaims.fips ? 'device' : 'neither'
     const passes = seen === 'mode-on' || seen === 'device'
     if (seen === 'device') cautions.push(say(`${AREA}.fips.mode-not-stated`))
-    return check(passes, `fips.${seen}`, 'fips.expected', {}, { clause: CLAUSE, remedy: seen === 'mode-off' ? 'remedy.fips-mode' : remedy })
+    return check(passes, `fips.${seen === 'neither' && !genuine ? 'neither-claimed' : seen}`, 'fips.expected', { firmware: claims.firmware ?? '–' }, { clause: CLAUSE, remedy: seen === 'mode-off' ? 'remedy.fips-mode' : remedy })
   }
 }

@@ -46,7 +46,7 @@ export const yubikeyPiv: AttestationVerifier<PivStatement> = {
     const trusted = chain.checks.every((check) => check.outcome === 'pass')
     const claimed = !trusted
     const claim = trusted ? [] : [untrustedClaim()]
-    const module = moduleChecks(statement, context)
+    const module = moduleChecks(statement, context, trusted)
     return {
       'genuine-device': finding(chain.checks, { cautions: chain.cautions, headline: chain.headline }),
       'same-key': finding(sameKeyChecks(statement.leaf.spki, context.publicKey, (spki) => createHash('sha256').update(spki).digest('hex')), { claimed }),

@@ -8,7 +8,8 @@ const SOURCE = 'https://developers.yubico.com/PIV/Introduction/PIV_attestation.h
 const CLAUSE = 'CSBR 6.2.7.4.1'
 const remedy = say('attestation.yubikey-piv.remedy.fips-device')
 
-export function moduleChecks({ leaf, claims, deviceClaims }: PivStatement, { at, catalogue, policy }: ExamineContext): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
+/** `genuine`: whether the chain is trusted, so that a device that is not certified can be called by its name. */
+export function moduleChecks({ leaf, claims, deviceClaims }: PivStatement, { at, catalogue, policy }: ExamineContext, genuine: boolean): { checks: Check[]; cautions: Message[]; headline: Check | undefined } {
   const checks: Check[] = [fipsMarks()]
   const cautions: Message[] = []
   let headline: Check | undefined
@@ -48,7 +49,7 @@ export function moduleChecks({ leaf, claims, deviceClaims }: PivStatement, { at,
     const seen = both ? (cspn ? 'fips-and-cspn' : 'both') : claims.fipsBit ? 'bit-only' : deviceClaims.fips ? 'extension-only' : cspn ? 'cspn' : 'neither'
     return {
       outcome: seen === 'both' ? 'pass' : 'fail',
-      observed: say(`attestation.yubikey-piv.fips.${seen}`),
+      observed: say(`attestation.yubikey-piv.fips.${seen === 'neither' && !genuine ? 'neither-claimed' : seen}`, { firmware: claims.firmware ?? '–' }),
       expected: say('attestation.yubikey-piv.fips.expected'),
       source: SOURCE,
       clause: CLAUSE,

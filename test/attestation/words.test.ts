@@ -36,7 +36,7 @@ describe('words of attestation', () => {
       ...chain,
       ...['inside', 'outside'].map((seen) => `validity.${seen}`),
       ...['active', 'historical-accepted', 'historical', 'not-yet', 'revoked', 'level', 'scheme'].map((standing) => `certificate.${standing}`),
-      ...['both', 'neither', 'cspn', 'bit-only', 'extension-only', 'fips-and-cspn'].map((seen) => `yubikey-piv.fips.${seen}`),
+      ...['both', 'neither', 'neither-claimed', 'cspn', 'bit-only', 'extension-only', 'fips-and-cspn'].map((seen) => `yubikey-piv.fips.${seen}`),
       ...['usb-a-keychain', 'usb-a-nano', 'usb-c-keychain', 'usb-c-nano', 'usb-c-lightning', 'usb-a-bio', 'usb-c-bio', 'unknown'].map((form) => `yubikey-piv.form-factor.${form}`),
       ...[...Object.values(PIN_POLICIES), 'unknown'].map((policy) => `yubikey-piv.pin-policy.${policy}`),
       ...[...Object.values(TOUCH_POLICIES), 'unknown'].map((policy) => `yubikey-piv.touch-policy.${policy}`),

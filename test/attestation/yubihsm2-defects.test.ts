@@ -94,6 +94,12 @@ describe('a genuine YubiHSM 2', () => {
     expect(judge(device()).device!.details.map((row) => row.value.values)).toEqual([{ id: '0x0024', label: 'code signing' }, { capabilities: '0x0000000000000060' }, { domains: '3, 4' }])
   })
 
+  it('ATT-8 ATT-9: a genuine device that is not of the FIPS series is called by its name, and never where the chain is not trusted', () => {
+    const seen = (options: FakeHsmOptions) => judge(device(options)).findings!['certified-module'].checks.map(({ observed }) => observed)
+    expect(seen({ fips: null })).toContainEqual({ key: 'attestation-yubihsm2.fips.neither', values: { firmware: '2.4.1' } })
+    expect(seen({ fips: null, issuedBy: fake.OFF })).toContainEqual({ key: 'attestation-yubihsm2.fips.neither-claimed', values: { firmware: '2.4.1' } })
+  })
+
   it('ATT-9: the remedy is the one for that failure', () => {
     const remedy = (options: FakeHsmOptions, question: Question) => judge(device(options)).findings![question].remedy!.key.replace('attestation-yubihsm2.remedy.', '')
     expect(remedy({ capabilities: SIGNING | (1n << 16n) }, 'not-exportable')).toBe('not-exportable')

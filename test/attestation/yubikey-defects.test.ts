@@ -4,6 +4,7 @@ import type { Question } from '../../src/attestation/verifier.ts'
 import { isVerifiedKey, reportToJson, verifyAttestation, type AttestationInput, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
 import { boolean, integer, oid, readDer, sequence } from '../../src/pki/der.ts'
 import type { Policy } from '../../src/policy/policy.ts'
+import { translate } from '../../src/web/locales.ts'
 import { shippedPolicy, withAttestation, withSampleKeys } from '../support/attestation-policy.ts'
 import { unworded } from '../support/attestation-words.ts'
 import * as fake from '../support/fake-yubikey.ts'
@@ -199,6 +200,31 @@ describe('one defect each', () => {
 
   it('ATT-8: the policy may take keys that need no PIN', () => {
     expect(reasons(judge(device({ pin: 1 }), { policy: withAttestation(shippedPolicy, { pinPolicyNever: 'accept' }) }))).toHaveProperty('verified')
+  })
+
+  it('ATT-8 ATT-9: a perfect chain from a device that is not certified calls the device by its name, and says what to use; a broken one never calls it genuine', () => {
+    const plain = judge(device({ fips: null, form: 0x03 }))
+    expect(plain.chainTrusted).toBe(true)
+    expect(reasons(plain)).toEqual({ 'certified-module': 'yubikey-piv.fips.neither' })
+    const { observed, remedy } = plain.findings!['certified-module']
+    expect(translate('en', observed.key, observed.values)).toBe('A genuine YubiKey 5.7.4, but not the FIPS model: YubiKeys of the FIPS series alone are certified')
+    expect(translate('ja', observed.key, observed.values)).toMatch(/^正規のYubiKey 5\.7\.4 ですが、FIPSモデルではありません/)
+    expect(remedy?.key).toBe('attestation.yubikey-piv.remedy.fips-device')
+    const { leaf, device: f9 } = fakeYubikey(stranger, spki, { fips: null, form: 0x03 })
+    const seen = judge({ 'leaf.der': leaf, 'f9.der': f9 }).findings!['certified-module'].checks.map((check) => check.observed.key)
+    expect(seen).toContain('attestation.yubikey-piv.fips.neither-claimed')
+    expect(seen).not.toContain('attestation.yubikey-piv.fips.neither')
+  })
+
+  it('ATT-8: a FIPS 140-2 YubiKey is accepted until the date of the policy\'s switch, and refused after', () => {
+    const key = spkiOf(small)
+    const until = withSampleKeys(withAttestation(shippedPolicy, { historicalCertificates: [{ scheme: 'FIPS 140-2', acceptedUntil: '2027-03-31T23:59:59Z', why: 'test' }] }))
+    const asked = (at: string, policy: Policy) => reasons(judge(device({ issuedBy: fake.OLDER, firmware: [5, 4, 3] }, key), { publicKeySpki: key, policy, at: new Date(at) }))
+    expect(asked('2027-03-31T23:59:59Z', until)).toHaveProperty('verified')
+    expect(asked('2027-04-01T00:00:00Z', until)).toEqual({ 'certified-module': 'certificate.historical' })
+    expect(asked('2026-09-21T23:59:59Z', withSampleKeys())).toHaveProperty('verified')
+    expect(asked('2026-09-22T00:00:00Z', withSampleKeys())).toEqual({ 'certified-module': 'certificate.historical' })
+    expect(asked('2026-09-22T00:00:00Z', withSampleKeys(withAttestation(shippedPolicy, { historicalCertificates: [] })))).toEqual({ 'certified-module': 'certificate.historical' })
   })
 
   it('ATT-2: a maker that the policy does not list is not asked', () => {
