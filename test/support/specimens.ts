@@ -20,7 +20,7 @@ import { fakeConfirmation, fakeEccConfirmation, fakeLuna, lunaAnchors, p7b } fro
 import { fakeBundle, fakeEntrust, ncoreKey } from './fake-nshield.ts'
 import { fakePrimus, fakeSecurosys } from './fake-primus.ts'
 import { attestationAttribute, fakeTpm, requestWith, tpmFactory, tpmFiles, tpmObject, tpmPcp, tpmStatement } from './fake-tpm.ts'
-import { ARC, ec, fakeFactory, fakeYubikey, requestFor, rsa, spkiOf } from './fake-yubikey.ts'
+import { ARC, ec, fakeFactory, fakeYubikey, requestFor, rsa, spkiOf, type KeyPair } from './fake-yubikey.ts'
 import { fakeHsmFactory, fakeYubihsm, NEWER } from './fake-yubihsm.ts'
 
 export interface Upload {
@@ -100,6 +100,8 @@ export function fakeSpecimens(): Specimen[] {
   const luna = fakeLuna()
   const curve = spkiOf(ec('P-256'))
   const entrust = fakeEntrust()
+  const tcg = tpmFactory()
+  const tpm = fakeTpm(tcg, applicant)
   return [
     specimen('yubikey-piv', 'yubikey-piv', piv.anchors, { 'leaf.der': yubikey.leaf, 'f9.der': yubikey.device }),
     specimen('yubikey-piv-in-request', 'yubikey-piv', piv.anchors, {}, { certificateRequestDer: requestFor(spki, [{ oid: `${ARC}1`, value: yubikey.leaf }, { oid: `${ARC}2`, value: yubikey.device }]) }),
@@ -113,6 +115,11 @@ export function fakeSpecimens(): Specimen[] {
     specimen('entrust-nshield', 'entrust-nshield', entrust.anchors, { 'key.att': fakeBundle(entrust, ncoreKey(applicant.publicKey)) }),
     specimen('securosys-primus', 'securosys-primus', ...primus(spki)),
     specimen('fortanix-dsm', 'fortanix-dsm', ...dsm(spki)),
+    specimen('tpm2', 'tpm2', tcg.anchors, tpmFiles(tpm)),
+    specimen('tpm2-windows', 'tpm2', tcg.anchors, tpmPcp(tpm)),
+    specimen('tpm2-object', 'tpm2', tcg.anchors, { 'attestation.cbor': tpmObject(tpm) }),
+    specimen('tpm2-in-request', 'tpm2', tcg.anchors, {}, { certificateRequestDer: requestWith(spki, attestationAttribute([{ type: TCG_ATTEST_TPM_CERTIFY, stmt: tpmStatement(tpm) }], [tpm.ak, tpm.authority])) }),
+    ...tpms(applicant).map(({ form, ...given }) => specimen(`tpm2${form}`, 'tpm2', given.anchors, given.files, given.request ? { certificateRequestDer: given.request } : {})),
     specimen('rats-pkix', 'rats-pkix', ratsAnchors, { 'evidence.der': evidenceOf(spki) }),
   ]
 }
@@ -143,4 +150,18 @@ function primus(spki: Buffer): [Anchors, Record<string, Buffer>] {
 function dsm(spki: Buffer): [Anchors, Record<string, Buffer>] {
   const fortanix = fakeFortanix()
   return [fortanix.anchors, { 'key_attestation.json': fakeDsm(fortanix, spki) }]
+}
+
+/** One key's statement in each form that tools write. */
+function tpms(applicant: KeyPair): { form: string; anchors: Anchors; files: Record<string, Buffer>; request?: Buffer }[] {
+  const factory = tpmFactory()
+  const tpm = fakeTpm(factory, applicant)
+  const { anchors } = factory
+  const attribute = attestationAttribute([{ type: TCG_ATTEST_TPM_CERTIFY, stmt: tpmStatement(tpm) }], [tpm.ak, tpm.authority])
+  return [
+    { form: '', anchors, files: tpmFiles(tpm) },
+    { form: '-windows', anchors, files: tpmPcp(tpm) },
+    { form: '-object', anchors, files: { 'attestation.cbor': tpmObject(tpm) } },
+    { form: '-in-request', anchors, files: {}, request: requestWith(spkiOf(applicant), attribute) },
+  ]
 }
