@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import type { Secrets } from '../secrets.ts'
 import type { Database, Transaction } from './database.ts'
 
 /** With the portal's sweep every ten minutes, what nobody fetches is gone within the hour that people are told. */
@@ -19,11 +18,17 @@ export interface KeptFiles {
   readonly expiresAt: string
 }
 
+/** The portal's own secret, as far as it is needed here. */
+export interface Sealing {
+  seal(purpose: string, text: string): string
+  open(purpose: string, sealed: string): string
+}
+
 const hashOf = (token: string): string => createHash('sha256').update(token).digest('hex')
 const purposeOf = (hash: string): string => `kept-files:${hash}`
 
 /** @param token 32 random octets, base64url: it opens the row and is stored nowhere in the database */
-export async function keepFiles(trx: Transaction, secrets: Secrets, token: string, files: Omit<KeptFiles, 'expiresAt'>, now: Date): Promise<void> {
+export async function keepFiles(trx: Transaction, secrets: Sealing, token: string, files: Omit<KeptFiles, 'expiresAt'>, now: Date): Promise<void> {
   await removeExpiredFiles(trx, now)
   const hash = hashOf(token)
   const content = { request: files.request.toString('base64'), evidence: files.evidence.map(({ name, bytes }) => ({ name, bytes: bytes.toString('base64') })) }
@@ -31,7 +36,7 @@ export async function keepFiles(trx: Transaction, secrets: Secrets, token: strin
 }
 
 /** Null when there are none under that token, or no more. */
-export async function findKeptFiles(db: Database | Transaction, secrets: Secrets, token: string, now: Date): Promise<KeptFiles | null> {
+export async function findKeptFiles(db: Database | Transaction, secrets: Sealing, token: string, now: Date): Promise<KeptFiles | null> {
   const hash = hashOf(token)
   const row = await db('kept_files').where({ token_hash: hash }).first('sealed', 'expires_at')
   if (!row || Date.parse(row.expires_at) <= now.getTime()) return null

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { MOVES, STATES } from '../../src/application/lifecycle.ts'
+import { MAKER_READMES, printMakerReadme } from '../../src/commands/maker-readme.ts'
 import { lifecyclePicture, print, PRINTED, README } from '../../src/commands/readme-parts.ts'
 import { ENTRIES } from '../../src/config.ts'
 
@@ -23,4 +24,11 @@ test('a part that was changed by hand is printed anew, and a lost mark is notice
     expect(() => print(text.replace(begin, ''))).toThrow(name)
     expect(() => print(text.replace(`<!-- end: ${name} -->`, ''))).toThrow(name)
   }
+})
+
+test.each([...MAKER_READMES])('attestations/%s/README.md has the commands that the pages show: run  npm run readme  after a change of commands.json', (maker, file) => {
+  const readme = readFileSync(file, 'utf8')
+  expect(printMakerReadme(maker, readme)).toBe(readme)
+  expect(printMakerReadme(maker, readme.replace('<!-- end: commands -->', 'by hand\n<!-- end: commands -->'))).toBe(readme)
+  expect(() => printMakerReadme(maker, readme.replace('<!-- printed: commands -->', ''))).toThrow(maker)
 })

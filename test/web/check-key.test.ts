@@ -14,10 +14,14 @@ import { applicantOf, applicationAt, evidenceFiles, fillDraft, requestText, star
 
 let scene: Scene
 let keys: KeyPair
+/** Made before the first request: making one blocks this process, the portal's connections with it. */
+let pool: KeyPair[]
+const freshKeys = (): KeyPair => pool.pop()!
 let line = 0
 beforeAll(async () => {
   scene = await startScene()
   keys = rsaKeyPair(3072)
+  pool = Array.from({ length: 9 }, () => rsaKeyPair(3072))
 })
 afterEach(() => expect(scene.portal.faults).toEqual([]))
 
@@ -85,7 +89,7 @@ describe('the verdict', () => {
   })
 
   test('ATT-9: bad: the failing question stands first, with what was found and the fix', async () => {
-    const page = await drop(stranger(), [csr(rsaKeyPair(3072)), ...evidence()])
+    const page = await drop(stranger(), [csr(freshKeys()), ...evidence()])
     expect(page.status).toBe(200)
     const title = words('check-key.refused', { question: words('attestation.question.same-key') })
     const [, after] = page.text.split(title)
@@ -159,10 +163,10 @@ describe('use this in my application', () => {
 
   test('APP-2: into a draft chosen: what was there for another key gives way', async () => {
     const { client } = await applicantOf(scene)
-    const other = rsaKeyPair(3072)
+    const other = freshKeys()
     const draft = await fillDraft(scene, client, other)
     const reference = draft.split('/').at(-1)!
-    const fresh = rsaKeyPair(3072)
+    const fresh = freshKeys()
     const choose = await use(client, await drop(client, [csr(fresh), ...evidence(fresh)]))
     expect(choose.text).toContain(reference)
     const done = await client.post(choose.path, { into: reference })
@@ -177,7 +181,7 @@ describe('use this in my application', () => {
     const { client: owner } = await applicantOf(scene)
     const foreign = (await startApplication(owner)).split('/').at(-1)!
     const { client } = await applicantOf(scene)
-    const fresh = rsaKeyPair(3072)
+    const fresh = freshKeys()
     const choose = await use(client, await drop(client, [csr(fresh), ...evidence(fresh)]))
     for (const into of [foreign, '', 'no-such']) {
       const page = await client.post(choose.path, { into })
@@ -191,7 +195,7 @@ describe('use this in my application', () => {
 
   test('KEY-4: a key reported meanwhile is not carried, and no empty application is left behind', async () => {
     const { client, person } = await applicantOf(scene)
-    const fresh = rsaKeyPair(3072)
+    const fresh = freshKeys()
     const choose = await use(client, await drop(client, [csr(fresh), ...evidence(fresh)]))
     await report(fresh)
     const page = await client.post(choose.path, { into: 'new' })
@@ -206,7 +210,7 @@ describe('use this in my application', () => {
 
   test('ACC-1: without an account: through sign-in, and the files are still there', async () => {
     const client = stranger()
-    const fresh = rsaKeyPair(3072)
+    const fresh = freshKeys()
     const page = await drop(client, [csr(fresh), ...evidence(fresh)])
     expect(page.text).toContain(words('check-key.use.text-guest'))
     const led = await use(client, page)
@@ -222,7 +226,7 @@ describe('use this in my application', () => {
 
   test('ACC-1: kept for less than an hour, and swept away', async () => {
     const { client } = await applicantOf(scene)
-    const fresh = rsaKeyPair(3072)
+    const fresh = freshKeys()
     const choose = await use(client, await drop(client, [csr(fresh), ...evidence(fresh)]))
     const { database } = scene.portal.services
     const row = await database('kept_files').first()
@@ -236,7 +240,7 @@ describe('use this in my application', () => {
 
   test('ATT-9: a request for a device without attestation goes on to the choice of method', async () => {
     const { client } = await applicantOf(scene)
-    const fresh = rsaKeyPair(3072)
+    const fresh = freshKeys()
     const choose = await use(client, await drop(client, [csr(fresh)], { device: 'aws-kms' }))
     expect((await client.post(choose.path, { into: 'new' })).path).toMatch(/\/key-protection$/)
   })
