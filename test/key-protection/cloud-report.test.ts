@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { cloudReport } from '../../src/key-protection/cloud-report.ts'
+import { attestationRecommended, cloudCommands, cloudReport } from '../../src/key-protection/cloud-report.ts'
+import { modulesOf } from '../../src/key-protection/cloud/module.ts'
+import { CLOUDS } from '../../src/key-protection/cloud/question.ts'
 import type { Details } from '../../src/key-protection/protection.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { AWS_KEY, AWS_REGION, AWS_TRAIL, AZURE_HSM, AZURE_LOCATION, AZURE_VAULT, awsOutputs, azureKid, azureOutputs, GOOGLE_KEY, GOOGLE_LOCATION, googleOutputs, printed, TAKEN_ON, type AwsOutputs, type AzureOutputs, type GoogleOutputs, type Printed } from '../support/fake-cloud.ts'
@@ -124,6 +126,12 @@ describe('AWS KMS', () => {
     expect(logged.remedy!.values!['command']).toBe(`aws cloudtrail put-event-selectors --trail-name ${AWS_TRAIL} --event-selectors '[{"ReadWriteType":"All","IncludeManagementEvents":true}]'`)
   })
 
+  it('ATT-9: where there is no trail at all, the remedy makes one', () => {
+    const logged = (change: Change<AwsOutputs>) => judge(printed(changed(awsOutputs(APPLIED), change)), AWS).findings!.find(({ question }) => question === 'everything-logged')!.finding.remedy!
+    expect(logged((outputs) => void (outputs['trails.json'].trailList = []))).toMatchObject({ key: 'key-protection-cloud-report.fix.trail-create', values: { command: expect.stringMatching(/^aws cloudtrail create-trail .* && aws cloudtrail start-logging/) as string } })
+    expect(logged((outputs) => void outputs['trails.json'].trailList.pop())).toMatchObject({ key: 'key-protection-cloud-report.fix.run' })
+  })
+
   it('ATT-9: no word of a file reaches a command that could do something there', () => {
     const report = judge(printed(changed(awsOutputs(APPLIED), both(META('KeyState', 'Disabled'), META('Arn', '$(rm -rf ~)')))), AWS)
     const held = report.findings!.find(({ question }) => question === 'hardware-protected')!.finding
@@ -211,6 +219,7 @@ describe('Azure Key Vault and Managed HSM', () => {
 
   const DEFECTS: readonly Case<AzureOutputs>[] = [
     { name: 'another key', change: (outputs) => void (outputs['key.json'].key['n'] = azureOutputs(ANOTHER)['key.json'].key['n']), expected: { 'same-key': 'same-key.differs' } },
+    { name: 'a key without an exponent', change: KEY('e', null), expected: { 'same-key': 'same-key.form', 'certified-module': 'module.makes-not' } },
     { name: 'a key without a modulus', change: KEY('n', null), expected: { 'same-key': 'same-key.form', 'certified-module': 'module.makes-not' } },
     { name: 'a key kept in software', change: KEY('kty', 'RSA'), expected: { 'hardware-protected': 'azure.software' } },
     { name: 'a Standard vault', change: ({ 'vault.json': { properties } }) => void (properties.sku!['name'] = 'standard'), expected: { 'hardware-protected': 'azure.standard' } },
@@ -297,6 +306,26 @@ describe('what the applicant states', () => {
     expect(at({ cloud: 'aws', region: AWS_REGION })).toEqual({ recent: 'recent.not-stated' })
     expect(at({ ...AWS, 'taken-on': '2026-11-02' }, new Date('2026-11-01T00:00:00Z'))).toBe('verified')
     expect(at({ ...AWS, 'taken-on': '2026-11-02' }, new Date('2026-10-31T23:59:59Z'))).toEqual({ recent: 'recent.future' })
+  })
+})
+
+describe('what the page tells beforehand', () => {
+  it('ATT-8: whether the modules of a cloud are accepted at that moment', () => {
+    const accepted = (cloud: 'aws' | 'google' | 'azure', moment: string) => modulesOf(cloud, new Date(moment), shippedPolicy).map(({ accepted: yes }) => yes)
+    expect(accepted('aws', '2026-11-17T00:00:00Z')).toEqual([true])
+    expect(accepted('aws', '2026-11-22T00:00:00Z')).toEqual([false])
+    expect(accepted('google', '2026-11-22T00:00:00Z')).toEqual([false])
+    expect(accepted('azure', '2026-11-22T00:00:00Z')).toEqual([true, true])
+  })
+
+  it('ATT-5: that attestation would show the same, where the files speak of it', () => {
+    expect(attestationRecommended(printed(googleOutputs(APPLIED)))).toBe('google')
+    expect(attestationRecommended(printed(azureOutputs(APPLIED, true)))).toBe('azure')
+    expect(attestationRecommended([...printed(azureOutputs(APPLIED)), ...printed(awsOutputs(APPLIED))])).toBeNull()
+  })
+
+  it('ATT-5: every command names the file that it writes', () => {
+    for (const cloud of CLOUDS) for (const { command } of cloudCommands(cloud)) expect(command).toMatch(/(> |--output-file=)[a-z-]+\.(json|pem)$/)
   })
 })
 

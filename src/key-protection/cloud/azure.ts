@@ -109,7 +109,7 @@ function rsaKey(key: CloudFile): Buffer | null {
     const text = textOf(key.json, 'key', name) ?? ''
     return base64Octets(text, 'base64') ?? base64Octets(text, 'base64url')
   })
-  if (!n || !e || n.length > 2048 || e.length > 64) return null
+  if (!n || !e) return null
   const positive = (octets: Buffer) => integer(BigInt(`0x${octets.toString('hex')}`))
   return sequence(sequence(oid(RSA_ENCRYPTION), nullValue()), bitString(sequence(positive(n), positive(e))))
 }

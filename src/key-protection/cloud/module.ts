@@ -3,11 +3,22 @@ import { certificateCheck, loadCatalogue, type DeviceCatalogue } from '../../att
 import { keyType, policyKeyCheck } from '../../attestation/public-key.ts'
 import { say, type Check, type Message } from '../../attestation/verifier.ts'
 import type { Policy } from '../../policy/policy.ts'
-import { AREA } from './question.ts'
+import { AREA, type CloudId } from './question.ts'
 
 export const cloudModules: DeviceCatalogue = loadCatalogue(new URL('devices.json', import.meta.url))
 
 const CLAUSE = 'CSBR 6.2.7.4.1'
+
+const OF_CLOUD: { readonly [Id in CloudId]: readonly string[] } = { aws: ['aws-kms'], google: ['google-cloud-hsm'], azure: ['azure-hsm-platform-2', 'azure-managed-hsm'] }
+
+/** How the certificate of each of a cloud's modules stands, so that people know before they take a report. */
+export const modulesOf = (cloud: CloudId, at: Date, policy: Pick<Policy, 'attestation'>): readonly { readonly model: string; readonly accepted: boolean; readonly observed: Message }[] =>
+  cloudModules.devices
+    .filter(({ id }) => OF_CLOUD[cloud].includes(id))
+    .map((row) => {
+      const { outcome, observed } = certificateCheck(row, at, policy.attestation).check
+      return { model: row.model, accepted: outcome === 'pass', observed }
+    })
 
 /**
  * The checks of the module that `id` names in the catalogue. No file of a cloud names the module itself: the row says what the provider
