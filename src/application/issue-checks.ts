@@ -87,7 +87,7 @@ async function judgeDuties(dossier: Dossier, store: IssuanceStore): Promise<Hold
 /** VET-1, VET-5: every item confirmed, and none older than may be re-used at this moment (CSBR 4.2.1). */
 const judgeChecks = ({ application, checks }: Dossier, { now, policy }: IssuingFacts): HoldFinding[] =>
   openItems(application, checks, now, policy).map(({ item, why }) =>
-    finding('check-open', why === 'lapsed' ? 'VET-5' : 'VET-1', { of: item.id, days: String(policy.periods.validationReuseDays) }),
+    finding('check-open', why === 'lapsed' ? 'VET-5' : 'VET-1', { of: item.id, days: String(policy.periods.validationReuseDays), months: String(policy.periods.keyProtectionReuseMonths) }),
   )
 
 /** The key rules over the stored request, and the evidence over its stored bytes. */
@@ -104,20 +104,20 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   if (!method) return [...findings, finding('method-not-open', 'APP-2', { method: String(application.key.method) })]
   const { row } = method
   const known = await store.protectionFacts(application, authority.demo)
-  if (method.number === KEY_ATTESTATION) {
-    // A change counts at once: the log is read on to where the rows were read.
-    await trail.firstBreach()
-    findings.push(...judgeAnchorChanges(known.anchorChanges, trail.anchorActs()))
-  }
+  // A change counts at once: the log is read on to where the rows were read.
+  await trail.firstBreach()
+  if (method.number === KEY_ATTESTATION) findings.push(...judgeAnchorChanges(known.anchorChanges, trail.anchorActs()))
   const { facts, unproven } = provenFacts(known, trail)
-  const report = examineProtection(application, evidence, { ...facts, shippedKey: provenModule(facts.shippedKey, spkiSha256, trail) }, now, policy)
+  const examine = (counted: typeof facts) => examineProtection(application, evidence, { ...counted, shippedKey: provenModule(facts.shippedKey, spkiSha256, trail) }, now, policy)
+  const report = examine(facts)
   if (!report) return [...findings, finding('evidence-missing', row)]
   const protectionFinding = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
   if ('malformed' in report.verdict) findings.push(protectionFinding('malformed', report.verdict.malformed.reason))
   else if ('refused' in report.verdict) findings.push(...report.findings!.filter((each) => each.finding.outcome !== 'pass').map((each) => protectionFinding(each.question, each.finding.observed)))
   else if (!provesKey(report.verdict.verified, spkiSha256, authority)) findings.push(finding('evidence-of-another', row))
-  // Why an entry that stands in a register was not counted.
-  if (findings.some(({ code }) => code.startsWith('key-protection-'))) findings.push(...unproven.map((name) => finding('register-unproven', 'LOG-1', { name })))
+  // Of the register's entries that were not counted, the one that this evidence rests on.
+  if (!('verified' in report.verdict))
+    for (const { name, withIt } of unproven) if (JSON.stringify(examine(withIt)?.findings) !== JSON.stringify(report.findings)) findings.push(finding('register-unproven', 'LOG-1', { name }))
   return findings
 }
 

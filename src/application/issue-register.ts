@@ -3,19 +3,27 @@
  * this content, that another one confirmed it, and that nobody withdrew it since. A row alone is not enough.
  */
 import type { ProtectionFacts } from '../key-protection/protection.ts'
-import type { Provenance } from '../key-protection/register.ts'
+import type { AcceptedService, ApprovedAuditor, Provenance } from '../key-protection/register.ts'
 import type { AuditTrail } from './issue-ports.ts'
 
-/** The facts without the entries that the log does not bear out, and those entries' names. */
-export function provenFacts(facts: ProtectionFacts, trail: AuditTrail): { readonly facts: ProtectionFacts; readonly unproven: readonly string[] } {
-  const unproven: string[] = []
-  const proven = <Entry extends { readonly name: string; readonly provenance: Provenance; readonly withdrawnAt: string | null }>(entries: readonly Entry[]): readonly Entry[] =>
-    entries.filter((entry) => {
-      const holds = isProven(entry.provenance, entry.withdrawnAt !== null, trail)
-      if (!holds) unproven.push(entry.name)
-      return holds
-    })
-  return { facts: { ...facts, auditors: proven(facts.auditors), signingServices: proven(facts.signingServices) }, unproven }
+interface Unproven {
+  readonly name: string
+  /** The facts as they would be if it counted. */
+  readonly withIt: ProtectionFacts
+}
+
+/** The facts without the entries that the log does not bear out, and those entries. */
+export function provenFacts(all: ProtectionFacts, trail: AuditTrail): { readonly facts: ProtectionFacts; readonly unproven: readonly Unproven[] } {
+  const holds = ({ provenance, withdrawnAt }: ApprovedAuditor | AcceptedService): boolean => isProven(provenance, withdrawnAt !== null, trail)
+  const [auditors, signingServices] = [all.auditors.filter(holds), all.signingServices.filter(holds)]
+  const facts = { ...all, auditors, signingServices }
+  return {
+    facts,
+    unproven: [
+      ...all.auditors.filter((entry) => !holds(entry)).map((entry) => ({ name: entry.name, withIt: { ...facts, auditors: [...auditors, entry] } })),
+      ...all.signingServices.filter((entry) => !holds(entry)).map((entry) => ({ name: entry.name, withIt: { ...facts, signingServices: [...signingServices, entry] } })),
+    ],
+  }
 }
 
 function isProven({ entryId, register, sha256, proposedBy, confirmedBy, entitled }: Provenance, withdrawn: boolean, trail: AuditTrail): boolean {

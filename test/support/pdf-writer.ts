@@ -39,7 +39,7 @@ export function writePdf(lines: readonly string[], options: PdfOptions = {}): Bu
 }
 
 function withTable(objects: ReadonlyMap<number, string>, streams: ReadonlyMap<number, Buffer>, { trailer = '', hidden = '' }: PdfOptions): Buffer {
-  const parts = [Buffer.from(`%PDF-1.7\n%\xe2\xe3\xcf\xd3\n${hidden}`, 'latin1')]
+  const parts: Buffer[] = [Buffer.from(`%PDF-1.7\n%\xe2\xe3\xcf\xd3\n${hidden}`, 'latin1')]
   const offsets = new Map<number, number>()
   const length = () => parts.reduce((sum, part) => sum + part.length, 0)
   for (const [number, body] of [...objects, ...streams].sort(([one], [other]) => one - other)) {
@@ -54,7 +54,7 @@ function withTable(objects: ReadonlyMap<number, string>, streams: ReadonlyMap<nu
 }
 
 function withStreams(objects: ReadonlyMap<number, string>, streams: ReadonlyMap<number, Buffer>, stream: (dictionary: string, data: Buffer) => Buffer): Buffer {
-  const parts = [Buffer.from('%PDF-1.5\n')]
+  const parts: Buffer[] = [Buffer.from('%PDF-1.5\n')]
   const length = () => parts.reduce((sum, part) => sum + part.length, 0)
   const rows = new Map<number, readonly [number, number, number]>()
   const put = (number: number, body: Buffer) => {
