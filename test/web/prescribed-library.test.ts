@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { generate } from '../../src/keygen/generate.ts'
 import { packKeygen } from '../../src/keygen/package.ts'
-import { rsaKeyPair } from '../pki/keys.ts'
+import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import type { Client } from '../support/client.ts'
 import { reportFile } from '../support/key-reports.ts'
 import { words } from '../support/portal.ts'
@@ -19,8 +19,11 @@ let scene: Scene
 let hsm: TestHsm
 let pin: string
 let folder: string
+/** Made before anything is asked: generating blocks this process, and the portal in it closes what is idle. */
+let keys: readonly [KeyPair, KeyPair]
 
 beforeAll(async () => {
+  keys = [rsaKeyPair(3072), rsaKeyPair(3072)]
   scene = await startScene()
   hsm = freshSoftHsm()
   pin = (await hsm.token('subscriber')).pin
@@ -179,7 +182,7 @@ describe('a report handed in', () => {
   test('ATT-3: a second key with the same challenge is refused; the same key again is taken', async () => {
     const given = await draft()
     const challenge = challengeOf((await newChallenge(given)).html)
-    const [first, second] = [rsaKeyPair(3072), rsaKeyPair(3072)]
+    const [first, second] = keys
     await giveRequest(given.client, given.path, requestText(first))
     expect((await upload(given, reportFile(first, { challenge }))).text).toContain(words('key-protection.next'))
     await removeFiles(given)
@@ -194,10 +197,10 @@ describe('a report handed in', () => {
   test('ATT-3: after the challenge’s end it is refused, and the page says that a new one is needed', async () => {
     const given = await draft()
     const challenge = challengeOf((await newChallenge(given)).html)
-    const keys = rsaKeyPair(3072)
-    await giveRequest(given.client, given.path, requestText(keys))
+    const third = keys[0]
+    await giveRequest(given.client, given.path, requestText(third))
     await scene.portal.services.database('key_challenges').where({ value: challenge }).update({ expires_at: '2026-01-01T00:00:00.000Z' })
-    const refused = await upload(given, reportFile(keys, { challenge }))
+    const refused = await upload(given, reportFile(third, { challenge }))
     expect(refused.text).toContain(say('challenge.remedy'))
     expect(refused.text).toContain(say('section.challenge-lapsed'))
     expect(refused.text).not.toContain(words('key-protection.next'))
@@ -205,10 +208,10 @@ describe('a report handed in', () => {
 
   test('ATT-3: what is no report is kept out or explained, and a private key never kept', async () => {
     const given = await draft()
-    await giveRequest(given.client, given.path, requestText(rsaKeyPair(3072)))
+    await giveRequest(given.client, given.path, requestText(keys[1]))
     const page = await upload(given, '{}')
     expect(page.text).toContain(say('malformed.not-a-report'))
-    const key = rsaKeyPair(2048).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+    const key = keys[0].privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
     await removeFiles(given)
     expect((await upload(given, key)).status).toBe(422)
     expect(await scene.portal.services.database('evidence_files').where({ application_id: (await scene.portal.services.applications.findByReference(given.reference))!.id })).toEqual([])
