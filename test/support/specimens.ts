@@ -100,8 +100,6 @@ export function fakeSpecimens(): Specimen[] {
   const luna = fakeLuna()
   const curve = spkiOf(ec('P-256'))
   const entrust = fakeEntrust()
-  const tcg = tpmFactory()
-  const tpm = fakeTpm(tcg, applicant)
   return [
     specimen('yubikey-piv', 'yubikey-piv', piv.anchors, { 'leaf.der': yubikey.leaf, 'f9.der': yubikey.device }),
     specimen('yubikey-piv-in-request', 'yubikey-piv', piv.anchors, {}, { certificateRequestDer: requestFor(spki, [{ oid: `${ARC}1`, value: yubikey.leaf }, { oid: `${ARC}2`, value: yubikey.device }]) }),
@@ -115,10 +113,6 @@ export function fakeSpecimens(): Specimen[] {
     specimen('entrust-nshield', 'entrust-nshield', entrust.anchors, { 'key.att': fakeBundle(entrust, ncoreKey(applicant.publicKey)) }),
     specimen('securosys-primus', 'securosys-primus', ...primus(spki)),
     specimen('fortanix-dsm', 'fortanix-dsm', ...dsm(spki)),
-    specimen('tpm2', 'tpm2', tcg.anchors, tpmFiles(tpm)),
-    specimen('tpm2-windows', 'tpm2', tcg.anchors, tpmPcp(tpm)),
-    specimen('tpm2-object', 'tpm2', tcg.anchors, { 'attestation.cbor': tpmObject(tpm) }),
-    specimen('tpm2-in-request', 'tpm2', tcg.anchors, {}, { certificateRequestDer: requestWith(spki, attestationAttribute([{ type: TCG_ATTEST_TPM_CERTIFY, stmt: tpmStatement(tpm) }], [tpm.ak, tpm.authority])) }),
     ...tpms(applicant).map(({ form, ...given }) => specimen(`tpm2${form}`, 'tpm2', given.anchors, given.files, given.request ? { certificateRequestDer: given.request } : {})),
     specimen('rats-pkix', 'rats-pkix', ratsAnchors, { 'evidence.der': evidenceOf(spki) }),
   ]
