@@ -42,6 +42,7 @@ export const prescribedLibrary: MethodRules<LibraryQuestion> = {
   endings: ['.json'],
   fields: [],
   reviewerItem: { id: 'key-report', clause: CLAUSE, sources: ['module-record', 'module-photograph', 'module-certificate'] },
+  makesRequest: true,
   begun: ({ files }) => files.length > 0,
   examine(input): Examination<LibraryQuestion> {
     const report = readOnly(input)

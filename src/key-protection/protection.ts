@@ -118,6 +118,8 @@ export interface MethodRules<Question extends string = string> {
   readonly endings: readonly string[]
   readonly fields: readonly DetailField[]
   readonly reviewerItem: ReviewerItem | null
+  /** The certificate request comes out of the method: it is given afterwards, where the others ask for it first. */
+  readonly makesRequest?: true
   /** Whether there is anything to judge yet. Never throws. */
   begun(input: ProtectionInput): boolean
   /** @throws MalformedStatement for evidence that cannot be read; whatever else is wrong with it is a finding */

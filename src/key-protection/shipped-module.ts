@@ -66,6 +66,7 @@ export const shippedModule: MethodRules<ShippedModuleQuestion> = {
   endings: [],
   fields: [],
   reviewerItem: null,
+  makesRequest: true,
   begun: () => true,
   examine(input): Examination<ShippedModuleQuestion> {
     const { facts } = input

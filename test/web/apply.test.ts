@@ -377,10 +377,22 @@ test('APP-2: the option and the representation are asked for, and kept with thei
   expect(Date.parse(key!.representedAt)).toBeGreaterThan(Date.now() - 60_000)
 })
 
-test.each(['1', '3', '4', '5', '6', '7', '8', ''])('CP 6.2.7: method "%s" is not open', async (method) => {
+test.each(['8', '0', '02', ''])('CP 6.2.7: method "%s" is none that this CA takes', async (method) => {
   const path = await startApplication(client)
   const page = await sendStep(client, `${path}/key-protection`, { ...KEY, method })
   expect(page.errors).toEqual(new Map([['method', words('key-protection.error.method')]]))
+  expect((await applicationAt(scene, path)).key).toBeNull()
+})
+
+test.each([
+  ['own-module', '5'],
+  ['own-module', '7'],
+  ['cloud-key-protection', '1'],
+  ['signing-service', '2'],
+])('APP-2: a key said to be kept by %s is not shown by method %s', async (option, method) => {
+  const path = await startApplication(client)
+  const page = await sendStep(client, `${path}/key-protection`, { ...KEY, option, method })
+  expect(page.errors).toEqual(new Map([['method', words(`key-protection.error.method-not-for.${option}`)]]))
   expect((await applicationAt(scene, path)).key).toBeNull()
 })
 
@@ -439,7 +451,7 @@ test('ATT-9: too much evidence is refused at the field, and nothing of it is kep
   const path = await startApplication(client)
   const page = await giveEvidence(client, path, [{ field: 'evidence', name: 'big.pem', bytes: 'x'.repeat(70 * 1024) }])
   expect(page.status).toBe(422)
-  expect(page.errors.get('evidence')).toBe(words('forms.upload-too-large', { limit: '64' }))
+  expect(page.errors.get('evidence')).toBe(words('key-protection.error.file', { file: 'big.pem', reason: words('attestation.malformed.too-large', { limit: '64 KiB' }) }))
   expect(await rows('evidence_files', { application_id: (await applicationAt(scene, path)).id })).toEqual([])
 })
 

@@ -62,6 +62,7 @@ async function form(
         fields: detailFields(language, method, given.details ?? key?.details ?? {}, facts),
         limits: method.limits.files > 0 ? { files: String(method.limits.files), kilobytes: String(method.limits.bytes / 1024) } : null,
         accept: method.endings.join(','),
+        requestFirst: method.makesRequest ? 'key-protection.evidence.request-after' : 'key-protection.evidence.request-first',
       },
       requestGiven: application.request !== null,
       files: evidence.map((file) => ({
