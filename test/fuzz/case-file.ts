@@ -1,5 +1,5 @@
 /** An upload with everything that its verdict depends on, as a file: so that what failed once can be asked again anywhere. */
-import { readAnchors, type Anchors } from '../../src/attestation/anchors.ts'
+import type { Anchor, Anchors } from '../../src/attestation/anchors.ts'
 import type { Specimen, Upload } from '../support/specimens.ts'
 
 type Written = Omit<Specimen, 'files' | 'certificateRequestDer' | 'publicKeySpki' | 'at' | 'anchors'> & {
@@ -7,13 +7,15 @@ type Written = Omit<Specimen, 'files' | 'certificateRequestDer' | 'publicKeySpki
   certificateRequestDer: string
   publicKeySpki: string
   at: string
-  anchors: { [maker: string]: unknown }
+  anchors: { [maker: string]: WrittenAnchors }
 }
+
+type WrittenAnchors = Omit<Anchors, 'rows'> & { rows: (Omit<Anchor, 'subjectDer' | 'spki'> & { subjectDer: string; spki: string })[] }
 
 const base64 = (bytes: Buffer): string => bytes.toString('base64')
 const octets = (text: string): Buffer => Buffer.from(text, 'base64')
 
-const writtenAnchors = (maker: string, { rows, ...rest }: Anchors): unknown => ({ maker, ...rest, rows: rows.map((row) => ({ ...row, subjectDer: base64(row.subjectDer), spki: base64(row.spki) })) })
+const writtenAnchors = ({ rows, ...rest }: Anchors): WrittenAnchors => ({ ...rest, rows: rows.map((row) => ({ ...row, subjectDer: base64(row.subjectDer), spki: base64(row.spki) })) })
 
 export const writeCase = ({ files, certificateRequestDer, publicKeySpki, at, anchors, id, maker, real }: Specimen): string =>
   JSON.stringify({
@@ -24,7 +26,7 @@ export const writeCase = ({ files, certificateRequestDer, publicKeySpki, at, anc
     certificateRequestDer: base64(certificateRequestDer),
     publicKeySpki: base64(publicKeySpki),
     at: at.toISOString(),
-    anchors: Object.fromEntries(Object.entries(anchors).map(([name, value]) => [name, writtenAnchors(name, value)])),
+    anchors: Object.fromEntries(Object.entries(anchors).map(([name, value]) => [name, writtenAnchors(value)])),
   } satisfies Written)
 
 export function readCase(text: string): Specimen {
@@ -37,7 +39,7 @@ export function readCase(text: string): Specimen {
     certificateRequestDer: octets(certificateRequestDer),
     publicKeySpki: octets(publicKeySpki),
     at: new Date(at),
-    anchors: Object.fromEntries(Object.entries(anchors).map(([name, data]) => [name, readAnchors(data)])),
+    anchors: Object.fromEntries(Object.entries(anchors).map(([name, data]) => [name, { ...data, rows: data.rows.map((row) => ({ ...row, subjectDer: octets(row.subjectDer), spki: octets(row.spki) })) }])),
   }
 }
 
