@@ -18,6 +18,8 @@ await runProcess('portal', async (services, config) => {
   const server = tls ? createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, app) : createServer(app)
   server.requestTimeout = 60_000
   server.headersTimeout = 20_000
+  // Longer than a proxy keeps its connections open (60 s as a rule): whoever closes an idle one first, it must not be us while a request is on its way.
+  server.keepAliveTimeout = 75_000
   await listen(server, config.portal.port, config.portal.host, 'portal')
   const transport = config.mail.smtpUrl ? smtpTransport(config.mail.smtpUrl, config.mail.from) : terminalTransport(say)
   // Never the text or the address: links in mails are secrets.

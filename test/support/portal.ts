@@ -47,6 +47,7 @@ export async function startPortal(
 ): Promise<Portal> {
   const dataDir = mkdtempSync(join(tmpdir(), 'portal-'))
   const server = createServer()
+  server.keepAliveTimeout = 75_000
   await new Promise<void>((ready, failed) => server.once('error', failed).listen(0, '127.0.0.1', ready))
   const { port } = server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
