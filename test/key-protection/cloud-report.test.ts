@@ -173,6 +173,8 @@ describe('Google Cloud KMS', () => {
     { name: 'somebody exempted for all services', change: (outputs) => void outputs['audit-config.json'].auditConfigs.push({ service: 'allServices', auditLogConfigs: [{ logType: 'DATA_READ', exemptedMembers: ['user:admin@sample.example'] }] }), expected: { 'everything-logged': 'google.log-exempts' } },
     { name: 'logs of another service', change: KMS((kms) => void (kms.service = 'compute.googleapis.com')), expected: { 'everything-logged': 'google.log-missing' } },
     { name: 'no configuration at all', change: (outputs) => void ((outputs as Printed)['audit-config.json'] = {}), expected: { 'everything-logged': 'google.log-missing' } },
+    { name: 'null in place of a configuration', change: (outputs) => void ((outputs as Printed)['audit-config.json'] = 'null\n'), expected: { 'everything-logged': 'google.log-missing' } },
+    { name: 'a whole policy without a configuration', change: (outputs) => void ((outputs as Printed)['audit-config.json'] = { bindings: [], etag: 'BwXh', version: 1 }), expected: { 'everything-logged': 'google.log-missing' } },
     { name: 'a key made after the day stated', change: VERSION('createTime', '2026-11-03T00:00:00Z'), expected: { recent: 'recent.before-key' } },
     { name: 'a key generated after the day stated', change: VERSION('generateTime', '2026-11-03T00:00:00Z'), expected: { recent: 'recent.before-files' } },
     { name: 'no description of the version', change: without('key-version.json'), expected: { 'one-report': 'missing', 'hardware-protected': 'missing', 'certified-module': 'missing', 'generated-inside': 'missing', 'not-exportable': 'missing', 'signing-only': 'missing' } },
