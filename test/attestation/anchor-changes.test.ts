@@ -1,5 +1,6 @@
 import { createHash, generateKeyPairSync } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { anchorCurrent, anchorStanding } from '../../src/attestation/anchor-checks.ts'
 import { withChanges, type AnchorChange } from '../../src/attestation/anchor-changes.ts'
 import { endingAnchors } from '../../src/attestation/anchor-report.ts'
 import { makersFor } from '../../src/attestation/makers.ts'
@@ -84,6 +85,20 @@ describe('the operator\'s changes of makers\' keys', () => {
 
   it('ATT-2: no key that ships is on while it is known from one source that is not the maker\'s own', () => {
     for (const { anchors } of makersFor(shippedPolicy, { demoHierarchy: false })) for (const row of anchors.rows) if (row.independentSources === 0 && row.signsDevices) expect(row.off?.why, row.subject).toBe('single-source')
+  })
+})
+
+describe('the days of a key', () => {
+  it('ATT-2: count from the beginning of the first to the end of the last, UTC', () => {
+    const at = (moment: string) => anchorCurrent({ notBefore: '2026-01-10', notAfter: '2026-11-21' }, new Date(moment))
+    expect(['2026-01-09T23:59:59.999Z', '2026-01-10T00:00:00Z', '2026-11-21T23:59:59.999Z', '2026-11-22T00:00:00Z'].map(at)).toEqual([false, true, true, false])
+  })
+
+  it('ATT-2: staff are told of a key with one source, and no more once the operator confirmed it with the maker', () => {
+    const told = (more: object) => anchorStanding({ ...rowOf(fake.NEWER), ...more }, { key: 'x' }).cautions.map(({ key }) => key)
+    expect(told({ independentSources: 2 })).toEqual([])
+    expect(told({ independentSources: 1 })).toEqual(['attestation.anchor.one-source'])
+    expect(told({ independentSources: 1, confirmed: { since: '2026-11-20', how: 'test' } })).toEqual([])
   })
 })
 

@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { anchors as luna } from '../../attestations/thales-luna/index.ts'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
+import { refuseChange } from '../../src/application/change-anchors.ts'
+import { makersFor } from '../../src/attestation/makers.ts'
 import { changeAnchors } from '../../src/commands/anchor-changes.ts'
 import { readConfig } from '../../src/config.ts'
 import { anchorStore } from '../../src/database/anchor-store.ts'
@@ -114,6 +116,19 @@ describeOnBothDatabases('npm run anchors', (open) => {
     expect(await refused(['confirm', second], 'Beppu Taro')).toBe('This key is withdrawn already.')
     await confirm(await propose(add(file())))
     expect(await refused(add(file()), 'Aoki')).toMatch(/^This key is held already/)
+  })
+
+  test('ATT-2: a change is confirmed once, by whoever is first', async () => {
+    const id = await propose()
+    const at = services.clock()
+    expect([await anchorStore(database).confirm(id, 'Beppu', at), await anchorStore(database).confirm(id, 'Chiba', at)]).toEqual([true, false])
+    expect(await anchorStore(database).find(id)).toMatchObject({ confirmedBy: 'Beppu' })
+  })
+
+  test('ATT-2: the demo maker\'s keys are not the operator\'s to change', () => {
+    const makers = makersFor(services.policy, { demoHierarchy: true, demoAnchors: [{ subject: 'CN=demo', subjectDer: keyRow('demo', NEW_KEY).subjectDer, spki: NEW_KEY.toString('base64'), notBefore: '2026-01-01', notAfter: '2030-01-01' }] })
+    const { spkiSha256 } = makers.find(({ demo }) => demo)!.anchors.rows[0]!
+    expect(refuseChange({ id: 'c', kind: 'withdraw', maker: 'demo', spkiSha256, anchors: null, reason: 'x', proposedBy: 'Aoki', proposedAt: '' }, makers)).toBe('unknown-maker')
   })
 
   test('ATT-2: says when the same key is relied on for another maker', async () => {
