@@ -96,13 +96,13 @@ describe('the parts', () => {
 
 describe('the frame', () => {
   test.each([
-    ['subscriber', ['/applications', '/repository', '/account']],
+    ['subscriber', ['/applications', '/check-key', '/repository', '/account']],
     ['vetting-officer', ['/review', '/certificates', '/repository', '/account']],
     ['approving-officer', ['/review', '/certificates', '/repository', '/account']],
     ['revocation-officer', ['/review', '/certificates', '/repository', '/account']],
     ['auditor', ['/review', '/certificates', '/audit', '/repository', '/account']],
     ['administrator', ['/review', '/certificates', '/people', '/repository', '/account']],
-    ['nobody', ['/repository', '/sign-in', '/register']],
+    ['nobody', ['/check-key', '/repository', '/sign-in', '/register']],
   ])('ACC-1: offers a %s its own pages alone', async (role, expected) => {
     const html = await renderPage('errors/not-found', { key: 'errors.not-found.title' }, {}, frameOf('en', { account: role === 'nobody' ? null : personIn(role) }))
     expect(faultsOf(html)).toEqual([])
