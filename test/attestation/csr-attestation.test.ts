@@ -107,6 +107,13 @@ describe('the attribute id-aa-attestation of a request', () => {
     for (const stmt of [sequence(leaf, device), tpmStatement(tpm)]) expect(outcome(ask(requestWith(spki, attestationAttribute([{ type: UNKNOWN, stmt }]))))).toEqual({ malformed: { file: null, reason: 'malformed.csr-attestation.unknown-type' } })
   })
 
+  it('ATT-2: a maker reads the statement of its own type beside one that nobody knows', () => {
+    const tpm = fakeTpm(tcg, applicant)
+    const another = tpmStatement(fakeTpm(tcg, applicant, { extraData: Buffer.from([1]) }))
+    const request = requestWith(spki, attestationAttribute([{ type: UNKNOWN, stmt: another }, { type: CERTIFY, stmt: tpmStatement(tpm) }], [tpm.ak, tpm.authority]))
+    expect(outcome(ask(request))).toEqual({ verified: true })
+  })
+
   it('ATT-2: certificates in the bundle go to the makers as uploaded ones do', () => {
     const { leaf, device } = fakeYubikey(yubico, spki)
     expect(outcome(ask(requestWith(spki, attestationAttribute([{ type: UNKNOWN, stmt: STMT }], [leaf, device]))))).toEqual({ verified: true })
