@@ -1,7 +1,8 @@
-/** Method 2 on the page of key protection: how to get the maker's statement. */
+/** Method 2 on the page of key protection: the commands that make the maker's statement, for the device and system chosen. */
+import { commandsChoice, commandsModel } from '../../commands-model.ts'
 import type { MethodSection } from '../../method-section.ts'
 
 export const keyAttestationSection: MethodSection = {
   id: 'key-attestation',
-  model: async () => ({ commands: 'ykman piv keys attest 9c attestation.pem\nykman piv certificates export f9 intermediate.pem' }),
+  model: async ({ language, query }) => ({ commands: commandsModel(language, commandsChoice(query)) }),
 }
