@@ -131,12 +131,18 @@ function generationChecks({ key }: SignedKeyReport): Check[] {
   ]
 }
 
-const attributeChecks = ({ attributes }: SignedKeyReport['key'], all: readonly WantedAttribute[], remedy: string): Check[] =>
-  all.map((wanted) => {
+/** One check for each attribute, so that the first fault is told by its name; behind them what all of them are. */
+function attributeChecks({ attributes }: SignedKeyReport['key'], all: readonly WantedAttribute[], remedy: string): Check[] {
+  const truth = (value: boolean | null): string => (value === null ? '–' : value ? 'TRUE' : 'FALSE')
+  const each = all.map((wanted) => {
     const told = attributes[wanted.name]
-    const values = { name: wanted.cka, value: told ? 'TRUE' : 'FALSE', wanted: wanted.value ? 'TRUE' : 'FALSE' }
+    const values = { name: wanted.cka, value: truth(told), wanted: truth(wanted.value) }
     return check(hasWanted(attributes, wanted), told === null ? 'attribute.untold' : 'attribute.told', 'attribute.expected', values, { remedy })
   })
+  const list = (valueOf: (wanted: WantedAttribute) => boolean | null) => ({ list: all.map((wanted) => `${wanted.cka} ${truth(valueOf(wanted))}`).join(', ') })
+  const whole = check(each.every(({ outcome }) => outcome === 'pass'), 'attribute.all', 'attribute.all-expected', list(({ name }) => attributes[name]), { remedy })
+  return [...each, { ...whole, expected: say(`${AREA}.attribute.all-expected`, list(({ value }) => value)) }]
+}
 
 const sameMaker = ({ manufacturer, model }: Pick<PermittedModule, 'manufacturer' | 'model'>, { token }: SignedKeyReport): boolean => manufacturer === token.manufacturer && model === token.model
 const isModule = (row: PermittedModule, report: SignedKeyReport): boolean => sameMaker(row, report) && versionWithin(report.token.firmwareVersion, row.firmware)
@@ -157,7 +163,7 @@ function moduleChecks(report: SignedKeyReport, permitted: PermittedModule | unde
   const real = !permitted.demo || facts.demoHierarchy
   const demo = permitted.demo ? [check(real, real ? 'module.demo' : 'module.demo-refused', 'module.demo-expected', undefined, { remedy: 'module.remedy' })] : []
   const { check: certified, cautions } = certificateCheck(permitted, at, policy.attestation)
-  return { checks: [...demo, certified, listed], cautions: permitted.demo ? [] : cautions }
+  return { checks: [certified, listed, ...demo], cautions: permitted.demo ? [] : cautions }
 }
 
 const range = ({ firmware: { from, to } }: PermittedModule): string => (from === to ? from : `${from}–${to}`)

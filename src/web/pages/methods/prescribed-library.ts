@@ -63,6 +63,7 @@ export const prescribedLibrarySection: MethodSection = {
       modules: modules.map((row) => moduleRow(language, row)),
       challenge: open && { value: open.value, until: open.expiresAt, ticket },
       standing: open ? null : t(last === null ? 'challenge-none' : last.answered ? 'challenge-answered' : 'challenge-lapsed'),
+      answered: last !== null && last.answered !== null,
       action: `${applicationPath(application.reference, 'key-protection')}/challenge`,
       program: packed && { name: packed.name, href: `/keygen/${packed.name}`, sha256: packed.sha256, download: translate(language, 'key-protection-prescribed-library.section.download', { name: packed.name }) },
       systems: packed && ticket ? commands(packed.name, [`--portal ${services.config.portal.url}`, `--ticket ${ticket}`], language).map((each) => ({ ...each, title: t(each.system) })) : [],
