@@ -4,10 +4,7 @@ import type { Agreement, Application, Approval, Assessment, Dossier, Duty, Evide
 import type { ApplicationState } from '../application/lifecycle.ts'
 import type { ApplicationChange, ApplicationStore } from '../application/ports.ts'
 import type { Details, KeyOption, MethodNumber } from '../key-protection/protection.ts'
-import { isUniqueViolation, type Database, type Transaction } from './database.ts'
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
+import { isUniqueViolation, type Database, type Transaction, type Row } from './database.ts'
 
 const detailsSchema = z.record(z.string(), z.string())
 /** What the portal did not write is kept as it stands under a name that no field has: `ca` then holds that application and goes on with the others. */

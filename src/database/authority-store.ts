@@ -1,12 +1,9 @@
 /** The hierarchy in the database: authorities and the responder keys enrolled with them. */
 import type { Authority, ResponderKey } from '../signer/authority.ts'
 import type { KeyReference } from '../signer/signer.ts'
-import type { Database, Transaction } from './database.ts'
+import type { Database, Transaction, Row } from './database.ts'
 
 export type { Authority, ResponderKey }
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
 
 const readKey = (row: Row): KeyReference => ({ tokenLabel: row['token_label'], label: row['key_label'], id: row['key_id'], spkiSha256: row['spki_sha256'] })
 

@@ -1,9 +1,6 @@
 /** Issued certificates and their revocations in the database: rows in, domain types out. */
 import type { CertificateRecord, CertificateRecords, Contact } from '../application/certificate-record.ts'
-import type { Database, Transaction } from './database.ts'
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
+import type { Database, Transaction, Row } from './database.ts'
 
 /** A row of `certificates` left-joined with its revocation (see `certificatesWithRevocation`). */
 export function readCertificateRecord(row: Row): CertificateRecord {

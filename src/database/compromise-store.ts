@@ -1,9 +1,6 @@
 /** Reports of compromised keys, and what is here of such a key (KEY-4). */
 import type { CompromiseReport, CompromiseReports } from '../application/report-compromise.ts'
-import type { Database, Transaction } from './database.ts'
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
+import type { Database, Transaction, Row } from './database.ts'
 
 export function compromiseReports(db: Database | Transaction): CompromiseReports {
   return {

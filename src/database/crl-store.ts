@@ -1,5 +1,5 @@
 /** Revocation lists in the database, and what goes on them. `ca` writes them, `status` serves the newest. */
-import type { Database, Transaction } from './database.ts'
+import type { Database, Transaction, Row } from './database.ts'
 
 export interface StoredCrl {
   readonly authorityId: string
@@ -22,9 +22,6 @@ export interface RevokedCertificate {
   readonly reason: number
   readonly notAfter: Date
 }
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
 
 const read = (row: Row): StoredCrl => ({
   authorityId: row['authority_id'],

@@ -11,6 +11,8 @@ import { sqliteClient } from './sqlite-client.ts'
 export type Database = Knex
 /** A change and its audit entry commit together: functions that write take this, never the pool. */
 export type Transaction = Knex.Transaction
+/** A row as the driver gives it: unknown until a store has read it. */
+export type Row = Record<string, any>
 
 // Every fault reaches the caller as an error; knex would also print it on standard output, with its stack.
 const log = { warn() {}, error() {} }

@@ -4,14 +4,11 @@ import type { IssuanceStore, RecordedCertificate } from '../application/issue-po
 import { findSignedIn } from '../people/accounts.ts'
 import { readApplication } from './application-store.ts'
 import { certificateStore } from './certificate-store.ts'
-import type { Database, Transaction } from './database.ts'
+import type { Database, Transaction, Row } from './database.ts'
 import { readProtectionFacts } from './protection-store.ts'
 import { keyRegister } from './key-register.ts'
 
 const WAITING = ['approved', 'issuing']
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
 
 const readRecord = (row: Row): RecordedCertificate => ({
   id: row['id'],

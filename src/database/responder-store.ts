@@ -1,5 +1,5 @@
 /** OCSP responder certificates in the database. `ca` writes them, `status` answers with them. */
-import type { Database, Transaction } from './database.ts'
+import type { Database, Transaction, Row } from './database.ts'
 
 export interface ResponderCertificate {
   readonly id: string
@@ -17,9 +17,6 @@ export interface ResponderCertificate {
 export interface IssuedResponderCertificate extends ResponderCertificate {
   readonly der: Buffer
 }
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
 
 const read = (row: Row): ResponderCertificate => ({
   id: row['id'],

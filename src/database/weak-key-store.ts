@@ -1,9 +1,6 @@
 /** Lists of weak keys and their digests in the database (KEY-3). */
 import type { WeakKeyList, WeakKeyStore } from '../application/weak-key-import.ts'
-import type { Database, Transaction } from './database.ts'
-
-// biome-ignore lint: rows of the driver are unknown until read here
-type Row = Record<string, any>
+import type { Database, Transaction, Row } from './database.ts'
 
 /** Rows of an INSERT: three values each, and SQLite takes 32,766. */
 const AT_ONCE = 2000

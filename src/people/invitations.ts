@@ -1,7 +1,7 @@
 /** Staff are invited, never self-registered; two administrators make each staff account (ACC-2; CSBR 5.2.4). */
 import { randomUUID } from 'node:crypto'
 import type { Work } from '../application/ports.ts'
-import type { Database, Transaction } from '../database/database.ts'
+import type { Database, Transaction, Row } from '../database/database.ts'
 import { countAdministrators, createAccount, findAccountByEmail, normaliseEmail } from './accounts.ts'
 import { findLink, makeLink, takeLink, voidLinks } from './links.ts'
 import { organisationNamed } from './organisations.ts'
@@ -24,8 +24,7 @@ export interface Invitation {
   readonly confirmedBy: string | null
 }
 
-// biome-ignore lint: rows of the driver are unknown until read here
-function read(row: any): Invitation {
+function read(row: Row): Invitation {
   return {
     id: row.id,
     email: row.email,

@@ -32,9 +32,7 @@ describeOnBothDatabases('the status of a certificate', (open) => {
   let authorities: readonly Authority[]
   let authority: SigningAuthority
   let application: ApprovedApplication
-  // biome-ignore lint: rows of the driver
   let issued: Record<string, any>
-  // biome-ignore lint: rows of the driver
   let responder: Record<string, any>
   const told: FalseRow[] = []
 
