@@ -134,6 +134,7 @@ describe('the attribute id-aa-attestation of a request', () => {
     const request = requestWith(spki, attestationAttribute([{ type: UNKNOWN, stmt: STMT }]))
     expect(readEvidence([{ name: 'r', bytes: request }], request).statements).toHaveLength(1)
     expect(readEvidence([{ name: 'r', bytes: requestWith(spki, attestationAttribute([{ type: UNKNOWN, stmt: nested(2) }])) }], request).statements.map(({ file }) => file)).toEqual([null, 'r'])
+    expect(readEvidence([{ name: 'r', bytes: requestWith(spki, attestationAttribute([{ type: '1.2.3', stmt: STMT }])) }], request).statements.map(({ type }) => type)).toEqual([UNKNOWN, '1.2.3'])
   })
 
   it('ATT-2: 500 mutations of a request with a statement and certificates crash nothing, and verify no other key', () => {

@@ -33,5 +33,6 @@ export const JSON_CASES: readonly JsonCase[] = [
   { title: 'without content', change: { attestation: { content: undefined } }, at: BEFORE, expected: malformed('attestation-marvell.malformed.kms-member') },
   { title: 'whose chains are no lists', change: { chains: { caviumCerts: 'x' } }, at: BEFORE, expected: malformed('attestation-marvell.malformed.kms-member') },
   { title: 'with a chain that is not PEM', change: { chains: { caviumCerts: ['x'] } }, at: BEFORE, expected: malformed('attestation-marvell.malformed.kms-member') },
+  { title: 'with a chain that is PEM of something else', change: { chains: { caviumCerts: ['-----BEGIN DATA-----\nAAAA\n-----END DATA-----\n'] } }, at: BEFORE, expected: malformed('attestation-marvell.malformed.kms-member') },
   { title: 'with a chain of a name that nobody knows', change: { chains: { otherCerts: [] } }, at: BEFORE, expected: malformed('attestation-marvell.malformed.kms-member') },
 ]

@@ -80,7 +80,7 @@ describe('PKIX evidence', () => {
       const report = judge(bytes)
       expect(outcome(report)).toEqual(untrusted('identifiers.stand-ins'))
       wellFounded(report)
-      expect(report.findings!['genuine-device'].checks.map(({ observed }) => observed.key)).toEqual(['attestation-rats.identifiers.stand-ins', 'attestation-rats.signer.unheld'])
+      expect(report.findings!['genuine-device'].checks.map(({ observed, outcome: result }) => `${observed.key} ${result}`)).toEqual(['attestation-rats.identifiers.stand-ins fail', 'attestation-rats.signer.unheld fail'])
       expect(report.device).toMatchObject({ maker: 'Acme Corp', firmware: '2.1.0', serial: '42' })
       for (const question of ['generated-inside', 'not-exportable', 'certified-module'] as const) expect(report.findings![question].claimed).toBe(true)
     }
@@ -98,9 +98,9 @@ describe('PKIX evidence', () => {
   })
 
   it('ATT-9: describes the HSM, and says where it does not tell', () => {
-    const module = (bytes: Buffer) => judge(bytes).findings!['certified-module'].checks.map(({ observed }) => observed.key.replace(/^attestation(-rats)?\./, ''))
-    expect(module(good())).toEqual(['claim.untrusted', 'module.states', 'key-type.in-policy'])
-    expect(module(whole([platform(claim('1.10', boolean(false))), key(spki)]))).toEqual(['claim.untrusted', 'module.states-not', 'key-type.in-policy'])
+    const module = (bytes: Buffer) => judge(bytes).findings!['certified-module'].checks.map(({ observed, outcome: result }) => `${observed.key.replace(/^attestation(-rats)?\./, '')} ${result}`)
+    expect(module(good())).toEqual(['claim.untrusted fail', 'module.states fail', 'key-type.in-policy pass'])
+    expect(module(whole([platform(claim('1.10', boolean(false))), key(spki)]))).toEqual(['claim.untrusted fail', 'module.states-not fail', 'key-type.in-policy pass'])
     const { device } = judge(whole([key(spki)], []))
     expect(device).toMatchObject({ maker: '–', firmware: null, serial: null })
     expect(device!.details.map(({ value }) => value.values)).toEqual([{ text: '–' }, { level: '–' }])

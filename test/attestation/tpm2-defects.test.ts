@@ -5,7 +5,7 @@ import { ATTRIBUTE } from '../../attestations/tpm2/key.ts'
 import { TCG_ATTEST_TPM_CERTIFY } from '../../attestations/tpm2/parse.ts'
 import type { Question } from '../../src/attestation/verifier.ts'
 import { reportToJson, type AttestationInput } from '../../src/attestation/verify-attestation.ts'
-import { integer, octetString, sequence } from '../../src/pki/der.ts'
+import { contextPrimitive, integer, octetString, oid, sequence, setOf, utf8String } from '../../src/pki/der.ts'
 import { shippedPolicy, withAttestation, withSampleKeys } from '../support/attestation-policy.ts'
 import * as fake from '../support/fake-tpm.ts'
 import { also, fakeTpm, tpmFactory, tpmFiles, tpmObject, tpmPcp, without, type FakeTpm, type TpmFactory, type TpmOptions } from '../support/fake-tpm.ts'
@@ -98,11 +98,13 @@ describe('a genuine TPM', () => {
       { scheme: u16(0x0017, 0x000b) },
       { scheme: u16(0x0015) },
       { symmetric: u16(0x0006, 128, 0x0043) },
-      { attributes: also(ATTRIBUTE.decrypt, ATTRIBUTE.noDictionaryAttack, ATTRIBUTE.adminWithPolicy, ATTRIBUTE.stClear, ATTRIBUTE.x509Sign) },
+      { attributes: also(ATTRIBUTE.decrypt, ATTRIBUTE.noDictionaryAttack, ATTRIBUTE.adminWithPolicy, ATTRIBUTE.stClear, ATTRIBUTE.x509Sign, ATTRIBUTE.firmwareLimited, ATTRIBUTE.svnLimited) },
       { extraData: Buffer.alloc(32, 3) },
       { akDates: [new Date('2026-11-21T00:00:00Z'), new Date('2026-11-21T00:00:00Z')] },
       { authorityDates: [new Date('2026-11-21T00:00:00Z'), new Date('2026-11-21T00:00:00Z')] },
       { version: 'id:0F16' },
+      { authPolicy: Buffer.alloc(64, 1) },
+      { moreNames: [contextPrimitive(2, Buffer.from('tpm.example'))] },
     ]
     for (const shape of shapes) expect(outcome(judge(files(shape))), JSON.stringify(shape)).toEqual({ verified: true })
     expect(outcome(judge(files({ scheme: u16(0x0018, 0x000b) }, curves['P-256']!), curves['P-256']!, open))).toEqual({ verified: true })
@@ -137,6 +139,7 @@ const DEFECTS: { name: string; files: () => Files; key?: () => KeyPair; more?: (
   bare('a key that can be moved under another parent', { attributes: without(ATTRIBUTE.fixedParent) }, refused('not-exportable', 'fixed-parent.bad')),
   bare('a key made for duplication', { attributes: also(ATTRIBUTE.encryptedDuplication) }, refused('not-exportable', 'duplication.bad')),
   ...[0, 3, 12, 15, 20, 31].map((bit) => bare(`a key with the reserved attribute ${bit}`, { attributes: also(bit) }, refused('not-exportable', 'attributes.bad'))),
+  { name: 'a key of another exponent', files: () => files({ exponent: 3 }), expected: refused('same-key', 'same-key.differs') },
   bare('a restricted key', { attributes: also(ATTRIBUTE.restricted) }, refused('certified-module', 'signing.restricted')),
   bare('a key that may not sign', { attributes: without(ATTRIBUTE.sign) }, refused('certified-module', 'signing.may-not')),
   bare('a TPM of another model', { model: 'SLB 9670 TPM2.0' }, refused('certified-module', 'device.unlisted')),
@@ -152,6 +155,7 @@ const DEFECTS: { name: string; files: () => Files; key?: () => KeyPair; more?: (
   bare('a root that nobody holds', { root: commonName('My TPM root') }, untrusted('pinned.unknown')),
   { name: 'a root that is held but off', files: () => files({ root: fake.OFF, authoritySignedBy: factory.keys.off }), expected: untrusted('anchor.off-single-source') },
   { name: 'a root in the bundle under the held name', files: () => ({ ...files({ authoritySignedBy: stranger.keys.root }), 'root.der': selfSigned(fake.ROOT, stranger.keys.root) }), expected: untrusted('authority-signature.bad') },
+  { name: 'an unknown root, beside another authority of the same name', files: () => ({ 'other.cer': tpm({ authorityKey: stranger.keys.authority }).authority, ...files({ root: commonName('My TPM root') }) }), expected: untrusted('pinned.unknown') },
   { name: 'an AK that another authority of the same name signed', files: () => files({ akSignedBy: stranger.keys.authority }), expected: untrusted('ak-signature.bad') },
   { name: 'an authority that is no CA', files: () => files({ authorityCa: false }), expected: untrusted('authority.may-not') },
   { name: 'an authority without a path length', files: () => files({ pathLength: null }), expected: untrusted('authority.may-not') },
@@ -185,6 +189,7 @@ const DEFECTS: { name: string; files: () => Files; key?: () => KeyPair; more?: (
   { name: 'an RSA signature of an AK on a curve', files: () => ({ ...files({ ak: curves['P-256']! }), 'certify.sig': tpm().signature }), expected: untrusted('statement-signature.bad') },
   { name: 'a signature on a curve of an RSA AK', files: () => ({ ...files(), 'certify.sig': tpm({ ak: curves['P-256']! }).signature }), expected: untrusted('statement-signature.bad') },
   { name: 'an object whose algorithm is not that of its signature', files: () => ({ o: tpmObject(tpm(), { alg: fake.cborNegative(-258) }) }), expected: untrusted('statement-signature.bad') },
+  { name: 'an object whose algorithm is not that of its signature, the signature as a file before it', files: () => ({ 's.sig': tpm().bare, o: tpmObject(tpm(), { alg: fake.cborNegative(-258) }) }), expected: untrusted('statement-signature.bad') },
   { name: 'a statement about another object', files: () => files({ name: Buffer.concat([Buffer.from('000b', 'hex'), Buffer.alloc(32, 1)]) }), expected: untrusted('name.differs', { 'same-key': 'name.differs' }) },
   { name: 'a statement without a name', files: () => files({ name: Buffer.alloc(0) }), expected: untrusted('name.differs', { 'same-key': 'name.differs' }) },
   { name: 'the public area of another key', files: () => ({ ...files(), 'key.pub': tpm({}, other).publicArea }), key: () => other, expected: untrusted('name.differs', { 'same-key': 'name.differs' }) },
@@ -236,6 +241,9 @@ const MALFORMED: { name: string; files: () => Files; key?: () => KeyPair; file: 
   { name: 'octets after a public area', files: part('key.pub', (bytes) => fake.sized(Buffer.concat([bytes.subarray(2), Buffer.from([0])]))), file: 'key.pub', reason: 'structure' },
   { name: 'a modulus shorter than it says', files: part('key.pub', withOctets(2 + 2 + 2 + 4 + 2 + 2 + 2, '0800')), file: 'key.pub', reason: 'structure' },
   { name: 'a modulus that begins with zero', files: part('key.pub', withOctets(2 + 2 + 2 + 4 + 2 + 2 + 2 + 2 + 4 + 2, '00')), file: 'key.pub', reason: 'structure' },
+  { name: 'a policy longer than any', files: () => files({ authPolicy: Buffer.alloc(65) }), file: 'key.pub', reason: 'structure' },
+  { name: 'a modulus longer than any', files: part('key.pub', (bytes) => fake.sized(Buffer.concat([bytes.subarray(2, 2 + 14), Buffer.from('2000', 'hex'), Buffer.alloc(4), fake.sized(Buffer.alloc(1024, 0xff))]))), file: 'key.pub', reason: 'structure' },
+  { name: 'a signature longer than any', files: part('certify.sig', () => Buffer.concat([Buffer.from('0014000b', 'hex'), fake.sized(Buffer.alloc(513, 1))])), file: 'certify.sig', reason: 'structure' },
   { name: 'an RSA key of a scheme for curves', files: () => files({ scheme: Buffer.from('0018000b', 'hex') }), file: 'key.pub', reason: 'structure' },
   { name: 'a symmetric object, from Windows', files: () => pcp((bytes, area) => withOctets(area + 2, '0025')(bytes)), file: 'key.attest', reason: 'key-kind' },
   { name: 'a key on a curve that is not taken', files: () => ({ ...files({}, curves['P-256']!), 'key.pub': withOctets(2 + 2 + 4 + 2 + 2 + 2, '0010')(tpm({}, curves['P-256']!).publicArea) }), key: () => curves['P-256']!, file: 'key.pub', reason: 'curve' },
@@ -254,6 +262,7 @@ const MALFORMED: { name: string; files: () => Files; key?: () => KeyPair; file: 
   { name: 'Windows\' attestation of a TPM 1.2', files: () => pcp(withOctets(4, '01000000')), file: 'key.attest', reason: 'structure' },
   { name: 'Windows\' attestation with another header', files: () => pcp(withOctets(8, '20000000')), file: 'key.attest', reason: 'structure' },
   { name: 'Windows\' attestation of nothing but its mark', files: () => pcp((bytes) => bytes.subarray(0, 20)), file: 'key.attest', reason: 'structure' },
+  { name: 'Windows\' attestation with storage cut short', files: () => pcp((bytes, area) => withOctets(20, '0a000000')(bytes.subarray(0, area - 52 + 10))), file: 'key.attest', reason: 'structure' },
   { name: 'Windows\' attestation with storage of no key', files: () => pcp((bytes, area) => withOctets(area - 52, '00')(bytes)), file: 'key.attest', reason: 'structure' },
   { name: 'Windows\' attestation with storage of a TPM 1.2', files: () => pcp((bytes, area) => withOctets(area - 44, '01000000')(bytes)), file: 'key.attest', reason: 'structure' },
   { name: 'Windows\' attestation with a public area past its end', files: () => pcp((bytes, area) => withOctets(area - 36, 'ffff0000')(bytes)), file: 'key.attest', reason: 'structure' },
@@ -286,6 +295,11 @@ describe('what cannot be read', () => {
     const { ak, authority } = tpm()
     expect(outcome(judge({ o: tpmObject(tpm(), { x5c: fake.cborList(Array.from({ length: 17 }, () => fake.cborBytes(ak))) }) }))).toEqual({ malformed: { file: 'o', reason: 'malformed.too-many-certificates' } })
     expect(outcome(judge({ o: tpmObject(tpm(), { x5c: fake.cborList([...Array.from({ length: 15 }, () => ak), authority].map(fake.cborBytes)) }) }))).toEqual({ verified: true })
+  })
+
+  it('ATT-2: a TPM that is named twice', () => {
+    const twice = setOf(sequence(oid('2.23.133.2.2'), utf8String('SLB 9672 TPM2.0')))
+    expect(outcome(judge(files({ moreParts: [twice] })))).toEqual({ malformed: { file: 'ak.cer', reason: 'malformed.der' } })
   })
 
   it('ATT-2: an alternative name that is not well formed', () => {

@@ -80,6 +80,10 @@ export interface TpmOptions {
   authorityPurposes?: string[]
   akDates?: [Date, Date]
   authorityDates?: [Date, Date]
+  /** GeneralNames and parts of the directory name beside those of the TPM. */
+  moreNames?: Buffer[]
+  moreParts?: Buffer[]
+  authPolicy?: Buffer
   moreInAk?: Buffer[]
   moreInAuthority?: Buffer[]
 }
@@ -100,9 +104,9 @@ export const ATTESTATION = '2.23.133.8.3'
 export const ENDORSEMENT = '2.23.133.8.1'
 
 /** TPMT_PUBLIC of a key. */
-function publicOf(key: KeyPair, { attributes = SIGNING_KEY, nameDigest = 'sha256', scheme = u16(0x0010), symmetric = u16(0x0010), exponent = 0 }: TpmOptions): Buffer {
+function publicOf(key: KeyPair, { attributes = SIGNING_KEY, nameDigest = 'sha256', scheme = u16(0x0010), symmetric = u16(0x0010), exponent = 0, authPolicy = Buffer.alloc(0) }: TpmOptions): Buffer {
   const { kty, n, x, y, crv } = key.publicKey.export({ format: 'jwk' })
-  const head = (type: number) => Buffer.concat([u16(type), u16(DIGESTS[nameDigest]), u32(attributes), sized(Buffer.alloc(0)), symmetric, scheme])
+  const head = (type: number) => Buffer.concat([u16(type), u16(DIGESTS[nameDigest]), u32(attributes), sized(authPolicy), symmetric, scheme])
   if (kty === 'RSA') {
     const modulus = Buffer.from(n!, 'base64url')
     return Buffer.concat([head(0x0001), u16(modulus.length * 8), u32(exponent), sized(modulus)])
@@ -152,7 +156,7 @@ export function fakeTpm(factory: TpmFactory, key: KeyPair, options: TpmOptions =
       extensions: [
         usage(...(options.authorityUsage ?? [0, 5])),
         purposes(options.authorityPurposes ?? ['1.3.6.1.4.1.311.21.36', ATTESTATION]),
-        extension('2.5.29.19', options.authorityCa === false ? sequence() : sequence(boolean(true), ...(options.pathLength === null ? [] : [integer(options.pathLength ?? 0)])), true),
+        extension('2.5.29.19', options.authorityCa === false ? sequence(integer(0)) : sequence(boolean(true), ...(options.pathLength === null ? [] : [integer(options.pathLength ?? 0)])), true),
         ...(options.moreInAuthority ?? []),
       ],
     },
@@ -170,7 +174,7 @@ export function fakeTpm(factory: TpmFactory, key: KeyPair, options: TpmOptions =
         ...(options.akUsage === null ? [] : [usage(...(options.akUsage ?? [0]))]),
         extension('2.5.29.19', options.akCa ? sequence(boolean(true)) : sequence(), true),
         ...(options.akPurposes === null ? [] : [purposes(options.akPurposes ?? [ATTESTATION])]),
-        ...(names.length === 0 ? [] : [extension('2.5.29.17', sequence(context(4, sequence(...names))), options.criticalName ?? true)]),
+        ...(names.length === 0 ? [] : [extension('2.5.29.17', sequence(...(options.moreNames ?? []), context(4, sequence(...names, ...(options.moreParts ?? [])))), options.criticalName ?? true)]),
         ...(options.moreInAk ?? []),
       ],
     },
