@@ -1,3 +1,4 @@
+import { zipSync } from 'fflate'
 import { describe, expect, it } from 'vitest'
 import { attestationRecommended, cloudCommands, cloudReport } from '../../src/key-protection/cloud-report.ts'
 import { modulesOf } from '../../src/key-protection/cloud/module.ts'
@@ -276,6 +277,17 @@ describe('Azure Key Vault and Managed HSM', () => {
     expect(ofAzure(change)).toBe('verified')
   })
 
+  it('ATT-9: the line of the diagnostic settings that fails is shown', () => {
+    const line = (change: Change<AzureOutputs>) => {
+      const { path, value } = judge(printed(changed(azureOutputs(APPLIED), change)), AZURE).findings!.find(({ question }) => question === 'everything-logged')!.finding.observed.values!
+      return `${path}: ${value}`
+    }
+    expect(line(() => {})).toBe(`id: ${AZURE_VAULT.toLowerCase()}/providers/microsoft.insights/diagnosticSettings/audit`)
+    expect(line((outputs) => void delete outputs['diagnostics.json'][0]!['workspaceId'])).toBe('workspaceId: –')
+    expect(line((outputs) => void (outputs['diagnostics.json'][0]!.logs[0]!['enabled'] = false))).toBe('logs: audit: false, allLogs: false')
+    expect(line((outputs) => void (outputs['diagnostics.json'] = []))).toBe('id: –')
+  })
+
   it('ATT-5: a Managed HSM is judged by its own settings', () => {
     expect(ofAzure((outputs) => void (outputs['diagnostics.json'][0]!['id'] = `${AZURE_HSM}2/providers/microsoft.insights/diagnosticSettings/audit`), true)).toEqual({ 'everything-logged': 'diagnostics.other-vault' })
     expect(ofAzure(({ 'vault.json': { properties } }) => void (properties['hsmUri'] = 'https://another.managedhsm.azure.net/'), true)).toEqual({ 'one-report': 'other-vault' })
@@ -353,6 +365,13 @@ describe('files', () => {
     expect(rest(Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), key!.bytes]))).toBe('verified')
   })
 
+  it('ATT-5: takes them out of a zip file', () => {
+    const zip = Buffer.from(zipSync(Object.fromEntries(printed(awsOutputs(APPLIED)).map(({ name, bytes }) => [name, new Uint8Array(bytes)]))))
+    expect(verdictOf(judge([{ name: 'report.zip', bytes: zip }], AWS))).toBe('verified')
+    const bomb = Buffer.from(zipSync({ 'describe-key.json': new Uint8Array(1_000_000) }))
+    expect(verdictOf(judge([{ name: 'report.zip', bytes: bomb }], AWS))).toEqual({ malformed: 'report.zip', reason: 'malformed.unpacked-too-large' })
+  })
+
   const PDF = Buffer.from('%PDF-1.7\n')
   it('ATT-5: keeps a document for the person who checks, and reads nothing of it', () => {
     const report = judge([...printed(awsOutputs(APPLIED)), { name: 'signed.pdf', bytes: Buffer.concat([PDF, Buffer.alloc(300_000)]) }], AWS)
@@ -377,6 +396,7 @@ describe('files', () => {
     { name: 'a private key', bytes: Buffer.from('-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n'), expected: malformed('malformed.private-key') },
     { name: 'a private key as JSON', bytes: Buffer.from('{"kty": "RSA", "n": "AA", "d": "AA"}'), expected: malformed('malformed.private-key') },
     { name: 'a certificate', bytes: Buffer.from('-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n'), expected: malformed('malformed.not-a-public-key') },
+    { name: 'two public keys', bytes: Buffer.from(googleOutputs(APPLIED)['public-key.pem'] + googleOutputs(ANOTHER)['public-key.pem']), expected: malformed('malformed.not-a-public-key') },
     { name: 'damaged PEM', bytes: Buffer.from('-----BEGIN PUBLIC KEY-----\nAAAA\n'), expected: malformed('malformed.pem') },
   ]
   it.each(CASES)('ATT-5: refuses $name', ({ bytes, expected }) => {
