@@ -155,7 +155,9 @@ const keyAlone = ({ spki }: PublicKey): Buffer => sequence(requestInfo(sequence(
 const about = ({ request, publicKey, evidence }: DroppedFiles, keyRules: readonly RuleVerdict[]) => ({ maker: null, device: null, trusted: false, keyRules, without: null, key: publicKey, request, evidence, file: null })
 
 function malformed(file: string | null, reason: Message, sorted: DroppedFiles, keyRules: readonly RuleVerdict[]): KeyCheck {
-  const check: Check = { outcome: 'fail', observed: reason, expected: say('check-key.files.expected'), source: CLAUSE, clause: CLAUSE, remedy: say('check-key.files.remedy') }
+  // What to do about a private key is said with it, and sending it again is not it.
+  const remedy = reason.key === 'attestation.malformed.private-key' ? {} : { remedy: say('check-key.files.remedy') }
+  const check: Check = { outcome: 'fail', observed: reason, expected: say('check-key.files.expected'), source: CLAUSE, clause: CLAUSE, ...remedy }
   return { ...about(sorted, keyRules), verdict: 'malformed', failed: ['files'], findings: { files: finding([check]) }, file }
 }
 

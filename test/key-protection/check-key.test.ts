@@ -7,6 +7,7 @@ import { checkKey, SHIPPED_TRUST, type CheckKeyInput, type KeyCheck } from '../.
 import { checkKeyJson } from '../../src/key-protection/check-key-json.ts'
 import { DROPPED_LIMITS } from '../../src/key-protection/dropped-files.ts'
 import { WITHOUT_ATTESTATION } from '../../src/key-protection/without-attestation.ts'
+import { context, integer, octetString, oid, sequence } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { LANGUAGES, translate } from '../../src/web/locales.ts'
 import { ecKeyPair, makeRequest, rsaKeyPair, type KeyPair } from '../pki/keys.ts'
@@ -211,15 +212,19 @@ describe('check my key, whatever the files come in', () => {
     'PKCS #1 in DER': () => keys.privateKey.export({ type: 'pkcs1', format: 'der' }),
     'PKCS #1 in base64': () => keys.privateKey.export({ type: 'pkcs1', format: 'der' }).toString('base64'),
     'SEC 1 in DER': () => generateKeyPairSync('ec', { namedCurve: 'P-521' }).privateKey.export({ type: 'sec1', format: 'der' }),
+    'PKCS #12': () => sequence(integer(3), sequence(oid('1.2.840.113549.1.7.1'), context(0, octetString(Buffer.alloc(200))))),
     'JWK': () => JSON.stringify(keys.privateKey.export({ format: 'jwk' })),
     'PuTTY': () => 'PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n',
     'OpenSSH': () => '-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\n-----END OPENSSH PRIVATE KEY-----\n',
     'in a zip': () => Buffer.from(zipSync({ 'my.key': Buffer.from(keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string) })),
   }
   it.each(Object.keys(PRIVATE))('ATT-2: a private key is refused before all else and nothing of it is handed on: %s', async (form) => {
-    const answer = await ask([csr(), ...both(), file('my.key', PRIVATE[form]!()), file('none', '')])
+    const key = file('my.key', PRIVATE[form]!())
+    // An empty file is wrong too, and what a zip holds is not seen before it is opened.
+    const answer = await ask(form === 'in a zip' ? [csr(), ...both(), key, file('none', '')] : [csr(), file('none', ''), ...both(), key])
     expect(short(answer)).toMatchObject({ verdict: 'malformed', failed: { files: 'attestation.malformed.private-key' } })
     expect(answer).toMatchObject({ evidence: [], request: null, key: null })
+    expect(answer.findings.files!.remedy).toBeUndefined()
   })
 
   it('ATT-2: an ECDSA signature in a file of its own is no private key', async () => {

@@ -9,7 +9,7 @@ import { CHECKS_AT_ONCE } from '../../src/web/check-key-model.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { ecKeyPair, makeRequest, rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import type { Client, File, Page } from '../support/client.ts'
-import { createPerson, signIn, words } from '../support/portal.ts'
+import { createPerson, signIn, totpCode, words } from '../support/portal.ts'
 import { applicantOf, applicationAt, evidenceFiles, fillDraft, requestText, startApplication, startScene, type Scene } from './applicant.ts'
 
 let scene: Scene
@@ -21,7 +21,7 @@ let line = 0
 beforeAll(async () => {
   scene = await startScene()
   keys = rsaKeyPair(3072)
-  pool = Array.from({ length: 9 }, () => rsaKeyPair(3072))
+  pool = Array.from({ length: 10 }, () => rsaKeyPair(3072))
 })
 afterEach(() => expect(scene.portal.faults).toEqual([]))
 
@@ -221,6 +221,23 @@ describe('use this in my application', () => {
     const choose = await signIn(scene.portal, client, person)
     expect(choose.title).toBe(words('check-key.use.title'))
     expect(choose.text).toContain('attestation.pem')
+    expect((await client.post(choose.path, { into: 'new' })).text).toContain(words('check-key.use.done'))
+  })
+
+  test('ACC-1: without an account: through registration, and the files are still there', async () => {
+    const client = stranger()
+    const fresh = freshKeys()
+    await use(client, await drop(client, [csr(fresh), ...evidence(fresh)]))
+    const person = { name: 'Hanako Sato', email: 'hanako@check-key.example', password: 'slow river copper lamp' }
+    await client.get('/register')
+    await client.post('/register', person)
+    const [mail] = await scene.portal.mails(person.email)
+    await client.get(mail!.link!)
+    await client.post(mail!.link!, { password: person.password })
+    const secret = /[A-Z2-7]{4}(?: [A-Z2-7]{4}){7}/.exec((await client.get('/second-factor')).text)![0].replaceAll(' ', '')
+    await client.post('/second-factor', { code: await totpCode(scene.portal.services, { secret }) })
+    const choose = await client.post('/second-factor/recovery-codes')
+    expect(choose.title).toBe(words('check-key.use.title'))
     expect((await client.post(choose.path, { into: 'new' })).text).toContain(words('check-key.use.done'))
   })
 
