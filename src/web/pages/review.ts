@@ -2,13 +2,14 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { approvalDigest } from '../../application/approve-digest.ts'
-import type { Application, Dossier } from '../../application/application.ts'
+import type { Application, Dossier, Duty } from '../../application/application.ts'
 import { CHECKLIST, judgeEntry, openItems, requiredItems, unfinishedItems } from '../../application/checklist.ts'
-import { findMove, nextActor, STATES, type ApplicationState } from '../../application/lifecycle.ts'
+import { findMove, nextActor, STATES, type ApplicationState, type MoveName } from '../../application/lifecycle.ts'
+import type { ApplicationChange, Work } from '../../application/ports.ts'
 import { missingForApproval, refuseDuty } from '../../application/review.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
-import { translate } from '../locales.ts'
+import { translate, type Language } from '../locales.ts'
 import { page, redirect, type PageRequest, type Reply, type Route } from '../reply.ts'
 import { weakListNotice } from '../weak-lists.ts'
 import { dossierModel } from './review-dossier.ts'
@@ -101,22 +102,47 @@ const back = (application: Application, notice: string): Reply => redirect(`/rev
 /** Somebody acted meanwhile: nothing was changed, and the page shows what stands now. */
 const overtaken = (application: Application): Reply => back(application, 'review.notice.overtaken')
 
-async function startVetting(request: PageRequest): Promise<Reply> {
-  return withDossier(request, async (dossier) => {
+type OfficersDuty = Duty & ('vetted' | 'decided')
+
+interface OfficersMove {
+  readonly name: MoveName
+  readonly duty: OfficersDuty | ((dossier: Dossier) => OfficersDuty)
+  readonly notice: string
+  /** What stands against the move beside duty and state, or the form again; null when nothing does. */
+  readonly hindrance?: (dossier: Dossier) => Reply | null | Promise<Reply | null>
+  readonly change?: (work: Work) => ApplicationChange
+  /** What belongs to the move, in its transaction, before its audit entry. Returns that entry's details. */
+  readonly record: (work: Work, dossier: Dossier) => Promise<Readonly<Record<string, unknown>>> | Readonly<Record<string, unknown>>
+}
+
+/** One move of an officer's: by whoever may, from where it starts, on what was seen; then move, duty and audit entry in one transaction. */
+const makeMove = (request: PageRequest, { name, duty, notice, hindrance, change, record }: OfficersMove): Promise<Reply> =>
+  withDossier(request, async (dossier) => {
     const { application } = dossier
-    const refusal = refuseDuty(request.account!, dossier, 'vetted')
+    const account = request.account!
+    const taken = typeof duty === 'string' ? duty : duty(dossier)
+    const refusal = refuseDuty(account, dossier, taken)
     if (refusal) return { kind: 'refused', reason: { key: refusal } }
-    const move = findMove('start-vetting', application.state)
+    const move = findMove(name, application.state)
     if (!move || outdated(request, application)) return overtaken(application)
-    const done = await request.services.work(request.account!.id, async (work) => {
-      if (!(await work.applications.move(application, move.to))) return false
-      if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
-      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { reference: application.reference } })
+    const hindered = await hindrance?.(dossier)
+    if (hindered) return hindered
+    const done = await request.services.work(account.id, async (work) => {
+      if (!(await work.applications.move(application, move.to, change?.(work)))) return false
+      await takeDuty(work, application, taken)
+      await work.audit({ event: move.event, subject: `application:${application.id}`, details: await record(work, dossier) })
       return true
     })
-    return done ? back(application, 'review.notice.vetting-started') : overtaken(application)
+    return done ? back(application, `review.notice.${notice}`) : overtaken(application)
   })
+
+/** The rules let this person take it; the database says the same, or nothing happens. */
+async function takeDuty(work: Work, application: Application, duty: OfficersDuty): Promise<void> {
+  if (!(await work.applications.takeDuty(application.id, work.actor, duty))) throw new Error('duty refused by the database')
 }
+
+const startVetting = (request: PageRequest): Promise<Reply> =>
+  makeMove(request, { name: 'start-vetting', duty: 'vetted', notice: 'vetting-started', record: (_work, { application }) => ({ reference: application.reference }) })
 
 async function checkPage(request: PageRequest, dossier: Dossier, more: { entered?: Record<string, string>; errors?: NonNullable<Parameters<typeof page>[3]>['errors'] } = {}): Promise<Reply> {
   const item = requiredItems(dossier.application, request.services.policy).find((each) => each.id === request.params['item'])
@@ -175,7 +201,7 @@ async function recordCheck(request: PageRequest): Promise<Reply> {
     const done = await request.services.work(request.account!.id, async (work) => {
       // The version rises with each check, so that nobody decides on a checklist that changed under their eyes.
       if (!(await work.applications.change(application, {}))) return false
-      if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
+      await takeDuty(work, application, 'vetted')
       await work.applications.putCheck(application.id, { ...entry, item: item.id, officerId: request.account!.id, checkedAt: work.now.toISOString() })
       await work.audit({ event: 'application.check-recorded', subject: `application:${application.id}`, details: { item: item.id, outcome, source, documentDate, obtainedOn } })
       return true
@@ -184,100 +210,78 @@ async function recordCheck(request: PageRequest): Promise<Reply> {
   })
 }
 
-async function finishVetting(request: PageRequest): Promise<Reply> {
-  return withDossier(request, async (dossier) => {
-    const { application } = dossier
-    const refusal = refuseDuty(request.account!, dossier, 'vetted')
-    if (refusal) return { kind: 'refused', reason: { key: refusal } }
-    const move = findMove('finish-vetting', application.state)
-    if (!move || outdated(request, application)) return overtaken(application)
-    if (unfinishedItems(application, dossier.checks, request.now, request.services.policy).length > 0) return { kind: 'refused', reason: { key: 'review.refused.checks-open' } }
-    const done = await request.services.work(request.account!.id, async (work) => {
-      if (!(await work.applications.move(application, move.to))) return false
-      if (!(await work.applications.takeDuty(application.id, request.account!.id, 'vetted'))) throw new Error('duty refused by the database')
-      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { checks: dossier.checks.map((check) => check.item) } })
-      return true
-    })
-    return done ? back(application, 'review.notice.vetted') : overtaken(application)
+const refused = (path: string): Reply => ({ kind: 'refused', reason: { key: `review.refused.${path}` } })
+
+const finishVetting = (request: PageRequest): Promise<Reply> =>
+  makeMove(request, {
+    name: 'finish-vetting',
+    duty: 'vetted',
+    notice: 'vetted',
+    hindrance: ({ application, checks }) => (unfinishedItems(application, checks, request.now, request.services.policy).length > 0 ? refused('checks-open') : null),
+    record: (_work, { checks }) => ({ checks: checks.map(({ item }) => item) }),
   })
-}
 
 /** Back to the first officer; an approval in force is void (VET-6). */
-async function returnToVetting(request: PageRequest): Promise<Reply> {
-  return withDossier(request, async (dossier) => {
-    const { application, duties } = dossier
-    const account = request.account!
-    const vettedIt = duties.some((row) => row.accountId === account.id && row.duty === 'vetted')
-    const duty = vettedIt || !account.roles.has('approving-officer') ? 'vetted' : 'decided'
-    const refusal = refuseDuty(account, dossier, duty)
-    if (refusal) return { kind: 'refused', reason: { key: refusal } }
-    const move = findMove('return-to-vetting', application.state)
-    if (!move || outdated(request, application)) return overtaken(application)
-    const done = await request.services.work(account.id, async (work) => {
-      if (!(await work.applications.move(application, move.to, { holdFindings: null }))) return false
-      if (!(await work.applications.takeDuty(application.id, account.id, duty))) throw new Error('duty refused by the database')
+const returnToVetting = (request: PageRequest): Promise<Reply> =>
+  makeMove(request, {
+    name: 'return-to-vetting',
+    duty: ({ duties }) => (duties.some(({ accountId, duty }) => accountId === request.account!.id && duty === 'vetted') || !request.account!.roles.has('approving-officer') ? 'vetted' : 'decided'),
+    notice: 'returned',
+    change: () => ({ holdFindings: null }),
+    async record(work, { application }) {
       if (await work.applications.voidApproval(application.id, 'returned-to-vetting')) await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'returned-to-vetting' } })
-      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state } })
-      return true
-    })
-    return done ? back(application, 'review.notice.returned') : overtaken(application)
+      return { from: application.state }
+    },
   })
-}
 
-async function approve(request: PageRequest): Promise<Reply> {
-  return withDossier(request, async (dossier) => {
-    const { application } = dossier
-    const { services, now } = request
-    const account = request.account!
-    const refusal = refuseDuty(account, dossier, 'decided')
-    if (refusal) return { kind: 'refused', reason: { key: refusal } }
-    const move = findMove('approve', application.state)
-    if (!move || outdated(request, application)) return overtaken(application)
-    const documents = services.policy.documents.map((each) => each.document)
-    if (missingForApproval(dossier, documents).length > 0 || openItems(application, dossier.checks, now, services.policy).length > 0) return { kind: 'refused', reason: { key: 'review.refused.incomplete' } }
-    const form = readForm(confirmSchema, request.form)
-    if (!form.ok) return show(request, dossier, { errors: { errors: form.errors } })
-    const done = await services.work(account.id, async (work) => {
-      if (!(await work.applications.move(application, move.to))) return false
-      if (!(await work.applications.takeDuty(application.id, account.id, 'decided'))) throw new Error('duty refused by the database')
-      const approval = { id: randomUUID(), applicationId: application.id, approverId: account.id, approvedAt: work.now.toISOString() }
+const approve = (request: PageRequest): Promise<Reply> =>
+  makeMove(request, {
+    name: 'approve',
+    duty: 'decided',
+    notice: 'approved',
+    hindrance(dossier) {
+      const { policy } = request.services
+      const documents = policy.documents.map(({ document }) => document)
+      if (missingForApproval(dossier, documents).length > 0 || openItems(dossier.application, dossier.checks, request.now, policy).length > 0) return refused('incomplete')
+      const form = readForm(confirmSchema, request.form)
+      return form.ok ? null : show(request, dossier, { errors: { errors: form.errors } })
+    },
+    async record(work, { application }) {
+      const approval = { id: randomUUID(), applicationId: application.id, approverId: work.actor, approvedAt: work.now.toISOString() }
       // Over the rows as they stand in this transaction: what is approved is what is stored, not what a page showed.
       const standing = await work.applications.dossier(application.id)
       const digest = approvalDigest(standing!, approval)
       await work.applications.putApproval({ ...approval, digest })
-      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { approval: approval.id, digest } })
-      return true
-    })
-    return done ? back(application, 'review.notice.approved') : overtaken(application)
+      return { approval: approval.id, digest }
+    },
   })
-}
 
 async function reject(request: PageRequest): Promise<Reply> {
-  return withDossier(request, async (dossier) => {
-    const { application } = dossier
-    const account = request.account!
-    const refusal = refuseDuty(account, dossier, 'decided')
-    if (refusal) return { kind: 'refused', reason: { key: refusal } }
-    const move = findMove('reject', application.state)
-    if (!move || outdated(request, application)) return overtaken(application)
-    const form = readForm(reasonSchema, request.form)
-    if (!form.ok) return show(request, dossier, { errors: { errors: form.errors }, entered: { reason: request.form['reason'] ?? '' } })
-    const applicant = await request.services.database('accounts').where({ id: application.applicantId }).first('email', 'name', 'locale')
-    const done = await request.services.work(account.id, async (work) => {
-      const at = work.now.toISOString()
-      if (!(await work.applications.move(application, move.to, { decision: { reason: form.values.reason, by: account.id, at }, holdFindings: null }))) return false
-      if (!(await work.applications.takeDuty(application.id, account.id, 'decided'))) throw new Error('duty refused by the database')
+  const { services, form: given } = request
+  const account = request.account!
+  const form = readForm(reasonSchema, given)
+  const reason = form.ok ? form.values.reason : ''
+  let applicant: { readonly email: string; readonly name: string; readonly locale: Language }
+  return makeMove(request, {
+    name: 'reject',
+    duty: 'decided',
+    notice: 'rejected',
+    async hindrance(dossier) {
+      if (!form.ok) return show(request, dossier, { errors: { errors: form.errors }, entered: { reason: given['reason'] ?? '' } })
+      applicant = await services.database('accounts').where({ id: dossier.application.applicantId }).first('email', 'name', 'locale')
+      return null
+    },
+    change: ({ now }) => ({ decision: { reason, by: account.id, at: now.toISOString() }, holdFindings: null }),
+    async record(work, { application }) {
       await work.applications.voidApproval(application.id, 'rejected')
-      await work.audit({ event: move.event, subject: `application:${application.id}`, details: { reason: form.values.reason } })
       await work.mail({
         to: applicant.email,
         language: applicant.locale,
         name: 'application-rejected',
-        values: { name: applicant.name, reference: application.reference, reason: form.values.reason, officer: account.name, at, link: `${request.services.config.portal.url}/applications/${application.reference}` },
+        values: { name: applicant.name, reference: application.reference, reason, officer: account.name, at: work.now.toISOString(), link: `${services.config.portal.url}/applications/${application.reference}` },
       })
-      return true
-    })
-    return done ? back(application, 'review.notice.rejected') : overtaken(application)
+      return { reason }
+    },
   })
 }
 
