@@ -109,6 +109,7 @@ describe('AWS KMS', () => {
     { name: 'a trail of the organisation', change: both(TRAIL('TrailARN', AWS_TRAIL.replace('210987654321', '999999999999')), TRAIL('IsOrganizationTrail', true), (outputs) => void (outputs['event-selectors.json'].TrailARN = AWS_TRAIL.replace('210987654321', '999999999999'))) },
     { name: 'a multi-Region key with a trail of all regions', change: META('MultiRegion', true) },
     { name: 'times as version 1 of the CLI prints them', change: both(META('CreationDate', 1791163230.456), STATUS('LatestDeliveryTime', 1793501883.12)) },
+    { name: 'a number of seconds that is no date', change: META('CreationDate', 1e300) },
     { name: 'a key named by its identifier', change: (outputs) => void (outputs['public-key.json']['KeyId'] = AWS_KEY.split('/')[1]) },
   ]
   it.each(GOOD)('ATT-5: takes $name', ({ change }) => {
