@@ -134,15 +134,15 @@ function readEntry(request: PageRequest, register: RegisterName): { readonly err
   const evidence = files.find(({ field }) => field === 'evidence')
   const certificate = files.find(({ field }) => field === 'certificate')
   const errors: FieldError[] = []
-  if (uploadProblem) errors.push({ field: 'evidence', message: uploadProblem })
-  else if (!evidence || evidence.bytes.length === 0) errors.push({ field: 'evidence', message: { key: 'forms.upload-missing' } })
-  else if (!isPdf(evidence.bytes)) errors.push({ field: 'evidence', message: { key: 'registers.problem.evidence-pdf' } })
   const upload = certificate && !isPrivateKey(certificate.bytes) ? readUpload(certificate.bytes) : null
   const der = upload && 'der' in upload ? upload.der : null
   if (register === 'auditors' && !uploadProblem) {
     if (!certificate) errors.push({ field: 'certificate', message: { key: 'forms.upload-missing' } })
     else if (!der) errors.push({ field: 'certificate', message: { key: isPrivateKey(certificate.bytes) ? 'attestation.malformed.private-key' : 'registers.problem.certificate.unreadable' } })
   }
+  if (uploadProblem) errors.push({ field: 'evidence', message: uploadProblem })
+  else if (!evidence || evidence.bytes.length === 0) errors.push({ field: 'evidence', message: { key: 'forms.upload-missing' } })
+  else if (!isPdf(evidence.bytes)) errors.push({ field: 'evidence', message: { key: 'registers.problem.evidence-pdf' } })
   const entered = Object.fromEntries(FIELDS[register].map(({ name }) => [name, cleanText(request.form[name] ?? '')]))
   const given = {
     ...entered,

@@ -12,7 +12,7 @@ import { redirect, type Route } from '../../reply.ts'
 
 const METHOD = 6
 const AREA = 'key-protection-witnessed-generation'
-const COMMAND = 'openssl cms -sign -binary -md sha256 -outform DER -nosmimecap -signer auditor.pem -inkey auditor.key -in witness-report.txt -out witness-report.txt.p7s'
+const COMMAND = 'openssl cms -sign -binary -md sha256 -outform DER -signer auditor.pem \\\n  -inkey auditor.key -in witness-report.txt -out witness-report.txt.p7s'
 
 const path = (reference: string, rest: string): string => applicationPath(reference, `key-protection/witness/${rest}`)
 
