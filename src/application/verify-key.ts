@@ -59,7 +59,7 @@ export const examineKnownKey = (publicKey: PublicKey, policy: Policy, register: 
   askRegister(examineKey(publicKey, policy), publicKey, register)
 
 /** KEY-3 asked of the lists and the other keys too, and KEY-4. */
-async function askRegister(verdicts: readonly RuleVerdict[], publicKey: PublicKey, register: KeyRegister): Promise<readonly RuleVerdict[]> {
+export async function askRegister(verdicts: readonly RuleVerdict[], publicKey: PublicKey, register: KeyRegister): Promise<readonly RuleVerdict[]> {
   const compromise = await examineCompromise(publicKey.sha256, register)
   const { facts } = publicKey
   if (facts.type !== 'rsa') return [...verdicts, compromise]

@@ -7,7 +7,6 @@ import { readEvidence, type EvidenceFile } from '../attestation/evidence.ts'
 import { BUILT_IN_MAKERS, makersFor } from '../attestation/makers.ts'
 import { finding, MalformedStatement, questions, say, type Check, type Device, type Finding, type Message, type Question } from '../attestation/verifier.ts'
 import { verifyAttestation, type AttestationInput, type AttestationReport } from '../attestation/verify-attestation.ts'
-import { examineCompromise } from '../certificate/compromised-key.ts'
 import { examineKey } from '../certificate/key-rules.ts'
 import type { RuleVerdict } from '../certificate/rule-verdict.ts'
 import type { CertificateRequest } from '../pki/certificate-request.ts'
@@ -31,8 +30,11 @@ export interface CheckKeyInput {
   readonly at: Date
   readonly policy: AttestationInput['policy'] & Pick<Policy, 'keyProtection'>
   readonly trust: AttestationTrust
-  /** KEY-4; left out where no database is at hand, and then not judged. Whether somebody has a certificate for the key (APP-4) is never told to strangers. */
-  readonly register?: { compromisedAt(spkiSha256: string): Promise<string | null> }
+  /**
+   * The verdicts with what a database knows of keys (KEY-3, KEY-4); left out where none is at hand. Whether somebody has a certificate for the
+   * key (APP-4) is never told to strangers.
+   */
+  readonly register?: (verdicts: readonly RuleVerdict[], key: PublicKey) => Promise<readonly RuleVerdict[]>
   /** What the person says the key is in: an id of `WITHOUT_ATTESTATION`, heeded when the files hold no statement. */
   readonly device?: string
 }
@@ -79,7 +81,8 @@ export async function checkKey(input: CheckKeyInput, anchorsOf: { readonly [make
     if (!MalformedStatement.is(error)) throw error
     return malformed(error.file, error.reason, sorted, [])
   }
-  const keyRules = key ? [...examineKey(sorted.request ?? key, input.policy), ...(input.register ? [examineCompromise(await input.register.compromisedAt(key.sha256))] : [])] : []
+  const verdicts = key ? examineKey(sorted.request ?? key, input.policy) : []
+  const keyRules = key && input.register ? await input.register(verdicts, key) : verdicts
   return judge(input, sorted, key, keyRules, anchorsOf)
 }
 

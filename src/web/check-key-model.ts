@@ -1,5 +1,6 @@
 /** What the pages and the interface of "Check my key" share: asking the engine as this installation, and its answer in words. */
 import { questionWords, findingNames } from '../key-protection/check-key-json.ts'
+import { askRegister } from '../application/verify-key.ts'
 import { checkKey, type AttestationTrust, type KeyCheck } from '../key-protection/check-key.ts'
 import { DROPPED_LIMITS } from '../key-protection/dropped-files.ts'
 import type { EvidenceFile } from '../attestation/evidence.ts'
@@ -23,10 +24,14 @@ export const admitCheck = ({ services, address, now }: Pick<PageRequest, 'servic
 
 const attestationTrust = async ({ database, demoHierarchy }: Services): Promise<AttestationTrust> => readTrust(database, await demoHierarchy())
 
-/** Judges as applications are judged here: this installation's policy, trust and register of compromised keys. */
+/** Nothing: a stranger's question shall not cost a pass over every key that is known here. Applications are asked this too. */
+async function* noOtherKeys(): AsyncIterable<readonly Buffer[]> {}
+
+/** Judges as applications are judged here: this installation's policy, trust, lists of weak keys and register of compromised ones. */
 export async function checkHere(services: Services, files: readonly EvidenceFile[], at: Date, device?: string): Promise<KeyCheck> {
   const { policy, database } = services
-  return checkKey({ files, at, policy, trust: await attestationTrust(services), register: keyRegister(database), ...(device ? { device } : {}) })
+  const register = { ...keyRegister(database), otherKeys: noOtherKeys }
+  return checkKey({ files, at, policy, trust: await attestationTrust(services), register: (verdicts, key) => askRegister(verdicts, key, register), ...(device ? { device } : {}) })
 }
 
 /** What views/check-key/outcome.ejs and grounds.ejs show. */
