@@ -35,8 +35,6 @@ export async function packKeygen(): Promise<KeygenPackage> {
     bin: { [LIBRARY.name]: 'main.js' },
     engines: { node: '>=20.19' },
     dependencies,
-    // npm 12 runs no install script that isn't named.
-    allowScripts: { pkcs11js: true },
   }
   const entries = [
     ...(await scripts()),

@@ -84,7 +84,7 @@ describe.skipIf(!available)(available ? 'the prescribed library' : NO_CHROMIUM, 
     symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
     await riku!.main.locator('summary', { hasText: said('section.linux') }).click()
     const command = await riku!.main.locator('details[open] pre code', { hasText: '--ticket' }).innerText()
-    expect(command).toContain(`npx --yes --package=./${name} code-signing-keygen --module /path/to/module.so`)
+    expect(command).toContain(`npx --yes --allow-scripts=pkcs11js --package=./${name} code-signing-keygen --module /path/to/module.so`)
     const parameters = command.replaceAll('\\\n', ' ').replaceAll('"', '').split(/\s+/)
     const made = await program(parameters.slice(parameters.indexOf('--module')).map((word) => word.replace('/path/to/module.so', hsm.module)))
     expect(made.text).toContain(`Challenge for application ${reference}`)

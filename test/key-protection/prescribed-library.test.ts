@@ -200,6 +200,13 @@ describe('the list of modules', () => {
     ['whose certificate went historical', { certificates: [{ ...REAL.certificates[0]!, validUntil: '2026-11-20' }] }, 'attestation.certificate.historical'],
   ])('ATT-8: refuses a listed module %s', (_name, change, reason) => expect(outcomeOf(real(change))).toEqual({ 'module-permitted': reason }))
 
+  test('ATT-8: staff are told of a certificate that nobody compared with its register, and not of a demo’s', () => {
+    const cautions = (report: ReturnType<typeof judge>) => report.findings!.flatMap(({ finding }) => finding.cautions.map(({ key }) => key))
+    expect(cautions(real({ certificates: [{ ...REAL.certificates[0]!, confirmed: false }] }))).toEqual(['attestation.certificate.unconfirmed'])
+    expect(cautions(real())).toEqual([])
+    expect(cautions(judge())).toEqual([])
+  })
+
   test('ATT-3: a policy that lists nothing permits nothing', () => {
     const { prescribedLibrary: _none, ...keyProtection } = shippedPolicy.keyProtection
     expect(outcome({}, { policy: { ...shippedPolicy, keyProtection } })).toEqual({ 'module-permitted': 'module.unlisted', 'library-accepted': 'library.other' })

@@ -87,7 +87,7 @@ describe('the page of method 3', () => {
     const row = await scene.portal.services.database('key_challenges').where({ value }).first()
     expect(Date.parse(row.expires_at) - Date.parse(row.issued_at)).toBe(scene.portal.services.policy.keyProtection.challengeHours * 3_600_000)
     expect(await scene.portal.services.database('audit_events').where({ event: 'application.challenge-given', subject: `application:${row.application_id}` })).toHaveLength(1)
-    for (const part of ['sha256sum code-signing-keygen-1.0.0.tgz', 'shasum -a 256', 'Get-FileHash', 'npx --yes --package=./code-signing-keygen-1.0.0.tgz code-signing-keygen --module /path/to/module.so', `--portal ${scene.portal.url}`, `--ticket ${ticketOf(page.html)}`, `--challenge ${value}`])
+    for (const part of ['sha256sum code-signing-keygen-1.0.0.tgz', 'shasum -a 256', 'Get-FileHash', 'npx --yes --allow-scripts=pkcs11js --package=./code-signing-keygen-1.0.0.tgz code-signing-keygen --module /path/to/module.so', `--portal ${scene.portal.url}`, `--ticket ${ticketOf(page.html)}`, `--challenge ${value}`])
       expect(page.text).toContain(part)
     const next = await newChallenge(given)
     expect(challengeOf(next.html)).not.toBe(value)

@@ -31,10 +31,10 @@ function moduleRow(language: Language, { manufacturer, model, firmware, demo, ce
   return [{ text: `${manufacturer} ${model}` }, { text: firmware.from === firmware.to ? firmware.from : `${firmware.from}–${firmware.to}`, mono: true }, { text: certificate }]
 }
 
-/** What is typed, for each system. The paths and TOKEN are for the applicant to put in. */
+/** What is typed, for each system; npm 12 builds no package that isn't named. The paths and TOKEN are for the applicant to put in. */
 function commands(name: string, challenge: readonly string[], language: Language) {
   const rest = ['--token-label "TOKEN"', ...challenge, ...(language === 'ja' ? ['--language ja'] : [])]
-  const line = (file: string, module: string) => `npx --yes --package=${file} ${LIBRARY.name} --module ${module}`
+  const line = (file: string, module: string) => `npx --yes --allow-scripts=pkcs11js --package=${file} ${LIBRARY.name} --module ${module}`
   const unix = (hash: string, module: string) => ({ check: `${hash} ${name}`, list: `${line(`./${name}`, module)} --list`, run: `${line(`./${name}`, module)} \\\n  ${rest.join(' \\\n  ')}` })
   const windows = 'C:\\path\\to\\module.dll'
   return [
