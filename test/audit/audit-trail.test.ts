@@ -42,6 +42,23 @@ describeOnBothDatabases('the audit log as ca follows it', (open) => {
     expect(trail.eventsOf('nobody')).toEqual([])
   })
 
+  test('LOG-1, ATT-6: keeps what was done to an entry of a register, for as long as it runs, and nothing else of that subject', async () => {
+    const trail = follow()
+    await append('register.proposed', 'register-entry:e', { sha256: '01' })
+    await append('session.signed-in', 'register-entry:e')
+    await append('register.confirmed', 'register-entry:e', { sha256: '01' })
+    await append('register.confirmed', 'application:e')
+    expect(await trail.firstBreach()).toBeNull()
+    expect(trail.eventsOfEntry('e')).toEqual([
+      { event: 'register.proposed', actor: 'one', details: { sha256: '01' } },
+      { event: 'register.confirmed', actor: 'one', details: { sha256: '01' } },
+    ])
+    expect(trail.eventsOfEntry('other')).toEqual([])
+    await append('register.withdrawn', 'register-entry:e')
+    await trail.firstBreach()
+    expect(trail.eventsOfEntry('e')).toHaveLength(3)
+  })
+
   test('LOG-1: forgets an application that nothing is issued to any more', async () => {
     for (const [id, event, subject] of [['a', 'certificate.issued', 'certificate:c'], ['b', 'application.rejected', 'application:b'], ['c', 'application.withdrawn', 'application:c']] as const) {
       await submit(id)
