@@ -5,7 +5,6 @@
 import { constants, createHash, sign, type KeyObject } from 'node:crypto'
 import { commonName, extension, writeCertificate } from '../../attestations/demo/certificate.ts'
 import { anchors as shipped } from '../../attestations/tpm2/index.ts'
-import { ATTRIBUTE } from '../../attestations/tpm2/key.ts'
 import type { Anchors } from '../../src/attestation/anchors.ts'
 import { boolean, context, integer, namedBits, octetString, oid, readDer, sequence, setOf, TAG, utf8String } from '../../src/pki/der.ts'
 import { requestFor, rsa, spkiOf, type KeyPair } from './fake-yubikey.ts'
@@ -35,8 +34,8 @@ const u32 = (value: number): Buffer => Buffer.from([value >>> 24, (value >>> 16)
 export const sized = (octets: Buffer): Buffer => Buffer.concat([u16(octets.length), octets])
 export const bits = (...places: number[]): number => places.reduce((sum, place) => (sum | (1 << place)) >>> 0, 0)
 
-/** What tpm2_create sets for a key that signs: no more, no less. */
-export const SIGNING_KEY = bits(ATTRIBUTE.fixedTpm, ATTRIBUTE.fixedParent, ATTRIBUTE.sensitiveDataOrigin, ATTRIBUTE.userWithAuth, ATTRIBUTE.sign)
+/** What tpm2_create sets for a key that signs: fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, sign (Part 2, 8.3). */
+export const SIGNING_KEY = bits(1, 4, 5, 6, 18)
 export const without = (...places: number[]): number => (SIGNING_KEY & ~bits(...places)) >>> 0
 export const also = (...places: number[]): number => (SIGNING_KEY | bits(...places)) >>> 0
 
