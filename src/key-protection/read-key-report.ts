@@ -26,7 +26,8 @@ export function readKeyReport({ name: file, bytes }: { readonly name: string; re
 
   const object = (value: Json | undefined, path: string, names: readonly string[]): JsonObject => {
     if (!isObject(value)) return wrong(path)
-    const stranger = [...value.keys()].find((each) => !names.includes(each)) ?? names.find((each) => !value.has(each))
+    // A member that is missing is found where it is read.
+    const stranger = [...value.keys()].find((each) => !names.includes(each))
     return stranger === undefined ? value : wrong(path === '' ? stranger : `${path}.${stranger}`)
   }
   const text = (from: JsonObject, path: string, form: RegExp): string => {
