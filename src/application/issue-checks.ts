@@ -4,7 +4,7 @@
  * what the portal checked and wrote down is its word, and its word is not enough.
  */
 import type { Message, RuleVerdict } from '../certificate/rule-verdict.ts'
-import type { ProtectedKey } from '../key-protection/judge-protection.ts'
+import { isProtectedKey, type ProtectedKey } from '../key-protection/judge-protection.ts'
 import { KEY_ATTESTATION, openMethod } from '../key-protection/methods.ts'
 import { readCertificateRequest } from '../pki/certificate-request.ts'
 import type { Policy } from '../policy/policy.ts'
@@ -122,6 +122,7 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
 }
 
 /** The verdict's own token says of which key it is, and whether a demo maker stands behind it. */
-const provesKey = (key: ProtectedKey, spkiSha256: string, { demo }: IssuingAuthority): boolean => key.spkiSha256 === spkiSha256 && (demo || !key.demo)
+const provesKey = (key: ProtectedKey, spkiSha256: string, { demo }: IssuingAuthority): boolean =>
+  isProtectedKey(key) && key.spkiSha256 === spkiSha256 && (demo || !key.demo)
 
 const fromVerdict = ({ row, observed }: RuleVerdict): HoldFinding => ({ code: row.toLowerCase(), row, message: observed })

@@ -8,32 +8,21 @@ import type { AnchorChange } from './anchor-changes.ts'
 import type { Anchors } from './anchors.ts'
 import { readEvidence, requestKey, type Evidence, type EvidenceFile } from './evidence.ts'
 import { makersFor, unlistedMakers, type DemoAnchor, type Maker } from './makers.ts'
+import { proofs, type Proof } from './proof.ts'
 import { keyType, keyTypePermitted } from './public-key.ts'
 import { finding, MalformedStatement, questions, say, type Device, type Finding, type Findings, type Message, type Question } from './verifier.ts'
 
-const MINT = Symbol('verified key')
-
-class Key {
-  readonly #verified = true
+interface KeyFacts {
   /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
   readonly spkiSha256: string
   readonly maker: string
   readonly demo: boolean
-  constructor(mint: symbol, spkiSha256: string, maker: string, demo: boolean) {
-    if (mint !== MINT) throw new TypeError('a verified key is made by verifyAttestation alone')
-    this.spkiSha256 = spkiSha256
-    this.maker = maker
-    this.demo = demo
-    Object.freeze(this)
-  }
-  static is(value: unknown): value is Key {
-    return typeof value === 'object' && value !== null && #verified in value
-  }
 }
 
-/** Proof that a key was attested. Nothing but `verifyAttestation` makes one; what needs a proven key takes this and no flag. */
-export type VerifiedKey = Key
-export const isVerifiedKey = (value: unknown): value is VerifiedKey => Key.is(value)
+const verifiedKeys = proofs<'verified key', KeyFacts>()
+/** Proof that a key was attested. Nothing but `verifyAttestation` makes one. */
+export type VerifiedKey = Proof<'verified key', KeyFacts>
+export const isVerifiedKey = verifiedKeys.is
 
 export type Verdict =
   | { readonly verified: VerifiedKey }
@@ -124,7 +113,7 @@ function unaccepted({ files, statements }: Evidence, unlisted: string | undefine
 /** The one place where a verdict is drawn: every question answered yes, or the list of those that are not. */
 function draw(findings: Findings, maker: Maker, publicKeySpki: Buffer): Verdict {
   const refused = questions.filter((question) => findings[question]?.outcome !== 'pass')
-  return refused.length > 0 ? { refused } : { verified: new Key(MINT, sha256(publicKeySpki), maker.id, maker.demo) }
+  return refused.length > 0 ? { refused } : { verified: verifiedKeys.make({ spkiSha256: sha256(publicKeySpki), maker: maker.id, demo: maker.demo }) }
 }
 
 /** The key judged must be the key of the request that was stored, whatever the caller says it is. */

@@ -3,33 +3,22 @@
  * `ca` can ask again over what was stored.
  */
 import { createHash } from 'node:crypto'
+import { proofs, type Proof } from '../attestation/proof.ts'
 import { MalformedStatement, type Finding, type Message } from '../attestation/verifier.ts'
 import { methodOf } from './methods.ts'
 import type { MethodNumber, MethodRules, ProtectionInput } from './protection.ts'
 
-const MINT = Symbol('protected key')
-
-class Key {
-  readonly #protected = true
+interface KeyFacts {
   /** SHA-256 of the SubjectPublicKeyInfo, lower-case hex. */
   readonly spkiSha256: string
   readonly method: MethodNumber
   readonly demo: boolean
-  constructor(mint: symbol, spkiSha256: string, method: MethodNumber, demo: boolean) {
-    if (mint !== MINT) throw new TypeError('a protected key is made by judgeProtection alone')
-    this.spkiSha256 = spkiSha256
-    this.method = method
-    this.demo = demo
-    Object.freeze(this)
-  }
-  static is(value: unknown): value is Key {
-    return typeof value === 'object' && value !== null && #protected in value
-  }
 }
 
+const protectedKeys = proofs<'protected key', KeyFacts>()
 /** Proof that a key's protection was shown. Nothing but `judgeProtection` makes one; what needs a protected key takes this and no flag. */
-export type ProtectedKey = Key
-export const isProtectedKey = (value: unknown): value is ProtectedKey => Key.is(value)
+export type ProtectedKey = Proof<'protected key', KeyFacts>
+export const isProtectedKey = protectedKeys.is
 
 export type ProtectionVerdict =
   | { readonly verified: ProtectedKey }
@@ -81,7 +70,7 @@ export function judgeBy(rules: MethodRules, input: ProtectionInput): ProtectionR
     const { findings: answers, about, trusted, demo } = rules.examine(input)
     const findings = Object.entries(rules.questions).map(([question, title]) => ({ question, title, finding: answers[question]! }))
     const refused = findings.filter(({ finding }) => finding?.outcome !== 'pass').map(({ question }) => question)
-    const verdict = findings.length === 0 || refused.length > 0 ? { refused } : { verified: new Key(MINT, spkiSha256, rules.number, demo) }
+    const verdict = findings.length === 0 || refused.length > 0 ? { refused } : { verified: protectedKeys.make({ spkiSha256, method: rules.number, demo }) }
     return { ...report, verdict, findings, about, trusted, demo }
   } catch (error) {
     if (!MalformedStatement.is(error)) throw error
