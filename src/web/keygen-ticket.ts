@@ -13,8 +13,8 @@ const METHOD = 3
 const MARK_BYTES = 16
 
 /** `CS-2345-ABCD.` and 22 characters of base64url. */
-export function ticketFor({ secrets }: Services, { id, reference }: Pick<Application, 'id' | 'reference'>, { value }: Challenge): string {
-  return `${reference}.${secrets.mark('keygen-ticket', `${id} ${value}`).subarray(0, MARK_BYTES).toString('base64url')}`
+export function ticketFor({ secrets }: Services, { reference }: Pick<Application, 'reference'>, { value }: Challenge): string {
+  return `${reference}.${secrets.mark('keygen-ticket', value).subarray(0, MARK_BYTES).toString('base64url')}`
 }
 
 /** The draft and the challenge that a ticket stands for; null for any other text. Changes nothing: the program may ask again. */
