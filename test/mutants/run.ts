@@ -15,17 +15,17 @@ const USAGE = 'usage: npm run test:mutants -- [--only PATH …] [--sample N] [--
 
 /** What is mutated, and the tests that answer for it: by their names, since every test of a verdict loads every maker. */
 const GROUPS: readonly { readonly mutated: string; readonly tests: RegExp }[] = [
-  { mutated: 'attestations/azure-managed-hsm/', tests: /^test\/attestation\/(azure|marvell)/ },
-  { mutated: 'attestations/entrust-nshield/', tests: /^test\/attestation\/nshield/ },
-  { mutated: 'attestations/fortanix-dsm/', tests: /^test\/attestation\/fortanix/ },
-  { mutated: 'attestations/google-cloud-hsm/', tests: /^test\/attestation\/(google|marvell)/ },
-  { mutated: 'attestations/marvell/', tests: /^test\/attestation\/(azure|google|marvell)/ },
-  { mutated: 'attestations/rats-pkix/', tests: /^test\/attestation\/rats/ },
-  { mutated: 'attestations/securosys-primus/', tests: /^test\/attestation\/securosys/ },
-  { mutated: 'attestations/thales-luna/', tests: /^test\/attestation\/luna/ },
-  { mutated: 'attestations/tpm2/', tests: /^test\/attestation\/tpm2/ },
-  { mutated: 'attestations/yubihsm2/', tests: /^test\/attestation\/yubihsm2/ },
-  { mutated: 'attestations/yubikey-piv/', tests: /^test\/attestation\/(yubikey|demo)/ },
+  { mutated: 'attestations/azure-managed-hsm/', tests: /^test\/attestation\/(azure|marvell|whole)/ },
+  { mutated: 'attestations/entrust-nshield/', tests: /^test\/attestation\/(nshield|whole)/ },
+  { mutated: 'attestations/fortanix-dsm/', tests: /^test\/attestation\/(fortanix|whole)/ },
+  { mutated: 'attestations/google-cloud-hsm/', tests: /^test\/attestation\/(google|marvell|whole)/ },
+  { mutated: 'attestations/marvell/', tests: /^test\/attestation\/(azure|google|marvell|whole)/ },
+  { mutated: 'attestations/rats-pkix/', tests: /^test\/attestation\/(rats|whole)/ },
+  { mutated: 'attestations/securosys-primus/', tests: /^test\/attestation\/(securosys|whole)/ },
+  { mutated: 'attestations/thales-luna/', tests: /^test\/attestation\/(luna|whole)/ },
+  { mutated: 'attestations/tpm2/', tests: /^test\/attestation\/(tpm2|whole)/ },
+  { mutated: 'attestations/yubihsm2/', tests: /^test\/attestation\/(yubihsm2|whole)/ },
+  { mutated: 'attestations/yubikey-piv/', tests: /^test\/attestation\/(yubikey|demo|whole)/ },
   { mutated: 'src/attestation/', tests: /^test\/attestation\// },
   { mutated: 'src/key-protection/', tests: /^test\/key-protection\// },
 ]
