@@ -93,6 +93,21 @@ describe('the page of method 3', () => {
     expect(challengeOf(next.html)).not.toBe(value)
   })
 
+  test('ATT-3: under no demo hierarchy the software token is on no list, and the page says that nothing is', async () => {
+    const { database } = scene.portal.services
+    const given = await draft()
+    const ticket = ticketOf((await newChallenge(given)).html)
+    await database('authorities').update({ demo: 0 })
+    try {
+      const page = await given.client.get(given.step)
+      expect(page.text).toContain(say('section.modules-none'))
+      expect(page.text).not.toContain('SoftHSM v2')
+      expect((await ask(ticket)).body['modules']).toEqual([])
+    } finally {
+      await database('authorities').update({ demo: 1 })
+    }
+  })
+
   test('ATT-3: in Japanese the program is asked to speak Japanese too', async () => {
     const page = await newChallenge(await draft({ language: 'ja' }))
     expect(page.text).toContain('--language ja')
