@@ -3,7 +3,6 @@
  * The same sources give the same octets, so that its SHA-256 can be told. This file doesn't load the program: the portal has no PKCS #11.
  */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
@@ -70,10 +69,4 @@ async function scripts(): Promise<readonly { readonly path: string; readonly tex
     const entry = name === 'main.js'
     return { path: `package/${name}`, text: entry ? `#!/usr/bin/env node\n${text}` : text, executable: entry }
   })
-}
-
-/** The lock file names the same versions; read so that a test can compare. */
-export const lockedVersions = (): Readonly<Record<string, string>> => {
-  const lock = JSON.parse(readFileSync(new URL('../../package-lock.json', import.meta.url), 'utf8')) as { packages: Record<string, { version: string }> }
-  return Object.fromEntries(DEPENDENCIES.map((name) => [name, lock.packages[`node_modules/${name}`]!.version]))
 }

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { lockedVersions, packKeygen, type KeygenPackage } from '../../src/keygen/package.ts'
+import { packKeygen, type KeygenPackage } from '../../src/keygen/package.ts'
 import { tar } from '../../src/keygen/tar.ts'
 import { LIBRARY } from '../../src/key-protection/key-report.ts'
 import { cleanEnvironment } from '../support/program.ts'
@@ -34,6 +34,11 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+/** What our own lock file names. */
+function lockedVersions(): Readonly<Record<string, string>> {
+  const lock = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { packages: Record<string, { version: string }> }
+  return Object.fromEntries(['graphene-pk11', 'pkcs11js'].map((name) => [name, lock.packages[`node_modules/${name}`]!.version]))
+}
 const unpacked = (name: string): string => execFileSync('tar', ['-xzOf', tarball, `package/${name}`], { encoding: 'utf8' })
 
 describe('the package', () => {
