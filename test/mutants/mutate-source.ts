@@ -76,6 +76,8 @@ const regexes = (pattern: string): string[] =>
 export function mutateSource(text: string, file: string, firstId: number): { readonly text: string; readonly mutants: readonly Mutant[] } {
   const mutants: Mutant[] = []
   const spans: Span[] = []
+  /** Where a statement of a list begins with an expression: without a semicolon, a bracket there would call the line before. */
+  const statements = new Set<number>()
   const source = (node: Node): string => text.slice(node.start, node.end)
 
   function add(node: Node, operator: string, replacement: string, block = false): void {
@@ -92,6 +94,7 @@ export function mutateSource(text: string, file: string, firstId: number): { rea
 
   /** `spine`: inside an optional chain, where nothing may be wrapped without ending the chain. */
   function visit(node: Node, spine = false): void {
+    for (const list of [node['body'], node['consequent']]) if (Array.isArray(list)) for (const each of list as Node[]) if (each.type === 'ExpressionStatement') statements.add(each.start)
     switch (node.type) {
       case 'ImportDeclaration':
       case 'ExportAllDeclaration':
@@ -239,7 +242,7 @@ export function mutateSource(text: string, file: string, firstId: number): { rea
       const span = spans[index++]!
       const inner = emit(span.start + (span.block ? 1 : 0), span.end - (span.block ? 1 : 0))
       const switched = span.mutants.map(({ id, text: replacement }) => `__m(${id}) ? ${span.block ? 'undefined' : `(${replacement})`} : `).join('')
-      out += text.slice(at, span.start) + (span.block ? `{ if (!__m(${span.mutants[0]!.id})) {${inner}} }` : `(${switched}${inner})`)
+      out += text.slice(at, span.start) + (statements.delete(span.start) ? ';' : '') + (span.block ? `{ if (!__m(${span.mutants[0]!.id})) {${inner}} }` : `(${switched}${inner})`)
       at = span.end
     }
     return out + text.slice(at, to)
