@@ -126,10 +126,17 @@ describe('signatures inside a PDF', () => {
     ['that leaves out more than itself before', { range: ([a, b, c, d]) => [a, b - 10, c, d] }],
     ['that leaves out more than itself after', { range: ([a, b, c, d]) => [a, b, c + 10, d - 10] }],
     ['that covers part of itself', { range: ([a, b, c, d]) => [a, b + 1, c, d] }],
-    ['that leaves out the file’s beginning', { range: ([, b, c, d]) => [10, b - 10, c, d] }],
+    ['that leaves out the file’s beginning', { range: ([, b, c, d]) => [10, b, c, d] }],
     ['that goes beyond the file', { range: ([a, b, c, d]) => [a, b, c, d + 1] }],
     ['that leaves out nothing', { range: ([a, b, , d]) => [a, b, b, d] }],
   ])('ATT-6: refuses a range %s', (_, options) => expect(code(() => pdfSignatures(signed(options)))).toBe('signature'))
+
+  test('ATT-6: refuses a range that stands outside of the dictionary whose contents it leaves out', () => {
+    const decoy = (range: readonly number[]) => `% /ByteRange [${range.map((number) => String(number).padStart(10, '0')).join(' ')}]\n`
+    let whole: readonly number[] = [0, 0, 0, 0]
+    signPdf(writePdf(LINES, { hidden: decoy(whole) }), () => MESSAGE, { range: (range) => (whole = range) && range })
+    expect(code(() => pdfSignatures(signed({}, writePdf(LINES, { hidden: decoy(whole) }))))).toBe('signature')
+  })
 
   test('ATT-6: refuses a range around something that is no signature’s contents', () => {
     expect(code(() => pdfSignatures(replaced(signed(), '/Contents <', '/Content_ <')))).toBe('signature')

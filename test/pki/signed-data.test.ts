@@ -56,6 +56,7 @@ describe('CMS signatures (RFC 5652)', () => {
     ['no content type', { without: 'content-type' }, 'attributes'],
     ['another content type in the attribute', { attributeType: '1.2.840.113549.1.7.5' }, 'attributes'],
     ['SHA-1', { digest: 'sha1' }, 'weak'],
+    ['SHA-1 of the content alone', { contentDigest: 'sha1' }, 'weak'],
   ])('ATT-6: a signature with %s does not hold', (_, change, expected) => expect(fault(written(change))).toBe(expected))
 
   test('ATT-6: a weak or other key makes no signature', () => {
@@ -65,6 +66,8 @@ describe('CMS signatures (RFC 5652)', () => {
     expect(fault(written(), CONTENT, readCertificate(signatory('Another').certificate))).toBe('signature')
     const edwards = signatory('Edwards', { keys: ed25519KeyPair() })
     expect(fault(written(), CONTENT, readCertificate(edwards.certificate))).toBe('signature')
+    const own = readSignedData(writeCms(CONTENT, { certificate: edwards.certificate, key: edwards.keys.privateKey }))
+    expect(fault(own, CONTENT, readCertificate(edwards.certificate))).toBe('weak')
   })
 
   test('ATT-6: a signer names a certificate by issuer and serial number, and by its hash where that is signed', () => {
@@ -102,6 +105,7 @@ describe('CMS signatures (RFC 5652)', () => {
     const pieces = tlv(0x24, octetString(Buffer.from('ab')), octetString(Buffer.from('c')))
     expect(definiteLengths(pieces).der.equals(octetString(Buffer.from('abc')))).toBe(true)
     expect(() => definiteLengths(tlv(0x24, tlv(0x0c, Buffer.from('x'))))).toThrow(MalformedDer)
+    expect(() => definiteLengths(Buffer.from('3080'.repeat(40) + '0000'.repeat(40), 'hex'))).toThrow(MalformedDer)
   })
 
   test('ATT-6: damaged messages are refused or don’t hold, and nothing else happens (2000, fixed seed)', () => {

@@ -26,6 +26,8 @@ export interface CmsOptions {
   /** ESS signing-certificate-v2 naming this certificate. */
   readonly names?: Buffer
   readonly breakSignature?: boolean
+  /** Of the content, when it is not the signature's. */
+  readonly contentDigest?: string
 }
 
 const attribute = (type: string, ...values: Buffer[]) => sequence(oid(type), setOf(...values))
@@ -33,7 +35,7 @@ const attribute = (type: string, ...values: Buffer[]) => sequence(oid(type), set
 export function writeCms(content: Buffer, options: CmsOptions): Buffer {
   const { certificate, key, digest = 'sha256', signingTime = new Date() } = options
   const { tbs } = readCertificate(certificate)
-  const messageDigest = attribute('1.2.840.113549.1.9.4', octetString(createHash(digest).update(options.digestOf ?? content).digest()))
+  const messageDigest = attribute('1.2.840.113549.1.9.4', octetString(createHash(options.contentDigest ?? digest).update(options.digestOf ?? content).digest()))
   const attributes = [
     ...(options.without === 'content-type' ? [] : [attribute('1.2.840.113549.1.9.3', oid(options.attributeType ?? DATA))]),
     ...(options.without === 'message-digest' ? [] : [messageDigest]),
@@ -42,13 +44,14 @@ export function writeCms(content: Buffer, options: CmsOptions): Buffer {
     ...(options.names ? [attribute('1.2.840.113549.1.9.16.2.47', sequence(sequence(sequence(octetString(createHash('sha256').update(options.names).digest())))))] : []),
   ]
   const signed = options.without === 'attributes' ? content : setOf(...attributes)
-  const signature = sign(digest, signed, key)
+  const edwards = key.asymmetricKeyType === 'ed25519'
+  const signature = sign(edwards ? null : digest, signed, key)
   if (options.breakSignature) signature[signature.length - 1]! ^= 1
-  const algorithm = key.asymmetricKeyType === 'rsa' ? sequence(oid('1.2.840.113549.1.1.1'), nullValue()) : sequence(oid(ECDSA[digest]!))
+  const algorithm = key.asymmetricKeyType === 'rsa' ? sequence(oid('1.2.840.113549.1.1.1'), nullValue()) : sequence(oid(edwards ? '1.3.101.112' : ECDSA[digest]!))
   const signer = sequence(
     integer(1),
     sequence(tbs.issuer, tlv(0x02, tbs.serialOctets)),
-    sequence(oid(DIGESTS[digest]!)),
+    sequence(oid(DIGESTS[options.contentDigest ?? digest]!)),
     ...(options.without === 'attributes' ? [] : [Buffer.concat([Buffer.from([0xa0]), setOf(...attributes).subarray(1)])]),
     algorithm,
     octetString(signature),
