@@ -91,6 +91,14 @@ describe('what works with us', () => {
     expect((await row('2026-11-22T09:00:00Z', withAttestation(shippedPolicy, { historicalCertificates: [] })))[1]).toContain(words('devices.rules.historical-never'))
   })
 
+  test('ATT-5, ATT-8: shows whether the modules of clouds are accepted, while method 5 is open', async () => {
+    const { html } = await (await startPortal(at(NOW))).client().get('/devices')
+    const clouds = section(html, 'clouds')
+    expect(clouds).toMatch(new RegExp(`AWS Key[^]*${words('devices.refused')}[^]*Azure[^]*${words('devices.accepted')}`))
+    const keyProtection = { ...shippedPolicy.keyProtection, methods: [1, 2] as [1, 2] }
+    expect((await (await startPortal({ ...at(NOW), policy: { ...shippedPolicy, keyProtection } })).client().get('/devices')).html).not.toContain('id="clouds"')
+  })
+
   test.each(LANGUAGES)('REP-1: both are linked from the home page and the repository (%s)', async (language) => {
     const client = (await startPortal(at(NOW))).client({ language })
     expect((await client.get('/')).html).toContain('href="/devices"')

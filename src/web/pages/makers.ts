@@ -4,9 +4,12 @@ import { anchorCurrent, day } from '../../attestation/anchor-checks.ts'
 import type { Anchor } from '../../attestation/anchors.ts'
 import type { Maker } from '../../attestation/makers.ts'
 import { presentMakers } from '../../database/protection-store.ts'
+import { modulesOf } from '../../key-protection/cloud/module.ts'
+import { CLOUDS } from '../../key-protection/cloud/question.ts'
+import { openMethod } from '../../key-protection/methods.ts'
 import type { Services } from '../../services.ts'
 import { inWords } from '../findings.ts'
-import type { Language } from '../locales.ts'
+import { translate, type Language } from '../locales.ts'
 import { page, type PageRequest, type Reply, type Route } from '../reply.ts'
 
 /** How a key stands: the words `anchors.standing.<standing>`, and the tag's colour. */
@@ -92,6 +95,7 @@ const showDevices = async ({ services, language, now }: PageRequest): Promise<Re
       asOf: maker.catalogue.asOf,
       devices: all.filter((row) => row.maker === maker).map((row) => deviceModel(row, language)).sort((one, other) => Number(other.accepted) - Number(one.accepted)),
     })),
+    clouds: (openMethod(5, 'cloud-key-protection', policy) ? CLOUDS : []).flatMap((cloud) => modulesOf(cloud, now, policy).map(({ model, accepted, observed }) => ({ cloud: translate(language, `key-protection-cloud-report.field.cloud.choice.${cloud}`), model, accepted, certificate: inWords(language, observed) }))),
     schemes: policy.attestation.schemes.map(({ scheme, minimumLevel }) => ({ scheme, level: String(minimumLevel) })),
     historical: policy.attestation.historicalCertificates.map(({ scheme, acceptedUntil }) => ({ scheme, until: acceptedUntil.slice(0, 10), over: Date.parse(acceptedUntil) < now.getTime() })),
   })
