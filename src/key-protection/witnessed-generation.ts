@@ -121,11 +121,12 @@ function signatureChecks({ kind }: SignedDocument, signature: DocumentSignature 
   const { notBefore, notAfter } = certificate.tbs
   const certified = time >= notBefore.date.getTime() && time <= notAfter.date.getTime()
   const past = time <= at.getTime() + SKEW
+  const approved = approvedAt(auditor, at) && approvedAt(auditor, signedAt ?? at)
   return [
     signatureCheck(signature, certificate, CLAUSE),
     check(signedAt !== null && past, signedAt === null ? 'signing-time.none' : past ? 'signing-time.given' : 'signing-time.ahead', 'signing-time.expected', { time: minute(signedAt) }, { remedy: 'signing-time.remedy' }),
     check(certified, certified ? 'certificate.valid' : 'certificate.expired', 'certificate.expected', { from: day(notBefore.date), until: day(notAfter.date) }, { remedy: 'certificate.remedy' }),
-    check(approvedAt(auditor, at) && approvedAt(auditor, signedAt ?? at), auditor.withdrawnAt ? 'auditor.withdrawn' : approvedAt(auditor, at) ? 'auditor.approved' : 'auditor.not-then', 'auditor.expected', values, remedy),
+    check(approved, auditor.withdrawnAt ? 'auditor.withdrawn' : approved ? 'auditor.approved' : 'auditor.not-then', 'auditor.expected', values, remedy),
   ]
 }
 

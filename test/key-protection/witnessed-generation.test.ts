@@ -191,6 +191,13 @@ describe('a report of a witnessed generation', () => {
     expect(outcome({ input: { at: new Date('2026-12-20T00:00:00Z'), facts: { challenges: [{ ...CHALLENGE, answered: { ...answered, at: '2026-11-23T07:00:00.000Z' } }] } } })).toEqual({ challenge: 'challenge.expired' })
   })
 
+  test('ATT-6: an auditor must be approved when signing and when it counts', () => {
+    const later = { at: new Date('2026-12-20T00:00:00Z'), facts: { challenges: [{ ...CHALLENGE, answered: { at: '2026-11-22T09:00:00.000Z', spkiSha256: fingerprint(keys.spki) } }] } }
+    expect(outcome({ input: later, auditor: { validFrom: '2026-12-01' } })).toEqual(unsigned('auditor.not-then'))
+    expect(outcome({ input: later, auditor: { validUntil: '2026-12-01' } })).toEqual(unsigned('auditor.not-then'))
+    expect(outcome({ input: later })).toBe('verified')
+  })
+
   test('ATT-6: answers the challenge only when it is signed and the challenge is ours', () => {
     expect(witnessedGeneration.answers!(caseInput({}))).toBe(VALUE)
     expect(witnessedGeneration.answers!(caseInput({ cms: { breakSignature: true } }))).toBeNull()
