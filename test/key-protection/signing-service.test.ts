@@ -5,6 +5,7 @@ import { readDetails } from '../../src/key-protection/read-details.ts'
 import { openMethod } from '../../src/key-protection/methods.ts'
 import type { AcceptedService } from '../../src/key-protection/register.ts'
 import { signingService } from '../../src/key-protection/signing-service.ts'
+import { checkPolicy } from '../../src/policy/policy.ts'
 import { WORDS } from '../../src/web/locales.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { writePdf } from '../support/pdf-writer.ts'
@@ -52,6 +53,14 @@ describe('an agreement with a Signing Service', () => {
   test('ATT-7: a module of EAL 4 or of FIPS 140-2 level 3 is enough, as CSBR 6.2.7.3 says', () => {
     expect(outcome({ service: { moduleScheme: 'Common Criteria', moduleLevel: '4' } })).toBe('verified')
     expect(outcome({ service: { moduleScheme: 'FIPS 140-2', moduleLevel: '3' } })).toBe('verified')
+  })
+
+  test('ATT-7: a policy that opens the method says what a service’s module must be certified as', () => {
+    const { texts: _, ...policy } = shippedPolicy
+    const { signingServiceSchemes: __, ...keyProtection } = policy.keyProtection
+    expect(checkPolicy(policy)).toHaveProperty('policy')
+    expect(checkPolicy({ ...policy, keyProtection })).toEqual({ reasons: [expect.stringContaining('keyProtection.signingServiceSchemes')] })
+    expect(checkPolicy({ ...policy, keyProtection: { ...keyProtection, methods: [2] } })).toHaveProperty('policy')
   })
 
   test('ATT-7: nothing is enough where the policy names no scheme', () => {
