@@ -128,12 +128,14 @@ function refusePrivateKey(file: string, bytes: Buffer): void {
 
 /** PEM of whatever make, PKCS #8, PKCS #1, SEC 1, PKCS #12, PuTTY and JWK: the forms in which private keys leave software. */
 function isPrivateKey(bytes: Buffer): boolean {
-  if (isDerSequence(bytes)) return isPrivateKeyDer(bytes)
+  // Not by `isDerSequence`: a key of P-256 or Ed25519 has fewer than 128 octets, and must leave no hand either.
+  if (bytes[0] === TAG.sequence && isPrivateKeyDer(bytes)) return true
+  if (isDerSequence(bytes)) return false
   const text = decodeText(bytes)
   if (/PRIVATE KEY|PuTTY-User-Key-File/.test(text)) return true
   if (/^\s*\{/.test(text)) return /"kty"\s*:/.test(text) && /"d"\s*:\s*"/.test(text)
   const der = /BEGIN |\0/.test(text) ? null : decodeBase64(text)
-  return der !== null && isDerSequence(der) && isPrivateKeyDer(der)
+  return der !== null && der[0] === TAG.sequence && isPrivateKeyDer(der)
 }
 
 function isPrivateKeyDer(bytes: Buffer): boolean {
