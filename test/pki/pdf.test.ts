@@ -38,6 +38,15 @@ describe('the text of a PDF', () => {
     expect(pdfText(writePdf(LINES, { hidden })).split('\n')).toEqual(LINES)
   })
 
+  test('ATT-6: of an object that was updated the newest one counts, as a viewer shows it', () => {
+    const pdf = writePdf(LINES)
+    const start = /startxref\s+(\d+)/.exec(pdf.toString('latin1'))![1]!
+    const contents = 'BT /F1 9 Tf 40 800 Td (Newer) Tj ET'
+    const object = `4 0 obj\n<< /Length ${contents.length} >>\nstream\n${contents}\nendstream\nendobj\n`
+    const update = `${object}xref\n4 1\n${String(pdf.length).padStart(10, '0')} 00000 n \ntrailer\n<< /Size 6 /Root 1 0 R /Prev ${start} >>\nstartxref\n${pdf.length + object.length}\n%%EOF\n`
+    expect(pdfText(Buffer.concat([pdf, Buffer.from(update)]))).toBe('Newer')
+  })
+
   test('ATT-6: a space is a wide gap inside a shown array', () => expect(pdfText(pageOf('[(a)-250(b)-10(c)] TJ'))).toBe('a bc'))
 
   test('ATT-6: a character that no font names is a sign of its own, never a guess', () => {
