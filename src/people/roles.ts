@@ -1,7 +1,7 @@
 /** Roles and what excludes what (ACC-2; CSBR 5.2.4). */
 export const ROLES = ['subscriber', 'vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator'] as const
 export type Role = (typeof ROLES)[number]
-export const STAFF_ROLES: readonly Role[] = ['vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator']
+export const STAFF_ROLES: readonly [Role, ...Role[]] = ['vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator']
 export const OFFICER_ROLES: readonly Role[] = ['vetting-officer', 'approving-officer', 'revocation-officer']
 
 export const isRole = (value: string): value is Role => (ROLES as readonly string[]).includes(value)

@@ -34,18 +34,12 @@ export function strict<T extends object>(model: T, where = 'page'): T {
   })
 }
 
-/** The words beside a field in a drawn form; null for a field without. A box's label is a sentence, and the error alone says enough. */
-function labelOf(body: string, field: string): string | null {
-  const id = field.replace(/[^\w-]/g, '')
-  const label = new RegExp(`<label class="label" for="${id}">([^<]+)`).exec(body)?.[1] ?? new RegExp(`<legend>([^<]+)</legend>(?:(?!</fieldset>)[\\s\\S])*? id="${id}"`).exec(body)?.[1]
-  return label === undefined ? null : label.trim()
-}
-
 /**
  * @param view path below views/, without .ejs, named by code alone (never by a request)
  */
 export async function renderPage(view: string, title: Message, model: Readonly<Record<string, unknown>>, frame: Frame, errors: readonly FieldError[] = []): Promise<string> {
   const t = (key: string, values?: Record<string, string>) => translate(frame.language, key, values)
+  const labels = new Map<string, string>()
   const words = {
     t,
     /** A Message in words. A message of the model is strict too, and one without values is whole. */
@@ -54,7 +48,11 @@ export async function renderPage(view: string, title: Message, model: Readonly<R
     number: (value: number) => formatNumber(frame.language, value),
     csrf: `<input type="hidden" name="_csrf" value="${escape(frame.csrf)}">`,
     errors,
-    errorFor: (field: string) => errors.find((error) => error.field === field) ?? null,
+    /** The field's error; `label` is what the summary calls the field. A box has none: its label is a sentence, and the error alone says enough. */
+    errorFor: (field: string, label?: string) => {
+      if (label !== undefined) labels.set(field, label)
+      return errors.find((error) => error.field === field) ?? null
+    },
     language: frame.language,
     account: frame.account,
     path: frame.path,
@@ -68,7 +66,7 @@ export async function renderPage(view: string, title: Message, model: Readonly<R
   // `root` serves includes that begin with a slash: include('/parts/field', …).
   const options = { root: VIEWS, views: [VIEWS], cache: frame.production, strict: false, rmWhitespace: false }
   const body = await ejs.renderFile(join(VIEWS, `${view}.ejs`), { ...words, page: strict(model) }, options)
-  // The summary names each field as the form does.
-  const summary = errors.map((error) => ({ ...error, label: labelOf(body, error.field) }))
+  // The body is drawn first: the summary names each field as the form does.
+  const summary = errors.map((error) => ({ ...error, label: labels.get(error.field) ?? null }))
   return ejs.renderFile(join(VIEWS, 'layout/frame.ejs'), { ...words, errors: summary, body }, options)
 }

@@ -97,11 +97,11 @@ describe('the parts', () => {
 describe('the frame', () => {
   test.each([
     ['subscriber', ['/applications', '/check-key', '/repository', '/account']],
-    ['vetting-officer', ['/review', '/certificates', '/repository', '/account']],
-    ['approving-officer', ['/review', '/certificates', '/repository', '/account']],
-    ['revocation-officer', ['/review', '/certificates', '/repository', '/account']],
-    ['auditor', ['/review', '/certificates', '/audit', '/repository', '/account']],
-    ['administrator', ['/review', '/certificates', '/people', '/repository', '/account']],
+    ['vetting-officer', ['/review', '/certificates', '/keys', '/registers', '/modules', '/repository', '/account']],
+    ['approving-officer', ['/review', '/certificates', '/keys', '/registers', '/modules', '/repository', '/account']],
+    ['revocation-officer', ['/review', '/certificates', '/keys', '/registers', '/modules', '/repository', '/account']],
+    ['auditor', ['/review', '/certificates', '/keys', '/registers', '/modules', '/audit', '/repository', '/account']],
+    ['administrator', ['/review', '/certificates', '/keys', '/registers', '/modules', '/people', '/repository', '/account']],
     ['nobody', ['/check-key', '/repository', '/sign-in', '/register']],
   ])('ACC-1: offers a %s its own pages alone', async (role, expected) => {
     const html = await renderPage('errors/not-found', { key: 'errors.not-found.title' }, {}, frameOf('en', { account: role === 'nobody' ? null : personIn(role) }))

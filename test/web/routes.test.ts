@@ -70,6 +70,17 @@ describe('the route table', () => {
     for (const route of table) expect(route.path).toMatch(/^\/(?!\/)/)
   })
 
+  test.each(ROLES)('ACC-1: the menu leads a %s to pages that take the role, and to each of them once', async (role) => {
+    const menu = /<nav class="menu"[\s\S]*?<\/nav>/.exec((await people.get(role)!.get('/')).html)![0]
+    const paths = [...menu.matchAll(/<a href="([^"]+)"/g)].map(([, path]) => path!)
+    expect(paths.length).toBeGreaterThan(2)
+    expect(new Set(paths).size).toBe(paths.length)
+    for (const path of paths) {
+      const who = table.find((route) => route.method === 'GET' && route.path === path)?.who
+      expect(who === 'anyone' || who?.includes(role as never), path).toBe(true)
+    }
+  })
+
   test('ACC-1: every route that asks for a role sends whoever is not signed in to the sign-in page', async () => {
     const stranger = portal.client()
     await stranger.get('/sign-in')

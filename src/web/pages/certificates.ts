@@ -7,12 +7,11 @@ import { certificateStore } from '../../database/certificate-store.ts'
 import { MalformedDer } from '../../pki/der.ts'
 import { decodeName, displayName } from '../../pki/name.ts'
 import { readCertificate } from '../../pki/x509-certificate.ts'
+import { STAFF_ROLES } from '../../people/roles.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
 import { formatInstant, translate, type Language } from '../locales.ts'
 import { page, redirect, type PageRequest, type Reply, type Route } from '../reply.ts'
-
-const READERS = ['revocation-officer', 'vetting-officer', 'approving-officer', 'auditor', 'administrator'] as const
 
 const revocationSchema = z.object({
   ground: z.string('forms.choose').refine((id) => findGround(id, 'revocation-officer') !== null, 'forms.choose'),
@@ -22,8 +21,8 @@ const revocationSchema = z.object({
 
 export function certificateRoutes(_services: Services): readonly Route[] {
   return [
-    { method: 'GET', path: '/certificates', who: READERS, events: [], handle: list },
-    { method: 'GET', path: '/certificates/:serial', who: READERS, events: [], handle: (request) => withCertificate(request, (certificate) => show(request, certificate)) },
+    { method: 'GET', path: '/certificates', who: STAFF_ROLES, events: [], handle: list },
+    { method: 'GET', path: '/certificates/:serial', who: STAFF_ROLES, events: [], handle: (request) => withCertificate(request, (certificate) => show(request, certificate)) },
     { method: 'POST', path: '/certificates/:serial/revoke', who: ['revocation-officer'], events: ['certificate.revoked'], handle: revoke },
   ]
 }

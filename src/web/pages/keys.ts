@@ -6,13 +6,12 @@ import { certificateStore } from '../../database/certificate-store.ts'
 import { applicationsWithKey, compromiseReports, findCompromisedKey, listCompromisedKeys } from '../../database/compromise-store.ts'
 import { weakKeyStore } from '../../database/weak-key-store.ts'
 import { isSignedBy, readReportedKey, REPORTED_KEY_MAX_BYTES } from '../../pki/reported-key.ts'
+import { STAFF_ROLES } from '../../people/roles.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
 import { formatInstant, translate, type Language, type Message } from '../locales.ts'
 import { page, redirect, type FieldError, type PageRequest, type Reply, type Route, type UploadedFile } from '../reply.ts'
 import { weakListNotice } from '../weak-lists.ts'
-
-const READERS = ['revocation-officer', 'vetting-officer', 'approving-officer', 'auditor', 'administrator'] as const
 
 const reportSchema = z.object({
   sha256: z.string().regex(/^([0-9a-fA-F]{64})?$/, 'keys.errors.sha256').optional(),
@@ -24,7 +23,7 @@ const reportSchema = z.object({
 
 export function keysRoutes(_services: Services): readonly Route[] {
   return [
-    { method: 'GET', path: '/keys', who: READERS, events: [], handle: list },
+    { method: 'GET', path: '/keys', who: STAFF_ROLES, events: [], handle: list },
     { method: 'GET', path: '/keys/report', who: ['revocation-officer'], events: [], handle: async (request) => form(request) },
     {
       method: 'POST',
@@ -34,7 +33,7 @@ export function keysRoutes(_services: Services): readonly Route[] {
       upload: { maxBytes: 2 * REPORTED_KEY_MAX_BYTES, maxFiles: 2 },
       handle: take,
     },
-    { method: 'GET', path: '/keys/:sha256', who: READERS, events: [], handle: show },
+    { method: 'GET', path: '/keys/:sha256', who: STAFF_ROLES, events: [], handle: show },
   ]
 }
 

@@ -3,12 +3,12 @@ import { z } from 'zod'
 import { requiredLine } from '../../application/entered-text.ts'
 import { sendLetter, shipModule, withdrawModule, type ModuleMove, type ModuleOrder, type ShippedModule } from '../../application/modules.ts'
 import { moduleStore } from '../../database/module-store.ts'
+import { STAFF_ROLES } from '../../people/roles.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
 import { formatInstant, translate, type Language } from '../locales.ts'
 import { page, redirect, type FieldError, type PageRequest, type Reply, type Route } from '../reply.ts'
 
-const READERS = ['vetting-officer', 'approving-officer', 'auditor', 'administrator'] as const
 const OFFICERS = ['vetting-officer', 'approving-officer'] as const
 
 const shipSchema = z.object({ order: z.string('forms.choose').min(1, 'forms.choose'), carrier: requiredLine(100), tracking: requiredLine(100) })
@@ -17,8 +17,8 @@ const withdrawSchema = z.object({ because: requiredLine(500) })
 
 export function moduleRoutes(_services: Services): readonly Route[] {
   return [
-    { method: 'GET', path: '/modules', who: READERS, events: [], handle: list },
-    { method: 'GET', path: '/modules/:id', who: READERS, events: [], handle: (request) => withModule(request, (module) => show(request, module)) },
+    { method: 'GET', path: '/modules', who: STAFF_ROLES, events: [], handle: list },
+    { method: 'GET', path: '/modules/:id', who: STAFF_ROLES, events: [], handle: (request) => withModule(request, (module) => show(request, module)) },
     { method: 'POST', path: '/modules/:id/ship', who: OFFICERS, events: ['module.shipped'], handle: ship },
     { method: 'POST', path: '/modules/:id/letter', who: OFFICERS, events: ['module.letter-sent'], handle: letter },
     { method: 'POST', path: '/modules/:id/withdraw', who: OFFICERS, events: ['module.withdrawn'], handle: withdraw },

@@ -22,13 +22,13 @@ import {
 } from '../../key-protection/register.ts'
 import { isPdf } from '../../pki/pdf-file.ts'
 import { readUpload } from '../../pki/upload.ts'
+import { STAFF_ROLES } from '../../people/roles.ts'
 import type { Services } from '../../services.ts'
 import { cleanText, readForm } from '../form.ts'
 import { translate, type Language } from '../locales.ts'
 import { registerRows, stateTag } from '../register-model.ts'
 import { page, redirect, type FieldError, type PageRequest, type Reply, type Route } from '../reply.ts'
 
-const READERS = ['vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator'] as const
 const UPLOAD = { maxBytes: 5 * 1024 * 1024, maxFiles: 2 }
 
 interface FormField {
@@ -64,11 +64,11 @@ const FIELDS: Readonly<Record<RegisterName, readonly FormField[]>> = {
 
 export function registersRoutes(_services: Services): readonly Route[] {
   return [
-    { method: 'GET', path: '/registers', who: READERS, events: [], handle: list },
+    { method: 'GET', path: '/registers', who: STAFF_ROLES, events: [], handle: list },
     { method: 'GET', path: '/registers/:register/new', who: KEEPERS, events: [], handle: (request) => withRegister(request, (register) => form(request, register)) },
     { method: 'POST', path: '/registers/:register', who: KEEPERS, events: ['register.proposed'], upload: UPLOAD, handle: (request) => withRegister(request, (register) => propose(request, register)) },
-    { method: 'GET', path: '/registers/entries/:entry', who: READERS, events: [], handle: (request) => withEntry(request, (entry) => show(request, entry)) },
-    { method: 'GET', path: '/registers/entries/:entry/file', who: READERS, events: [], handle: file },
+    { method: 'GET', path: '/registers/entries/:entry', who: STAFF_ROLES, events: [], handle: (request) => withEntry(request, (entry) => show(request, entry)) },
+    { method: 'GET', path: '/registers/entries/:entry/file', who: STAFF_ROLES, events: [], handle: file },
     { method: 'POST', path: '/registers/entries/:entry/confirm', who: CONFIRMERS, events: ['register.confirmed'], handle: (request) => withEntry(request, (entry) => confirm(request, entry)) },
     { method: 'POST', path: '/registers/entries/:entry/withdraw', who: KEEPERS, events: ['register.withdrawn'], handle: (request) => withEntry(request, (entry) => withdraw(request, entry)) },
   ]

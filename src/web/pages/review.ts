@@ -7,14 +7,13 @@ import { CHECKLIST, judgeEntry, openItems, requiredItems, unfinishedItems } from
 import { findMove, nextActor, STATES, type ApplicationState, type MoveName } from '../../application/lifecycle.ts'
 import type { ApplicationChange, Work } from '../../application/ports.ts'
 import { missingForApproval, refuseDuty } from '../../application/review.ts'
+import { STAFF_ROLES } from '../../people/roles.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
 import { translate, type Language } from '../locales.ts'
 import { page, redirect, type PageRequest, type Reply, type Route } from '../reply.ts'
 import { weakListNotice } from '../weak-lists.ts'
 import { dossierModel } from './review-dossier.ts'
-
-const READERS = ['vetting-officer', 'approving-officer', 'revocation-officer', 'auditor', 'administrator'] as const
 
 /** What the queue shows, most urgent first. */
 const TABS: Readonly<Record<string, readonly ApplicationState[]>> = {
@@ -38,9 +37,9 @@ const confirmSchema = z.object({ correlated: z.literal('yes', 'forms.tick') })
 
 export function reviewRoutes(_services: Services): readonly Route[] {
   return [
-    { method: 'GET', path: '/review', who: READERS, events: [], handle: queue },
-    { method: 'GET', path: '/review/:reference', who: READERS, events: [], handle: (request) => withDossier(request, (dossier) => show(request, dossier)) },
-    { method: 'GET', path: '/review/:reference/evidence/:file', who: READERS, events: [], handle: evidence },
+    { method: 'GET', path: '/review', who: STAFF_ROLES, events: [], handle: queue },
+    { method: 'GET', path: '/review/:reference', who: STAFF_ROLES, events: [], handle: (request) => withDossier(request, (dossier) => show(request, dossier)) },
+    { method: 'GET', path: '/review/:reference/evidence/:file', who: STAFF_ROLES, events: [], handle: evidence },
     { method: 'POST', path: '/review/:reference/start-vetting', who: ['vetting-officer'], events: ['application.vetting-started'], handle: startVetting },
     { method: 'GET', path: '/review/:reference/checks/:item', who: ['vetting-officer'], events: [], handle: (request) => withDossier(request, (dossier) => checkPage(request, dossier)) },
     { method: 'POST', path: '/review/:reference/checks/:item', who: ['vetting-officer'], events: ['application.check-recorded'], handle: recordCheck },
