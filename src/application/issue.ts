@@ -18,7 +18,7 @@ import { finding } from './issue-finding.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority, IssuingParts, RecordedCertificate } from './issue-ports.ts'
 import { findMove, type MoveName } from './lifecycle.ts'
 import type { Work } from './ports.ts'
-import { CERTIFIED_PURPOSE, examineRequest, storedRequest } from './verify-key.ts'
+import { CERTIFIED_PURPOSE, examineProtection, examineRequest, storedRequest } from './verify-key.ts'
 
 /** Far longer than judging and signing take. After it, another process may take over; fencing does not rest on it. */
 const LEASE_MS = 30_000
@@ -85,7 +85,7 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
     const validity = { notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
     const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), ...validity }
     await work.audit({ event: eventOf('take', complete), subject: `certificate:${record.id}`, details })
-    await refuseChange(work, store, complete, parts.policy)
+    await refuseChange(work, store, complete, authority, parts.policy)
     const taken = await move(work, 'take', complete)
     await store.insertRecord(record)
     return taken
@@ -138,12 +138,14 @@ const isLogged = ({ applicationId, approvalId, serial, tbs }: RecordedCertificat
     .eventsOf(applicationId)
     .some(({ event, details }) => event === ACT.recorded && details['approval'] === approvalId && details['serial'] === serial && details['tbs'] === sha256(tbs))
 
-/** Last look inside the transaction that records: nothing that was approved, and nothing known of the key, may have changed since it was judged. */
-async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication, policy: Policy): Promise<void> {
+/** Last look inside the transaction that records: nothing that was approved, nothing known of the key, and nothing that its protection rests on may have changed since it was judged. */
+async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication, { demo }: IssuingAuthority, policy: Policy): Promise<void> {
   const dossier = await work.applications.dossier(application.id)
   if (!dossier || judgeApproval(dossier).length > 0) throw new Overtaken()
   const verdicts = await examineRequest(storedRequest(application.request.requestDer), application, policy, store)
   if (verdicts.some(({ outcome }) => outcome !== 'pass')) throw new Overtaken()
+  const report = examineProtection(dossier.application, dossier.evidence, await store.protectionFacts(application, demo), work.now, policy)
+  if (!report || !('verified' in report.verdict)) throw new Overtaken()
 }
 
 async function sign(parts: IssuingParts, authority: IssuingAuthority, application: CompleteApplication, record: RecordedCertificate): Promise<IssuingTurn> {

@@ -432,10 +432,12 @@ describeOnBothDatabases('issuing', (open) => {
     expect(await certificatesOf(id)).toHaveLength(1)
   })
 
-  test('VET-6, KEY-4: looks again in the transaction that records: a change after the judgement is not signed', async () => {
+  test('VET-6, KEY-4, ATT-2: looks again in the transaction that records: a change after the judgement is not signed', async () => {
+    const makers = await database('demo_anchors')
     for (const change of [
       (id: string) => database('vetting_checks').where({ application_id: id, item: 'address' }).update({ note: 'another' }),
       (_: string, key: string) => database('compromised_keys').insert({ spki_sha256: key, source: 'test', recorded_at: '2026-01-01T00:00:00.000Z' }),
+      () => database('demo_anchors').delete(),
     ]) {
       const { id, spkiSha256 } = await approved({ keys: rsaKeyPair(3072) })
       const parts = issuingParts(services, never)
@@ -454,6 +456,7 @@ describeOnBothDatabases('issuing', (open) => {
       later += MINUTE
       expect(await turn(never)).toBe('held')
     }
+    await database('demo_anchors').insert(makers)
   })
 
   const brokenToken: Pick<Signer, 'sign'> = { sign: () => Promise.reject(new Error('token is away')) }
