@@ -4,6 +4,7 @@
  * else goes to the makers unread. Foreign bytes: limits first, then strict reading. Judges nothing.
  */
 import { MalformedDer, readDer, TAG } from '../pki/der.ts'
+import { isPrivateKey } from '../pki/private-key.ts'
 import { bagCertificates, isContentInfo, unpack, type UnpackBudget } from './containers.ts'
 import type { EmbeddedStatement } from './csr-attestation.ts'
 import { readRequestAttributes, type RequestExtension } from './request-attributes.ts'
@@ -93,7 +94,7 @@ function readFile(file: EvidenceFile): Found {
   const found: Found = { certificates: [], requested: [], statements: [], others: [] }
   const text = textOf(file.bytes)
   // Said before anything else is: the applicant must know at once that this file leaves their hands never again.
-  if (/-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----/.test(text)) throw new MalformedStatement(file.name, say('attestation.malformed.private-key'))
+  if (isPrivateKey(file.bytes)) throw new MalformedStatement(file.name, say('attestation.malformed.private-key'))
   const kind = structuredText(text)
   // JSON and XML may carry PEM inside their strings: they are whole files of their maker's, never searched for blocks.
   if (kind) found.others.push({ ...file, kind, label: null })

@@ -2,7 +2,6 @@
 import { guard, LIMITS, readEvidence, type EvidenceFile } from '../attestation/evidence.ts'
 import { MalformedStatement, QUESTIONS, say, type Device, type Message, type Question } from '../attestation/verifier.ts'
 import { verifyAttestation, type AttestationReport } from '../attestation/verify-attestation.ts'
-import { readCertificateRequest } from '../pki/certificate-request.ts'
 import { about, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
 
 export const keyAttestation: MethodRules<Question> = {
@@ -53,9 +52,3 @@ function refuseEvidence(files: readonly EvidenceFile[], kept: readonly EvidenceF
 
 /** An empty SEQUENCE: a request that carries nothing, so that only the files are read. */
 const NO_REQUEST = Buffer.from('3000', 'hex')
-
-/** Whatever the method, a private key is never stored. */
-export function isPrivateKey(bytes: Buffer): boolean {
-  const intake = readCertificateRequest(bytes)
-  return ('refused' in intake && intake.refused.code === 'private-key') || bytes.includes('PRIVATE KEY')
-}

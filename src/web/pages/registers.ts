@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { CONFIRMERS, KEEPERS, confirmEntry, proposeEntry, withdrawEntry, type RegisterEntry } from '../../application/register.ts'
 import { registerStore } from '../../database/register-store.ts'
-import { isPrivateKey } from '../../key-protection/key-attestation.ts'
+import { isPrivateKey } from '../../pki/private-key.ts'
 import {
   AUDIT_SCHEMES,
   AUTHENTICATIONS,
