@@ -152,12 +152,13 @@ describe('keys', () => {
 
 describe('the table of entries', () => {
   const SOURCE = fileURLToPath(new URL('../../src', import.meta.url))
-  // Of the system, of compilers and of SoftHSM2 itself: set or passed on, nobody configures the product by them.
-  const FOREIGN = ['PATH', 'HOME', 'CFLAGS', 'CXXFLAGS', 'SOFTHSM2_CONF']
+  // Of the system, of npm, of compilers and of SoftHSM2 itself: set or passed on, nobody configures the product by them.
+  const FOREIGN = ['PATH', 'HOME', 'INIT_CWD', 'CFLAGS', 'CXXFLAGS', 'SOFTHSM2_CONF']
   const READS = [/\benv(?:ironment)?(?:\?\.|\.|\[')([A-Z][A-Z0-9_]+)\b/g, /\b(?:text|whole|address|file)\('([A-Z][A-Z0-9_]+)'/g, /\['([A-Z]+_TOKEN)', '[A-Z_]+', '[a-z]+'\]/g, /\['[A-Z]+_TOKEN', '([A-Z_]+)', '[a-z]+'\]/g]
 
   const read = new Map<string, string>()
-  for (const file of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((name) => /\.m?[jt]s$/.test(name))) {
+  // The subscriber's program is one of its own: its help says what it reads.
+  for (const file of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((name) => /\.m?[jt]s$/.test(name) && !name.startsWith('keygen/'))) {
     const source = readFileSync(join(SOURCE, file), 'utf8')
     for (const pattern of READS) for (const [, name] of source.matchAll(pattern)) read.set(name!, file)
     // An entry taken out by destructuring would not be seen above.
