@@ -2,6 +2,8 @@
 import type { Challenge, MethodNumber } from '../key-protection/protection.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application } from './application.ts'
+import { ACT } from './issue-acts.ts'
+import type { LoggedEvent } from './issue-ports.ts'
 import type { RandomBytes, Work } from './ports.ts'
 
 /** 256 bits: nobody guesses one that is still to come. */
@@ -16,6 +18,12 @@ export async function giveChallenge(work: Work, random: RandomBytes, { id }: Pic
   await work.audit({ event: 'application.challenge-given', subject: `application:${id}`, details: { ...challenge } })
   return { ...challenge, answered: null }
 }
+
+/** LOG-1: of the challenges on record, those that the audit log says were given out, as the rows tell them. A row alone is anybody's who can write rows. */
+export const provenChallenges = (challenges: readonly Challenge[], events: readonly LoggedEvent[]): readonly Challenge[] =>
+  challenges.filter(({ method, value, issuedAt, expiresAt }) =>
+    events.some(({ event, details }) => event === ACT.challenged && details['method'] === method && details['value'] === value && details['issuedAt'] === issuedAt && details['expiresAt'] === expiresAt),
+  )
 
 /** The challenge given out last for a method; null before the first. */
 export const lastChallenge = (challenges: readonly Challenge[], method: MethodNumber): Challenge | null => challenges.filter((each) => each.method === method).at(-1) ?? null

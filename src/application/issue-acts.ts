@@ -12,6 +12,7 @@ export const ACT = {
   rejected: 'application.rejected',
   withdrawn: 'application.withdrawn',
   recorded: 'certificate.recorded',
+  challenged: 'application.challenge-given',
 } as const satisfies Readonly<Record<string, AuditEventName>>
 
 /** After which nothing is issued to this application any more. */

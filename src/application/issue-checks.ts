@@ -10,6 +10,7 @@ import { readCertificateRequest } from '../pki/certificate-request.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
 import { approvalDigest } from './approve-digest.ts'
+import { provenChallenges } from './challenge.ts'
 import { openItems } from './checklist.ts'
 import { judgeAnchorChanges } from './issue-anchors.ts'
 import { finding } from './issue-finding.ts'
@@ -107,7 +108,7 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   // A change counts at once: the log is read on to where the rows were read.
   await trail.firstBreach()
   if (method.number === KEY_ATTESTATION) findings.push(...judgeAnchorChanges(known.anchorChanges, trail.anchorActs()))
-  const { facts, unproven } = provenFacts(known, trail)
+  const { facts, unproven } = provenFacts({ ...known, challenges: provenChallenges(known.challenges, trail.eventsOf(application.id)) }, trail)
   const examine = (counted: typeof facts) => examineProtection(application, evidence, { ...counted, shippedKey: provenModule(facts.shippedKey, spkiSha256, trail) }, now, policy)
   const report = examine(facts)
   if (!report) return [...findings, finding('evidence-missing', row)]

@@ -46,7 +46,8 @@ type Change = Readonly<Record<string, string | null>>
 export interface ModuleStore {
   list(): Promise<readonly ShippedModule[]>
   find(id: string): Promise<ShippedModule | null>
-  ofOrganisation(organisationId: string): Promise<readonly ShippedModule[]>
+  /** Those that went out for this person's orders. */
+  orderedBy(accountId: string): Promise<readonly ShippedModule[]>
   /** False when the module, its letter or one of its keys is in the inventory already. */
   insert(module: NewModule, at: string): Promise<boolean>
   /** Compare-and-set on state and version. */
@@ -69,7 +70,7 @@ export async function enterModule(work: Work, store: ModuleStore, module: NewMod
   await work.audit({
     event: 'module.prepared',
     subject: subject(module),
-    details: { manufacturer, model, firmware, serialNumber, persons: [preparedBy, witnessedBy], letter, activationBits, keys: keys.map(({ spkiSha256 }) => spkiSha256) },
+    details: { manufacturer, model, firmware, serialNumber, persons: [preparedBy, witnessedBy], letter, activationBits, keys: keys.map(({ spkiSha256, label, keyId, mechanism, attributes }) => ({ spkiSha256, label, keyId, mechanism, attributes })) },
   })
   return true
 }
@@ -91,16 +92,16 @@ export async function shipModule(work: Work, store: ModuleStore, module: Shipped
     await store.move({ ...module, state: 'shipped', version: module.version + 1 }, 'prepared', { organisation_id: null, shipped_by: null, shipped_at: null, carrier: null, tracking: null })
     return 'changed-meanwhile'
   }
-  await work.audit({ event: 'module.shipped', subject: subject(module), details: { organisation: order.organisationId, order: order.id, at, ...by } })
+  await work.audit({ event: 'module.shipped', subject: subject(module), details: { organisation: order.organisationId, order: order.id, orderedBy: order.orderedBy, at, ...by } })
   return 'done'
 }
 
-/** The organisation says that the module arrived whole. */
-export async function receiveModule(work: Work, store: ModuleStore, module: ShippedModule, organisationId: string, policy: Policy): Promise<ModuleMove> {
-  if (module.state !== 'shipped' || module.organisationId !== organisationId) return 'not-now'
+/** Who ordered the module says that it arrived whole; nobody else, since anybody may state an organisation's name. */
+export async function receiveModule(work: Work, store: ModuleStore, module: ShippedModule, policy: Policy): Promise<ModuleMove> {
+  if (module.state !== 'shipped' || module.orderedBy !== work.actor) return 'not-now'
   const at = work.now.toISOString()
   if (!(await store.move(module, 'received', { received_by: work.actor, received_at: at }))) return 'changed-meanwhile'
-  await work.audit({ event: 'module.received', subject: subject(module), details: { organisation: organisationId, at } })
+  await work.audit({ event: 'module.received', subject: subject(module), details: { organisation: module.organisationId, at } })
   await judgeAgain(work, store, module, policy)
   return 'done'
 }

@@ -133,7 +133,7 @@ export function examineProtection(application: Application, files: readonly Pick
 
 /** What a method is asked about an application; null without a request. */
 export function protectionInput(application: Application, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], facts: ProtectionFacts, at: Date, policy: Policy): ProtectionInput | null {
-  const { id, reference, organisationId, organisation, request, key } = application
+  const { id, reference, organisationId, applicantId, organisation, request, key } = application
   if (!request) return null
   return {
     files: files.map(({ name, bytes }) => ({ name, bytes })),
@@ -143,7 +143,7 @@ export function protectionInput(application: Application, files: readonly Pick<E
     at,
     policy,
     facts,
-    application: { id, reference, organisationId, legalName: organisation?.legalName ?? null },
+    application: { id, reference, organisationId, applicantId, legalName: organisation?.legalName ?? null },
   }
 }
 

@@ -56,7 +56,7 @@ interface OrderRow {
 
 const act = (by: Text, at: Text): { by: string; at: string } | null => (by !== null && at !== null ? { by, at } : null)
 
-function readModule(row: ModuleRow): Omit<ShippedModule, 'keys' | 'organisation'> {
+function readModule(row: ModuleRow, orderedBy: Text): Omit<ShippedModule, 'keys' | 'organisation'> {
   const [shipped, letterSent, withdrawn] = [act(row.shipped_by, row.shipped_at), act(row.letter_sent_by, row.letter_sent_at), act(row.withdrawn_by, row.withdrawn_at)]
   return {
     id: row.id,
@@ -68,6 +68,7 @@ function readModule(row: ModuleRow): Omit<ShippedModule, 'keys' | 'organisation'
     tokenLabel: row.token_label,
     state: row.state as ModuleState,
     organisationId: row.organisation_id,
+    orderedBy,
     preparedBy: row.prepared_by,
     witnessedBy: row.witnessed_by,
     preparedAt: row.prepared_at,
@@ -114,16 +115,17 @@ export async function findShippedKey(db: Database | Transaction, spkiSha256: str
   const module: ModuleRow | undefined = row && (await db('shipped_modules').where({ id: row.module_id }).first())
   if (!row || !module) return null
   const { spki: _spki, spkiSha256: _sha256, ...key } = readKey(row)
-  const { id: moduleId, version: _version, tokenLabel: _label, tracking: _tracking, withdrawn: _withdrawn, ...of } = readModule(module)
+  const { id: moduleId, version: _version, tokenLabel: _label, tracking: _tracking, withdrawn: _withdrawn, ...of } = readModule(module, (await db('module_orders').where({ module_id: module.id }).first('ordered_by'))?.ordered_by ?? null)
   return { moduleId, ...of, ...key, onRecord: true }
 }
 
 export function moduleStore(db: Database | Transaction): ModuleStore {
   async function whole(rows: readonly ModuleRow[]): Promise<ShippedModule[]> {
     const keys: KeyRow[] = await db('shipped_keys').whereIn('module_id', rows.map(({ id }) => id)).orderBy('label')
+    const orders: { module_id: string; ordered_by: string }[] = await db('module_orders').whereIn('module_id', rows.map(({ id }) => id)).select('module_id', 'ordered_by')
     const organisations: { id: string; legal_name: string }[] = await db('organisations').whereIn('id', rows.flatMap(({ organisation_id }) => organisation_id ?? [])).select('id', 'legal_name')
     return rows.map((row) => ({
-      ...readModule(row),
+      ...readModule(row, orders.find(({ module_id }) => module_id === row.id)?.ordered_by ?? null),
       organisation: organisations.find(({ id }) => id === row.organisation_id)?.legal_name ?? null,
       keys: keys.filter((key) => key.module_id === row.id).map(readKey),
     }))
@@ -131,7 +133,7 @@ export function moduleStore(db: Database | Transaction): ModuleStore {
   return {
     list: async () => whole(await db('shipped_modules').orderBy([{ column: 'prepared_at', order: 'desc' }, { column: 'id' }]).limit(500)),
     find: async (id) => (await whole(await db('shipped_modules').where({ id })))[0] ?? null,
-    ofOrganisation: async (organisationId) => whole(await db('shipped_modules').where({ organisation_id: organisationId }).orderBy(['shipped_at', 'id'])),
+    orderedBy: async (accountId) => whole(await db('shipped_modules').whereIn('id', db('module_orders').where({ ordered_by: accountId }).whereNotNull('module_id').select('module_id')).orderBy(['shipped_at', 'id'])),
     async insert(module, at) {
       const { keys } = module
       // Asked first, since PostgreSQL's transaction does not outlive a violation.

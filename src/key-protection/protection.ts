@@ -65,6 +65,7 @@ export interface ProtectionSubject {
   readonly id: string
   readonly reference: string
   readonly organisationId: string | null
+  readonly applicantId: string
   /** As the applicant states it; null before. */
   readonly legalName: string | null
 }

@@ -20,8 +20,9 @@ export interface ShippedKey {
   readonly firmware: string
   readonly serialNumber: string
   readonly state: ModuleState
-  /** Whom it was shipped to; null before. */
+  /** Whom it was shipped to, and whose order it was: an organisation's name is only a claim, so the account counts too. Null before. */
   readonly organisationId: string | null
+  readonly orderedBy: string | null
   readonly preparedBy: string
   readonly witnessedBy: string
   readonly preparedAt: string
@@ -96,11 +97,11 @@ export const shippedModule: MethodRules<ShippedModuleQuestion> = {
 const mapAll = (make: () => Finding): Examination<ShippedModuleQuestion>['findings'] =>
   Object.fromEntries(Object.keys(QUESTIONS).map((question) => [question, make()])) as unknown as Examination<ShippedModuleQuestion>['findings']
 
-function shippingChecks({ state, organisationId, shipped, received }: ShippedKey, { application }: ProtectionInput): Check[] {
+function shippingChecks({ state, organisationId, orderedBy, shipped, received }: ShippedKey, { application }: ProtectionInput): Check[] {
   const write = (passes: boolean, observed: string) => check(passes, `shipping.${observed}`, 'shipping.expected', { at: day(shipped?.at), received: day(received?.at) }, { remedy: 'shipping.remedy' })
   if (state === 'withdrawn') return [write(false, 'withdrawn')]
   if (!shipped || organisationId === null) return [write(false, 'not-shipped')]
-  if (organisationId !== application.organisationId) return [{ ...write(false, 'to-others'), alert: true }]
+  if (organisationId !== application.organisationId || orderedBy !== application.applicantId) return [{ ...write(false, 'to-others'), alert: true }]
   return [write(received !== null, received ? 'received' : 'under-way')]
 }
 

@@ -119,7 +119,9 @@ describeOnBothDatabases('issuing on documents', (open) => {
       evidence: [],
       async beforeApproval(_trx, { id, applicant }, work) {
         const at = work.now.toISOString()
-        await work.protection.giveChallenge(id, { method: 6, value: challenge, issuedAt: new Date(work.now.getTime() - HOUR).toISOString(), expiresAt: new Date(work.now.getTime() + HOUR).toISOString() })
+        const given = { method: 6, value: challenge, issuedAt: new Date(work.now.getTime() - HOUR).toISOString(), expiresAt: new Date(work.now.getTime() + HOUR).toISOString() } as const
+        await work.protection.giveChallenge(id, given)
+        await work.audit({ event: 'application.challenge-given', subject: `application:${id}`, details: given })
         const text = reportText(keys.spki, { reference: `A-${id.slice(0, 8)}`, challenge, date: dayOf(work.now.getTime()), ...change.report })
         const files = [
           { name: 'report.txt', bytes: text },

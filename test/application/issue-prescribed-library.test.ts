@@ -69,11 +69,13 @@ describeOnBothDatabases('issuing on a report of the prescribed library', (open) 
     readonly challenge?: string
     /** Columns of the challenge's row, as they are when `ca` looks. */
     readonly row?: Readonly<Record<string, string | null>>
+    /** Whether the log holds that it was given out. */
+    readonly logged?: boolean
     readonly options?: ApprovedOptions
   }
 
   /** An application with this report handed in, approved as an attacker with the portal's rights would: whatever the judgement. */
-  async function approved({ report, challenge = randomUUID().replaceAll('-', '').repeat(2), row, options }: Case) {
+  async function approved({ report, challenge = randomUUID().replaceAll('-', '').repeat(2), row, logged = true, options }: Case) {
     return insertApprovedApplication(services, hierarchy.maker, {
       keys,
       people,
@@ -86,6 +88,9 @@ describeOnBothDatabases('issuing on a report of the prescribed library', (open) 
         await work.applications.addEvidence(id, { id: randomUUID(), name: 'key-report.json', bytes, sha256: 'f'.repeat(64), uploadedBy: applicant, uploadedAt: at })
         await keepProtection(work, (await work.applications.find(id))!, [{ name: 'key-report.json', bytes }], services.policy)
         if (row) await trx('key_challenges').where({ value: challenge }).update(row)
+        // As the portal would have logged the row as it stands.
+        const { issued_at: issuedAt, expires_at: expiresAt } = await trx('key_challenges').where({ value: challenge }).first()
+        if (logged) await work.audit({ event: 'application.challenge-given', subject: `application:${id}`, details: { method: 3, value: challenge, issuedAt, expiresAt } })
       },
       ...options,
     })
@@ -128,6 +133,10 @@ describeOnBothDatabases('issuing on a report of the prescribed library', (open) 
 
   test('ATT-3: holds a report whose challenge expired before it was answered', async () => {
     expect(await heldBy({ report: (challenge) => reportFile(keys, { challenge }), row: { expires_at: '2026-01-01T00:00:00.000Z' } })).toEqual(['ATT-3 challenge.expired'])
+  })
+
+  test('ATT-3, LOG-1: holds a report with a challenge that stands in a row and was never given out', async () => {
+    expect(await heldBy({ report: (challenge) => reportFile(keys, { challenge }), logged: false })).toEqual(['ATT-3 challenge.unknown'])
   })
 
   test('ATT-3: holds a report with a challenge of another application', async () => {

@@ -54,7 +54,7 @@ describeOnBothDatabases('shipped modules', (open) => {
     return { id, people: of, order }
   }
   const ship = ({ id, people, order }: Awaited<ReturnType<typeof ordered>>) => as(people.vetter, async (work, store) => shipModule(work, store, (await store.find(id))!, order, { carrier: 'Carrier', tracking: '123' }))
-  const receive = ({ id, people }: Awaited<ReturnType<typeof ordered>>) => as(people.applicant, async (work, store) => receiveModule(work, store, (await store.find(id))!, people.organisationId, services.policy))
+  const receive = ({ id, people }: Awaited<ReturnType<typeof ordered>>) => as(people.applicant, async (work, store) => receiveModule(work, store, (await store.find(id))!, services.policy))
   const letter = ({ id }: Awaited<ReturnType<typeof ordered>>, by: string) => as(by, async (work, store) => sendLetter(work, store, (await store.find(id))!, 'registered mail', services.policy))
 
   test('ATT-1, ATT-10: goes its way once, step by step, each on record', async () => {
@@ -102,10 +102,14 @@ describeOnBothDatabases('shipped modules', (open) => {
     expect(await enter(fresh())).toBe(true)
   })
 
-  test('ATT-1: another organisation can’t say that a module arrived', async () => {
+  test('ATT-1, ATT-10: nobody but who ordered a module says that it arrived, or sees it, whatever organisation they state', async () => {
     const module = await ordered(rsaKeyPair(2048))
     await ship(module)
-    expect(await as(module.people.applicant, async (work, store) => receiveModule(work, store, (await store.find(module.id))!, 'another', services.policy))).toBe('not-now')
+    const other = (await insertPeople(services, `Org ${randomUUID()}`)).applicant
+    await database('accounts').where({ id: other }).update({ organisation_id: module.people.organisationId })
+    expect(await as(other, async (work, store) => receiveModule(work, store, (await store.find(module.id))!, services.policy))).toBe('not-now')
+    expect(await moduleStore(database).orderedBy(other)).toEqual([])
+    expect((await moduleStore(database).orderedBy(module.people.applicant)).map(({ id }) => id)).toEqual([module.id])
   })
 
   /** An application approved for the key of a module that went the whole way. */
@@ -130,10 +134,17 @@ describeOnBothDatabases('shipped modules', (open) => {
       expect(await turn(never)).toBe('held')
       return (await heldFor(services, id))!.map(({ row, code, message }) => [row, code, message.key.replace('key-protection-shipped-module.', '')])
     }
-    // Rows alone: the module is said to have been prepared by another.
-    await database('shipped_modules').where({ id: application.module }).update({ witnessed_by: 'Somebody Else' })
-    expect(await heldBy()).toEqual([['ATT-1', 'key-protection-from-inventory', 'record.lacks']])
-    await database('shipped_modules').where({ id: application.module }).update({ witnessed_by: 'Beppu Taro' })
+    // Rows alone: what they say of the module is not what the log says.
+    const row = await database('shipped_modules').where({ id: application.module }).first()
+    for (const [column, value] of [['witnessed_by', 'Somebody Else'], ['serial_number', 'FORGED'], ['firmware', '2.7'], ['activation_bits', 999]] as const) {
+      await database('shipped_modules').where({ id: application.module }).update({ [column]: value })
+      expect(await heldBy(), column).toEqual([['ATT-1', 'key-protection-from-inventory', 'record.lacks']])
+      await database('shipped_modules').where({ id: application.module }).update({ [column]: row[column] })
+    }
+    const key = await database('shipped_keys').where({ module_id: application.module }).first()
+    await database('shipped_keys').where({ module_id: application.module }).update({ attributes: JSON.stringify({ ...JSON.parse(key.attributes), decrypt: null }) })
+    expect((await heldBy()) as unknown[]).toContainEqual(['ATT-1', 'key-protection-from-inventory', 'record.lacks'])
+    await database('shipped_keys').where({ module_id: application.module }).update({ attributes: key.attributes })
     await as(application.approver, async (work, store) => withdrawModule(work, store, (await store.find(application.module))!, 'came back', services.policy))
     expect(await heldBy()).toEqual([
       ['ATT-1', 'key-protection-from-inventory', 'record.lacks'],

@@ -28,7 +28,7 @@ export function judge(files: ProtectionInput['files'], details: Details, more: P
     at: AT,
     policy: TAKING_HISTORICAL,
     facts: { demoHierarchy: false, demoAnchors: [], anchorChanges: [], challenges: [] } as unknown as ProtectionInput['facts'],
-    application: { id: 'id', reference: 'CS-1', organisationId: null, legalName: null },
+    application: { id: 'id', reference: 'CS-1', organisationId: null, applicantId: 'applicant-1', legalName: null },
     ...more,
   })!
   worded(protectionToJson(report))

@@ -18,7 +18,7 @@ interface Given {
 }
 
 function outcome({ key = SHIPPED_KEY, policy = shippedPolicy, demoHierarchy = true }: Given = {}): unknown {
-  const application = { id: 'application-1', reference: 'AAAAA-BBBBB', organisationId: 'organisation-1', legalName: 'Example K.K.' }
+  const application = { id: 'application-1', reference: 'AAAAA-BBBBB', organisationId: 'organisation-1', applicantId: 'applicant-1', legalName: 'Example K.K.' }
   const input = inputOf(keys, [], { policy, application, facts: { demoHierarchy, shippedKey: key } })
   const { verdict, findings } = judgeBy(shippedModule, input)!
   for (const { title, finding } of findings ?? [])
@@ -56,6 +56,7 @@ describe('a key that the CA generated in a module that it shipped', () => {
     ['of a module that one person prepared', change({ witnessedBy: 'Aoki Hanako' }), { 'from-inventory': 'persons.seen' }],
     ['of a module on the shelf', change({ state: 'prepared', organisationId: null, shipped: null, received: null, letterSent: null }), { 'shipped-to-you': 'shipping.not-shipped', 'activation-apart': 'activation.not-sent' }],
     ['of a module that went to another organisation', change({ organisationId: 'organisation-2' }), { 'shipped-to-you': 'shipping.to-others' }],
+    ['of a module that somebody else of the same name ordered', change({ orderedBy: 'applicant-2' }), { 'shipped-to-you': 'shipping.to-others' }],
     ['of a module under way', change({ state: 'shipped', received: null, letterSent: null }), { 'shipped-to-you': 'shipping.under-way', 'activation-apart': 'activation.not-sent' }],
     ['of a module that was withdrawn', change({ state: 'withdrawn' }), { 'shipped-to-you': 'shipping.withdrawn' }],
     ['that was brought into the module', attribute({ local: false }), { 'generated-inside': 'attribute.told' }],

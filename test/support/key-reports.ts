@@ -64,7 +64,7 @@ export function inputOf(keys: KeyPair, files: readonly Buffer[], change: InputCh
     details: {},
     at: NOW,
     policy: shippedPolicy,
-    application: { id: 'a', reference: 'CS-2345-ABCD', organisationId: null, legalName: null },
+    application: { id: 'a', reference: 'CS-2345-ABCD', organisationId: null, applicantId: 'applicant-1', legalName: null },
     ...change,
     facts,
   }

@@ -12,6 +12,7 @@ export const SHIPPED_KEY: ShippedKey = {
   serialNumber: '0123456789abcdef',
   state: 'activated',
   organisationId: 'organisation-1',
+  orderedBy: 'applicant-1',
   preparedBy: 'Aoki Hanako',
   witnessedBy: 'Beppu Taro',
   preparedAt: '2026-10-01T09:00:00.000Z',

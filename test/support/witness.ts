@@ -72,7 +72,7 @@ export function inputOf(spki: Buffer, files: readonly (readonly [string, Buffer]
     details: {},
     at: NOW,
     policy: shippedPolicy,
-    application: { id: 'a', reference: 'CS234-ABCDE', organisationId: null, legalName: null },
+    application: { id: 'a', reference: 'CS234-ABCDE', organisationId: null, applicantId: 'applicant-1', legalName: null },
     ...change,
     facts: { demoHierarchy: false, demoAnchors: [], anchorChanges: [], challenges: [CHALLENGE], auditors: [], signingServices: [], shippedKey: null, ...change.facts },
   }

@@ -18,7 +18,7 @@ export const shippedModuleSection: MethodSection = {
     const store = moduleStore(services.database)
     const { organisation, organisationId } = application
     const order = await store.orderOf(application.id)
-    const modules = organisationId ? await store.ofOrganisation(organisationId) : []
+    const modules = (await store.orderedBy(application.applicantId)).filter((module) => module.organisationId === organisationId)
     const t = (path: string, values?: Record<string, string>) => translate(language, `key-protection-shipped-module.section.${path}`, values)
     return {
       organisationGiven: organisationId !== null,
@@ -68,13 +68,11 @@ export const shippedModuleSection: MethodSection = {
         who: ['subscriber'],
         events: ['module.received'],
         handle: changeDraft(async ({ services, params }, { application, account }) => {
-          const { organisationId } = application
           const outcome = await services.work(account.id, async (work, trx) => {
             const store = moduleStore(trx)
             const module = await store.find(params['module'] ?? '')
-            // Another organisation's module is not there for this person.
-            if (!module || organisationId === null || module.organisationId !== organisationId) return null
-            return receiveModule(work, store, module, organisationId, policy)
+            // A module of somebody else's order is not there for this person.
+            return module?.orderedBy === account.id ? receiveModule(work, store, module, policy) : null
           })
           if (outcome === null) return { kind: 'not-found' }
           return redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, `key-protection-shipped-module.notice.${outcome === 'done' ? 'received' : 'not-now'}`)
