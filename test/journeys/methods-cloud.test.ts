@@ -1,21 +1,16 @@
 /** Method 5 in a real browser: a report with the commonest mistake, put right by the command that the page shows, seen by an officer, issued by `ca`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { demoPeople, type DemoPerson } from '../../src/commands/demo-people-make.ts'
-import { approve, signIn as walkerSignIn } from '../../src/commands/demo-walk.ts'
-import type { Role } from '../../src/people/roles.ts'
-import { haveChromium, NO_CHROMIUM, openBrowser, type Person } from '../support/browser.ts'
+import { haveChromium, NO_CHROMIUM, type Person } from '../support/browser.ts'
 import { AZURE_LOCATION, azureKid, azureOutputs, printed, type AzureOutputs } from '../support/fake-cloud.ts'
-import { startInstance, type Instance } from '../support/instance.ts'
-import { agree, nameSubject, openCertificate, register, signIn, start, stateOrganisation, submit, upload, vet } from './steps.ts'
+import { openCertificate, register, startUpToRequest, submit, upload, vet } from './steps.ts'
+import { openWorkplace, type Workplace } from './workplace.ts'
 
 const available = haveChromium()
 const REN = { name: 'Ren Okada', email: 'ren@journey.example', password: 'harbour violet ladder 27' }
 const DAY = 86_400_000
 
 describe.skipIf(!available)(available ? 'a report of a cloud subscription' : NO_CHROMIUM, () => {
-  let instance: Instance
-  let browser: Awaited<ReturnType<typeof openBrowser>>
-  let staff: readonly DemoPerson[]
+  let place: Workplace
   let ren: Person
   let vetting: Person
   let reference: string
@@ -24,29 +19,20 @@ describe.skipIf(!available)(available ? 'a report of a cloud subscription' : NO_
   const yesterday = new Date(Date.now() - DAY).toISOString().replace(/\.\d+Z$/, '+00:00')
 
   beforeAll(async () => {
-    ;[instance, browser] = await Promise.all([startInstance(), openBrowser('methods-cloud')])
-    staff = await demoPeople(instance.services)
-    ren = await browser.person(instance.portalUrl)
+    place = await openWorkplace('methods-cloud')
+    ren = await place.person()
   })
   afterAll(async () => {
-    await browser?.close()
-    if (!instance) return
-    await instance.stop()
-    expect(instance.faults()).toEqual([])
+    await place?.close()
   })
 
-  const officer = (role: Role) => staff.find(({ roles }) => roles.includes(role))!
   const area = (path: string, values?: Record<string, string>) => ren.words(`key-protection-cloud-report.${path}`, values)
   const keyProtection = () => `/applications/${reference}/key-protection`
 
   test('APP-2: the cloud option opens method 5, with the commands of each cloud to copy', async () => {
     await register(ren, REN)
-    reference = await start(ren)
-    await ren.visit(`/applications/${reference}/organisation`)
-    await stateOrganisation(ren)
-    await agree(ren)
-    await nameSubject(ren)
-    const key = await instance.demoKey('CN=Cloud key')
+    reference = await startUpToRequest(ren)
+    const key = await place.instance.demoKey('CN=Cloud key')
     outputs = azureOutputs(key.spki)
     Object.assign(outputs['key.json'].attributes, { created: yesterday, updated: yesterday })
     outputs['key-log.json'][0]!['TimeGenerated'] = yesterday
@@ -93,16 +79,13 @@ describe.skipIf(!available)(available ? 'a report of a cloud subscription' : NO_
   })
 
   test('ATT-5, VET-5: an officer sees the subscription, another approves, and ca issues', async () => {
-    vetting = await browser.person(instance.portalUrl)
-    const person = officer('vetting-officer')
-    await signIn(vetting, { email: person.email, password: person.password, key: person.totpSecret })
+    vetting = await place.atWork('vetting-officer')
     await vetting.visit(`/review/${reference}`)
     expect(await vetting.text()).toContain(vetting.words('key-protection-cloud-report.caution.unsigned'))
     await vet(vetting, reference)
     await vetting.visit(`/review/${reference}`)
     expect(await vetting.text()).toContain(`${vetting.words('review.item.cloud-report.title')} ${vetting.words('review.check.confirmed')}`)
-    const walker = { base: instance.portalUrl, now: () => new Date(), tell: () => {} }
-    await approve(walker, await walkerSignIn(walker, officer('approving-officer')), reference)
+    await place.approve(reference)
     await openCertificate(ren, reference)
     expect(await ren.text()).toContain(ren.words('delivery.accept.text'))
   })

@@ -1,14 +1,11 @@
 /** Methods 4, 6 and 7 in a real browser: registers kept by two officers, a witnessed generation, a Signing Service, an IT audit used again; issued by `ca`. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { demoPeople, type DemoPerson } from '../../src/commands/demo-people-make.ts'
-import { approve, signIn as walkerSignIn } from '../../src/commands/demo-walk.ts'
-import type { Role } from '../../src/people/roles.ts'
 import { encodePem } from '../../src/pki/pem.ts'
-import { haveChromium, NO_CHROMIUM, openBrowser, type Person } from '../support/browser.ts'
-import { startInstance, type Instance } from '../support/instance.ts'
+import { haveChromium, NO_CHROMIUM, type Person } from '../support/browser.ts'
 import { writePdf } from '../support/pdf-writer.ts'
 import { opensslSigns, signatory, type Signatory } from '../support/witness.ts'
-import { agree, nameSubject, openCertificate, register, signIn, start, stateOrganisation, submit, upload, vet } from './steps.ts'
+import { openCertificate, register, startUpToRequest, submit, upload, vet } from './steps.ts'
+import { openWorkplace, type Workplace } from './workplace.ts'
 
 const available = haveChromium()
 const EMI = { name: 'Emi Tanaka', email: 'emi@journey.example', password: 'harbour violet ladder 27' }
@@ -18,9 +15,7 @@ const day = (offset: number): string => new Date(Date.now() + offset * 86_400_00
 const file = (name: string, buffer: Buffer | string) => ({ name, mimeType: 'application/octet-stream', buffer: Buffer.from(buffer) })
 
 describe.skipIf(!available)(available ? 'documents that show how a key is kept' : NO_CHROMIUM, () => {
-  let instance: Instance
-  let browser: Awaited<ReturnType<typeof openBrowser>>
-  let staff: readonly DemoPerson[]
+  let place: Workplace
   let emi: Person
   let vetting: Person
   let approving: Person
@@ -28,32 +23,18 @@ describe.skipIf(!available)(available ? 'documents that show how a key is kept' 
 
   beforeAll(async () => {
     auditor = signatory('Midori Ueda', { notBefore: new Date(Date.now() - 86_400_000), notAfter: new Date(Date.now() + 300 * 86_400_000) })
-    ;[instance, browser] = await Promise.all([startInstance(), openBrowser('methods-documents')])
-    staff = await demoPeople(instance.services)
-    ;[emi, vetting, approving] = [await browser.person(instance.portalUrl), await browser.person(instance.portalUrl), await browser.person(instance.portalUrl, { language: 'ja' })]
-    for (const [person, role] of [[vetting, 'vetting-officer'], [approving, 'approving-officer']] as const) {
-      const { email, password, totpSecret } = officer(role)
-      await signIn(person, { email, password, key: totpSecret })
-    }
+    place = await openWorkplace('methods-documents')
+    ;[emi, vetting, approving] = [await place.person(), await place.atWork('vetting-officer'), await place.atWork('approving-officer', { language: 'ja' })]
   })
   afterAll(async () => {
-    await browser?.close()
-    if (!instance) return
-    await instance.stop()
-    expect(instance.faults()).toEqual([])
+    await place?.close()
   })
 
-  const officer = (role: Role) => staff.find(({ roles }) => roles.includes(role))!
-  const walker = () => ({ base: instance.portalUrl, now: () => new Date(), tell: () => {} })
 
   /** A draft up to the step of key protection, with this method chosen. */
   async function draft(method: string, option = 'own-module'): Promise<string> {
-    const reference = await start(emi)
-    await emi.visit(`/applications/${reference}/organisation`)
-    await stateOrganisation(emi)
-    await agree(emi)
-    await nameSubject(emi)
-    await emi.fill({ request: (await instance.demoKey('CN=Documents')).requestPem })
+    const reference = await startUpToRequest(emi)
+    await emi.fill({ request: (await place.instance.demoKey('CN=Documents')).requestPem })
     await emi.press(emi.words('apply.request.check'))
     await emi.fill({ option, representation: true, method })
     await emi.press(emi.words('forms.continue'))
@@ -61,7 +42,7 @@ describe.skipIf(!available)(available ? 'documents that show how a key is kept' 
   }
   async function issue(reference: string): Promise<void> {
     await vet(vetting, reference)
-    await approve(walker(), await walkerSignIn(walker(), officer('approving-officer')), reference)
+    await place.approve(reference)
     await openCertificate(emi, reference)
     expect(await emi.text()).toContain(emi.words('delivery.accept.text'))
   }

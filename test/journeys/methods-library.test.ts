@@ -6,23 +6,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { demoPeople, type DemoPerson } from '../../src/commands/demo-people-make.ts'
-import { approve, signIn as walkerSignIn } from '../../src/commands/demo-walk.ts'
-import type { Role } from '../../src/people/roles.ts'
-import { haveChromium, NO_CHROMIUM, openBrowser, type Person } from '../support/browser.ts'
-import { startInstance, type Instance } from '../support/instance.ts'
+import { haveChromium, NO_CHROMIUM, type Person } from '../support/browser.ts'
 import { cleanEnvironment } from '../support/program.ts'
 import { freshSoftHsm, type TestHsm } from '../support/softhsm.ts'
-import { agree, nameSubject, openCertificate, register, signIn, start, stateOrganisation, submit, upload, vet } from './steps.ts'
+import { openCertificate, register, startUpToRequest, submit, upload, vet } from './steps.ts'
+import { openWorkplace, type Workplace } from './workplace.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const available = haveChromium()
 const RIKU = { name: 'Riku Endo', email: 'riku@journey.example', password: 'walnut harbour candle 31' }
 
 describe.skipIf(!available)(available ? 'the prescribed library' : NO_CHROMIUM, () => {
-  let instance: Instance
-  let browser: Awaited<ReturnType<typeof openBrowser>>
-  let staff: readonly DemoPerson[]
+  let place: Workplace
   let [riku, vetting]: Person[] = []
   let hsm: TestHsm
   let pin: string
@@ -30,8 +25,7 @@ describe.skipIf(!available)(available ? 'the prescribed library' : NO_CHROMIUM, 
   let reference: string
 
   beforeAll(async () => {
-    ;[instance, browser] = await Promise.all([startInstance(), openBrowser('methods-library')])
-    staff = await demoPeople(instance.services)
+    place = await openWorkplace('methods-library')
     hsm = freshSoftHsm()
     pin = (await hsm.token('TOKEN')).pin
     folder = mkdtempSync(join(tmpdir(), 'keygen-journey-'))
@@ -39,15 +33,11 @@ describe.skipIf(!available)(available ? 'the prescribed library' : NO_CHROMIUM, 
   afterAll(async () => {
     hsm?.remove()
     if (folder) rmSync(folder, { recursive: true, force: true })
-    await browser?.close()
-    if (!instance) return
-    await instance.stop()
-    expect(instance.faults()).toEqual([])
+    await place?.close()
   })
 
   const said = (path: string, values?: Record<string, string>) => riku!.words(`key-protection-prescribed-library.${path}`, values)
   const keyProtection = () => `/applications/${reference}/key-protection`
-  const officer = (role: Role) => staff.find(({ roles }) => roles.includes(role))!
   const copied = (term: string) => riku!.main.locator(`[data-copy="${said(`section.${term}`)}"]`).first().innerText()
 
   /** The program as the page's command calls it. */
@@ -59,13 +49,9 @@ describe.skipIf(!available)(available ? 'the prescribed library' : NO_CHROMIUM, 
   }
 
   test('ATT-3: the applicant chooses the method, reads what it proves, and gets a challenge', async () => {
-    riku = await browser.person(instance.portalUrl)
+    riku = await place.person()
     await register(riku, RIKU)
-    reference = await start(riku)
-    await riku.visit(`/applications/${reference}/organisation`)
-    await stateOrganisation(riku)
-    await agree(riku)
-    await nameSubject(riku)
+    reference = await startUpToRequest(riku)
     await riku.visit(keyProtection())
     await riku.fill({ option: 'own-module', representation: true, method: '3' })
     await riku.press(riku.words('forms.continue'))
@@ -118,13 +104,10 @@ describe.skipIf(!available)(available ? 'the prescribed library' : NO_CHROMIUM, 
   })
 
   test('ATT-3: an officer confirms the module beside the machine’s judgement, and ca issues', async () => {
-    const { email, password, totpSecret } = officer('vetting-officer')
-    vetting = await browser.person(instance.portalUrl)
-    await signIn(vetting, { email, password, key: totpSecret })
+    vetting = await place.atWork('vetting-officer')
     await vet(vetting, reference)
     expect(await vetting.text()).toContain(vetting.words('review.item.key-report.title'))
-    const walker = { base: instance.portalUrl, now: () => new Date(), tell: () => {} }
-    await approve(walker, await walkerSignIn(walker, officer('approving-officer')), reference)
+    await place.approve(reference)
     await openCertificate(riku!, reference)
     expect(await riku!.text()).toContain(riku!.words('delivery.accept.text'))
   })

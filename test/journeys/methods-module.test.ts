@@ -2,28 +2,23 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { demoPeople, type DemoPerson } from '../../src/commands/demo-people-make.ts'
-import { approve, signIn as walkerSignIn } from '../../src/commands/demo-walk.ts'
-import type { Role } from '../../src/people/roles.ts'
 import { encodeName } from '../../src/pki/name.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { assembleRequest, requestInfo } from '../../src/pki/request-writer.ts'
 import { openSigner } from '../../src/signer/pkcs11.ts'
 import { useSoftHsm } from '../../src/signer/softhsm.ts'
-import { haveChromium, NO_CHROMIUM, openBrowser, type Person } from '../support/browser.ts'
-import { startInstance, type Instance } from '../support/instance.ts'
+import { haveChromium, NO_CHROMIUM, type Person } from '../support/browser.ts'
 import { oneLine, run, start as startProgram } from '../support/program.ts'
 import { softHsmModule } from '../support/softhsm.ts'
-import { agree, nameSubject, openCertificate, register, signIn, start, stateOrganisation, submit, vet } from './steps.ts'
+import { openCertificate, register, startUpToRequest, submit, vet } from './steps.ts'
+import { openWorkplace, type Workplace } from './workplace.ts'
 
 const available = haveChromium()
 const SORA = { name: 'Sora Ito', email: 'sora@journey.example', password: 'marble kettle sunrise 58' }
 const LABEL = 'module-1'
 
 describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMIUM, () => {
-  let instance: Instance
-  let browser: Awaited<ReturnType<typeof openBrowser>>
-  let staff: readonly DemoPerson[]
+  let place: Workplace
   let [sora, vetting, approving]: Person[] = []
   let env: Record<string, string>
   let letter: string
@@ -31,37 +26,22 @@ describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMI
   let module: string
 
   beforeAll(async () => {
-    ;[instance, browser] = await Promise.all([startInstance(), openBrowser('methods-module')])
-    staff = await demoPeople(instance.services)
-    env = Object.fromEntries(['DATA_DIR', 'PORTAL_PORT', 'STATUS_PORT', 'PORTAL_URL', 'STATUS_URL'].map((name) => [name, instance.env[name]!]))
-    letter = join(instance.dataDir, 'letter.txt')
+    place = await openWorkplace('methods-module')
+    env = Object.fromEntries(['DATA_DIR', 'PORTAL_PORT', 'STATUS_PORT', 'PORTAL_URL', 'STATUS_URL'].map((name) => [name, place.instance.env[name]!]))
+    letter = join(place.instance.dataDir, 'letter.txt')
   })
   afterAll(async () => {
-    await browser?.close()
-    if (!instance) return
-    await instance.stop()
-    expect(instance.faults()).toEqual([])
+    await place?.close()
   })
 
-  const officer = (role: Role) => staff.find(({ roles }) => roles.includes(role))!
-  async function officerAtWork(role: Role): Promise<Person> {
-    const { email, password, totpSecret } = officer(role)
-    const person = await browser.person(instance.portalUrl)
-    await signIn(person, { email, password, key: totpSecret })
-    return person
-  }
   const said = (path: string, values?: Record<string, string>) => sora!.words(`key-protection-shipped-module.${path}`, values)
   const keyProtection = () => `/applications/${reference}/key-protection`
   const prepare = (parameters: readonly string[], typed = '') => run('commands/token-prepare', env, parameters, typed)
 
   test('ATT-1: the subscriber orders a module on the page of key protection', async () => {
-    sora = await browser.person(instance.portalUrl)
+    sora = await place.person()
     await register(sora, SORA)
-    reference = await start(sora)
-    await sora.visit(`/applications/${reference}/organisation`)
-    await stateOrganisation(sora)
-    await agree(sora)
-    await nameSubject(sora)
+    reference = await startUpToRequest(sora)
     await sora.visit(keyProtection())
     await sora.fill({ option: 'own-module', representation: true, method: '1' })
     await sora.press(sora.words('forms.continue'))
@@ -81,7 +61,7 @@ describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMI
     expect(oneLine(await prepare(words, 'Aoki Hanako\nBeppu Taro\nno\n'))).toMatch(/Aoki Hanako did not confirm: nothing was done/)
     expect((await prepare(['--label', LABEL])).code).toBe(2)
     expect(existsSync(letter)).toBe(false)
-    expect(await instance.services.database('shipped_modules')).toEqual([])
+    expect(await place.instance.services.database('shipped_modules')).toEqual([])
   })
 
   test('ATT-1, ATT-10: two persons prepare a module; its PIN is on the letter and nowhere else', async () => {
@@ -98,18 +78,18 @@ describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMI
     const [, pin] = /^PIN: (\w+)$/m.exec(readFileSync(letter, 'utf8'))!
     expect(pin).toHaveLength(27)
     expect(ended.out).not.toContain(pin)
-    const [row] = await instance.services.database('shipped_modules')
+    const [row] = await place.instance.services.database('shipped_modules')
     expect(row).toMatchObject({ state: 'prepared', prepared_by: 'Aoki Hanako', witnessed_by: 'Beppu Taro', activation_bits: 132 })
     module = row.id
-    expect(await instance.services.database('shipped_keys').where({ module_id: module })).toHaveLength(2)
-    for (const table of ['shipped_modules', 'shipped_keys', 'audit_events']) expect(JSON.stringify(await instance.services.database(table))).not.toContain(pin)
+    expect(await place.instance.services.database('shipped_keys').where({ module_id: module })).toHaveLength(2)
+    for (const table of ['shipped_modules', 'shipped_keys', 'audit_events']) expect(JSON.stringify(await place.instance.services.database(table))).not.toContain(pin)
     // The same token again is no new module; a letter is written once.
     const again = await prepare(['--label', LABEL, '--letter', letter], 'Aoki Hanako\nBeppu Taro\n')
     expect(again.code).toBe(1)
   })
 
   test('ATT-1: an officer ships it for the order; the subscriber says that it arrived', async () => {
-    vetting = await officerAtWork('vetting-officer')
+    vetting = await place.atWork('vetting-officer')
     await vetting.visit('/modules')
     await vetting.visit(`/modules/${module}`)
     await vetting.press(vetting.words('modules.ship.button'), { status: 422 })
@@ -126,7 +106,7 @@ describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMI
   test('ATT-10: whoever shipped it does not send the letter; another officer does', async () => {
     await vetting!.visit(`/modules/${module}`)
     expect(await vetting!.text()).toContain(vetting!.words('modules.letter.not-you'))
-    approving = await officerAtWork('approving-officer')
+    approving = await place.atWork('approving-officer')
     await approving.visit(`/modules/${module}`)
     await approving.fill({ route: 'Registered mail 77' })
     await approving.press(approving.words('modules.letter.button'))
@@ -135,8 +115,8 @@ describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMI
 
   test('ATT-1: the request of a key in the module is verified at once; in Japanese too', async () => {
     const [, pin] = /^PIN: (\w+)$/m.exec(readFileSync(letter, 'utf8'))!
-    const [key] = await instance.services.database('shipped_keys').where({ module_id: module, label: 'code-signing-2' })
-    useSoftHsm(join(instance.dataDir, 'shipped-modules', LABEL))
+    const [key] = await place.instance.services.database('shipped_keys').where({ module_id: module, label: 'code-signing-2' })
+    useSoftHsm(join(place.instance.dataDir, 'shipped-modules', LABEL))
     const signer = await openSigner({ module: softHsmModule(), tokenLabel: LABEL, pin: pin! })
     const info = requestInfo(encodeName([{ type: 'commonName', value: 'code-signing-2' }]), key.spki_der)
     const request = encodePem('CERTIFICATE REQUEST', assembleRequest(info, await signer.sign({ tokenLabel: LABEL, label: key.label, id: key.key_id, spkiSha256: key.spki_sha256 }, 'sha256', info)))
@@ -161,8 +141,7 @@ describe.skipIf(!available)(available ? 'a module that the CA ships' : NO_CHROMI
     await vet(vetting!, reference)
     await vetting!.visit(`/modules/${module}`)
     expect(await vetting!.text()).toContain(reference)
-    const walker = { base: instance.portalUrl, now: () => new Date(), tell: () => {} }
-    await approve(walker, await walkerSignIn(walker, officer('approving-officer')), reference)
+    await place.approve(reference)
     await openCertificate(sora!, reference)
     expect(await sora!.text()).toContain(sora!.words('delivery.accept.text'))
   })

@@ -96,6 +96,16 @@ export async function nameSubject(person: Person): Promise<void> {
   await person.press(person.words('forms.continue'))
 }
 
+/** A new application up to the request, which is left open. Returns its reference. */
+export async function startUpToRequest(person: Person): Promise<string> {
+  const reference = await start(person)
+  await person.visit(`/applications/${reference}/organisation`)
+  await stateOrganisation(person)
+  await agree(person)
+  await nameSubject(person)
+  return reference
+}
+
 export async function stateProtection(person: Person): Promise<void> {
   await person.fill({ option: 'own-module', representation: true, method: '2' })
   await person.press(person.words('forms.continue'))
