@@ -47,6 +47,13 @@ export async function up(knex: Knex): Promise<void> {
         ? `CREATE TRIGGER ${table}_stay BEFORE DELETE OR TRUNCATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal()`
         : `CREATE TRIGGER ${table}_stay BEFORE DELETE ON ${table} BEGIN SELECT RAISE(ABORT, 'rows of ${table} are never removed'); END`,
     )
+  // A digest written over would free the key. A list alone is finished after it was begun.
+  for (const table of KEPT.filter((name) => name !== LISTS))
+    await knex.raw(
+      postgres
+        ? `CREATE TRIGGER ${table}_same BEFORE UPDATE ON ${table} FOR EACH STATEMENT EXECUTE FUNCTION refuse_removal()`
+        : `CREATE TRIGGER ${table}_same BEFORE UPDATE ON ${table} BEGIN SELECT RAISE(ABORT, 'rows of ${table} are never changed'); END`,
+    )
 }
 
 export async function down(knex: Knex): Promise<void> {

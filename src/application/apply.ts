@@ -134,6 +134,8 @@ export async function withdrawApplication(work: Work, application: Application):
   if (!move || !(await work.applications.move(application, move.to))) return false
   if (await work.applications.voidApproval(application.id, 'withdrawn'))
     await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'withdrawn' } })
+  // Never handed in: what was sent for it serves nobody, and is not kept.
+  if (application.state === 'draft') for (const file of (await work.applications.dossier(application.id))?.evidence ?? []) await work.applications.removeEvidence(application.id, file.id)
   await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state } })
   return true
 }

@@ -9,8 +9,16 @@ import type { RandomBytes, Work } from './ports.ts'
 /** 256 bits: nobody guesses one that is still to come. */
 const CHALLENGE_BYTES = 32
 
-/** Gives out a new challenge for a draft; those given out before stay good for their time. */
-export async function giveChallenge(work: Work, random: RandomBytes, { id }: Pick<Application, 'id'>, method: MethodNumber, { keyProtection }: Pick<Policy, 'keyProtection'>): Promise<Challenge> {
+/** Each stays on record: nobody needs more than a few a day. */
+const CHALLENGES_A_DAY = 20
+export const CHALLENGES_AGAIN_SECONDS = 3600
+
+/** Gives out a new challenge for a draft; those given out before stay good for their time. Null when too many were given out today. */
+export async function giveChallenge(work: Work, random: RandomBytes, application: Application, method: MethodNumber, { keyProtection }: Pick<Policy, 'keyProtection'>): Promise<Challenge | null> {
+  const { id } = application
+  const since = work.now.getTime() - 86_400_000
+  const { challenges } = await work.protection.facts(application)
+  if (challenges.filter(({ issuedAt }) => Date.parse(issuedAt) > since).length >= CHALLENGES_A_DAY) return null
   const issuedAt = work.now.toISOString()
   const expiresAt = new Date(work.now.getTime() + keyProtection.challengeHours * 3_600_000).toISOString()
   const challenge = { method, value: random(CHALLENGE_BYTES).toString('hex'), issuedAt, expiresAt }

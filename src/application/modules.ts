@@ -52,7 +52,10 @@ export interface ModuleStore {
   insert(module: NewModule, at: string): Promise<boolean>
   /** Compare-and-set on state and version. */
   move(module: ShippedModule, to: ModuleState, change: Change): Promise<boolean>
-  orders(): Promise<readonly ModuleOrder[]>
+  /** Those that no module went out for, of applications that have not ended. */
+  openOrders(): Promise<readonly ModuleOrder[]>
+  /** The order that this module went out for. */
+  orderFor(moduleId: string): Promise<ModuleOrder | null>
   orderOf(applicationId: string): Promise<ModuleOrder | null>
   insertOrder(order: Omit<ModuleOrder, 'moduleId'>): Promise<void>
   /** False when another module went out for it. */
@@ -128,7 +131,7 @@ export async function withdrawModule(work: Work, store: ModuleStore, module: Shi
 
 /** The draft that the module was ordered for shows where it stands now, without a change by its applicant. */
 async function judgeAgain(work: Work, store: ModuleStore, module: ShippedModule, policy: Policy): Promise<void> {
-  const order = (await store.orders()).find(({ moduleId }) => moduleId === module.id)
+  const order = await store.orderFor(module.id)
   const dossier = order && (await work.applications.dossier(order.applicationId))
   if (dossier?.application.state === 'draft' && dossier.application.key?.method === 1) await keepProtection(work, dossier.application, dossier.evidence, policy)
 }

@@ -166,7 +166,20 @@ export function moduleStore(db: Database | Transaction): ModuleStore {
     async move({ id, version, state }, to, change) {
       return (await db('shipped_modules').where({ id, version, state }).update({ ...change, state: to, version: version + 1 })) === 1
     },
-    orders: async () => ((await db('module_orders').orderBy(['ordered_at', 'id'])) as OrderRow[]).map(readOrder),
+    async openOrders() {
+      const rows: OrderRow[] = await db('module_orders')
+        .join('applications', 'applications.id', 'module_orders.application_id')
+        .whereNull('module_orders.module_id')
+        .whereNotIn('applications.state', ['rejected', 'withdrawn'])
+        .orderBy(['module_orders.ordered_at', 'module_orders.id'])
+        .limit(500)
+        .select('module_orders.*')
+      return rows.map(readOrder)
+    },
+    async orderFor(moduleId) {
+      const row: OrderRow | undefined = await db('module_orders').where({ module_id: moduleId }).first()
+      return row ? readOrder(row) : null
+    },
     async orderOf(applicationId) {
       const row: OrderRow | undefined = await db('module_orders').where({ application_id: applicationId }).first()
       return row ? readOrder(row) : null

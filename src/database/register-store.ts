@@ -76,6 +76,14 @@ export function registerStore(db: Database | Transaction): RegisterStore {
   }
 }
 
+function readable(row: Row): ReturnType<typeof readContent> | null {
+  try {
+    return readContent(row)
+  } catch {
+    return null
+  }
+}
+
 /** Everything that two people entered, for judging key protection; what only waits to be confirmed is not there. */
 export async function registered(db: Database | Transaction): Promise<Pick<ProtectionFacts, 'auditors' | 'signingServices'>> {
   const rows: Row[] = await db('register_entries').whereNotNull('confirmed_by').orderBy('id').select(...COLUMNS)
@@ -93,7 +101,9 @@ export async function registered(db: Database | Transaction): Promise<Pick<Prote
       confirmedBy: row.confirmed_by!,
       entitled: holds(row.proposed_by, KEEPERS) && holds(row.confirmed_by!, CONFIRMERS),
     }
-    const content = readContent(row)
+    const content = readable(row)
+    // What nobody can read is relied on by nobody; the register's own page says what is wrong with it.
+    if (!content) continue
     if (row.register === 'auditors') {
       const auditor = content as AuditorContent
       auditors.push({ ...auditor, certificate: Buffer.from(auditor.certificate, 'base64'), provenance, withdrawnAt: row.withdrawn_at })

@@ -163,6 +163,8 @@ async function answer(services: Services, route: Route, request: Request, respon
 /** A stateless route. What the sender does wrong, and what goes wrong here, is JSON too. */
 async function answerProgram(services: Services, log: (line: Record<string, unknown>) => void, route: Route, request: Request, response: Response): Promise<void> {
   const language = languageOf(request)
+  const params = single(request.params)
+  if (Object.values(params).some((value) => value.includes('\0'))) return void response.status(404).set('Cache-Control', 'no-store').json({ error: { code: 'not-found', message: translate(language, 'errors.not-found.title') } })
   try {
     const isUpload = request.is('multipart/form-data') !== false
     const { fields, files, problem } = route.upload && isUpload ? await readMultipart(request, route.upload) : { fields: [], files: [], problem: null }
@@ -173,7 +175,7 @@ async function answerProgram(services: Services, log: (line: Record<string, unkn
       now: services.clock(),
       language,
       account: null,
-      params: single(request.params),
+      params,
       query: single(request.query),
       form: Object.fromEntries(fields),
       lists: {},
@@ -188,7 +190,7 @@ async function answerProgram(services: Services, log: (line: Record<string, unkn
     response.status(reply.status).set({ 'Cache-Control': 'no-store', ...reply.headers }).json(reply.body)
   } catch (error) {
     const reference = services.random(6).toString('hex')
-    log({ level: 'error', reference, method: request.method, path: request.path, error: describeFault(error) })
+    log({ level: 'error', reference, method: request.method, path: route.path, error: describeFault(error) })
     if (!response.headersSent) response.status(500).set('Cache-Control', 'no-store').json({ error: { code: 'fault', message: translate(language, 'errors.fault.program', { reference }) } })
   }
 }
@@ -282,6 +284,9 @@ async function sendPage(services: Services, request: Request, response: Response
   response.type('html').send(html)
 }
 
+/** The path as the table names it: links that were mailed, and tickets, are secrets in the path itself. */
+const loggedPath = (request: Request): string => (request.route as { path?: string } | undefined)?.path ?? request.path.split('/').map((part) => (part.length > 16 ? '…' : part)).join('/')
+
 /** What went wrong below the handlers: the sender's fault gets a sentence, ours gets a number to quote and a line in the log. */
 async function answerError(services: Services, log: (line: Record<string, unknown>) => void, error: unknown, request: Request, response: Response, next: NextFunction): Promise<void> {
   if (response.headersSent) return next(error)
@@ -290,10 +295,10 @@ async function answerError(services: Services, log: (line: Record<string, unknow
     if (status === 413) return await sendPage(services, request, response, 'errors/too-large', { key: 'errors.too-large.title' }, {}, 413)
     if (typeof status === 'number' && status >= 400 && status < 500) return await sendPage(services, request, response, 'errors/bad-request', { key: 'errors.bad-request.title' }, {}, 400)
     const reference = services.random(6).toString('hex')
-    log({ level: 'error', reference, method: request.method, path: request.path, error: describeFault(error) })
+    log({ level: 'error', reference, method: request.method, path: loggedPath(request), error: describeFault(error) })
     await sendPage(services, request, response, 'errors/fault', { key: 'errors.fault.title' }, { reference }, 500)
   } catch (fault) {
-    log({ level: 'error', path: request.path, error: describeFault(fault) })
+    log({ level: 'error', path: loggedPath(request), error: describeFault(fault) })
     response.status(500).type('text').send('500')
   }
 }

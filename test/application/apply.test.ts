@@ -126,7 +126,7 @@ test.each([
     changed({}, { assessments: [complete.assessments[0]!, { ...complete.assessments[1]!, outcome: 'fail' }] }),
     { 'key-protection': 'refused' },
   ],
-  ['a method that is not open', changed({ key: { ...complete.application.key!, method: 4 } }), { 'key-protection': 'to-do' }],
+  ['a method that does not show it', changed({ key: { ...complete.application.key!, method: 7 } }), { 'key-protection': 'to-do' }],
   ['no representation', changed({ key: null }), { 'key-protection': 'to-do' }],
 ])('APP-1, APP-2, ATT-2: with %s one step is open', (_what, steps, open) => expect(steps).toEqual({ ...allDone, ...open }))
 

@@ -14,7 +14,7 @@ const KINDS: Readonly<Record<string, readonly string[]>> = {
 }
 
 test('ISS-1: everything that can stand against issuing has words for the officer in both languages, and no words stand idle', () => {
-  const codes = [...new Set([...['issue', 'issue-checks', 'issue-log'].map(read).join('').matchAll(/(?:finding|against)\(['`]([^'`]+)['`]/g)].map(([, code]) => code!))]
+  const codes = [...new Set([...['issue', 'issue-anchors', 'issue-checks', 'issue-log'].map(read).join('').matchAll(/(?:finding|against)\(['`]([^'`]+)['`]/g)].map(([, code]) => code!))]
   expect(codes.length).toBeGreaterThan(15)
   const keys = codes.flatMap((code) => (code.includes('${duty}') ? ['vetted-not-entitled', 'decided-not-entitled'] : KINDS[code] ? KINDS[code].map((kind) => `${code}.${kind}`) : [code])).map((code) => `issuing.finding.${code}`)
   for (const language of LANGUAGES) expect([...WORDS[language].keys()].filter((key) => key.startsWith('issuing.')).sort()).toEqual([...keys].sort())

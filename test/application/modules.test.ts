@@ -81,6 +81,14 @@ describeOnBothDatabases('shipped modules', (open) => {
     expect(await ship(other)).toBe('done')
   })
 
+  test('ATT-1: an order of an application that ended waits for nothing', async () => {
+    const { order } = await ordered(rsaKeyPair(2048))
+    const waits = async () => (await moduleStore(database).openOrders()).some(({ id }) => id === order.id)
+    expect(await waits()).toBe(true)
+    await database('applications').where({ id: order.applicationId }).update({ state: 'withdrawn' })
+    expect(await waits()).toBe(false)
+  })
+
   test('ATT-1: an older view of a module changes nothing', async () => {
     const module = await ordered(rsaKeyPair(2048))
     const seen = await found(module.id)

@@ -1,3 +1,4 @@
+import { zipSync } from 'fflate'
 import { createHash, createPublicKey } from 'node:crypto'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
 import { routeTable } from '../../src/web/routes.ts'
@@ -431,6 +432,26 @@ test('ATT-9: evidence is kept as it came, and can be removed one by one', async 
   await sendStep(client, `${path}/key-protection`, {}, undefined, `${path}/key-protection/evidence/${intermediate.id}/remove`)
   expect(await rows('evidence_files', { application_id: id })).toHaveLength(1)
   expect(await rows('assessments', { application_id: id, kind: 'key-protection' })).toMatchObject([{ outcome: 'malformed' }])
+})
+
+test('KEY-1: no method keeps a private key, alone or in an archive', async () => {
+  const path = await startApplication(client)
+  await sendStep(client, `${path}/key-protection`, { ...KEY, method: '4' })
+  const key = otherKeys.privateKey.export({ type: 'pkcs8', format: 'der' })
+  const jwk = JSON.stringify(otherKeys.privateKey.export({ format: 'jwk' }))
+  for (const bytes of [key, jwk, Buffer.from(zipSync({ 'key.der': key }))]) {
+    const page = await giveEvidence(client, path, [{ field: 'evidence', name: 'report.pdf', bytes }])
+    expect(page.errors.get('evidence')).toContain(words('attestation.malformed.private-key'))
+  }
+  expect(await rows('evidence_files', { application_id: (await applicationAt(scene, path)).id })).toEqual([])
+})
+
+test('ATT-9: what was sent for a draft is not kept when the draft is withdrawn', async () => {
+  const path = await fillDraft(scene, client, keys)
+  const { id } = await applicationAt(scene, path)
+  expect(await rows('evidence_files', { application_id: id })).not.toEqual([])
+  await sendStep(client, `${path}/withdraw`, {})
+  expect(await rows('evidence_files', { application_id: id })).toEqual([])
 })
 
 test('ATT-2: demo evidence counts under a hierarchy recorded as a demo one alone', async () => {

@@ -7,8 +7,9 @@ import { isPrivateKey } from '../../pki/private-key.ts'
 import { KEY_ATTESTATION, METHODS, openMethod, openMethods } from '../../key-protection/methods.ts'
 import { KEY_OPTIONS, type KeyOption, type MethodRules } from '../../key-protection/protection.ts'
 import { readDetails } from '../../key-protection/read-details.ts'
-import type { EvidenceFile } from '../../attestation/evidence.ts'
-import type { Message } from '../../attestation/verifier.ts'
+import { unpack } from '../../attestation/containers.ts'
+import { LIMITS, type EvidenceFile } from '../../attestation/evidence.ts'
+import { MalformedStatement, type Message } from '../../attestation/verifier.ts'
 import type { Services } from '../../services.ts'
 import { inWords } from '../findings.ts'
 import { translate } from '../locales.ts'
@@ -217,9 +218,19 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
   ]
 }
 
+/** By itself or in an archive, which method 2 alone opens later on. */
+function holdsPrivateKey(file: EvidenceFile): boolean {
+  try {
+    return [file, ...unpack(file, { bytes: LIMITS.unpacked, files: LIMITS.files })].some(({ bytes }) => isPrivateKey(bytes))
+  } catch (error) {
+    if (!MalformedStatement.is(error)) throw error
+    return isPrivateKey(file.bytes)
+  }
+}
+
 /** Why files can't be kept: a private key, whatever the method; more than the method takes; or what the method itself says. */
 function refuseFiles({ limits, refuse }: MethodRules, files: readonly EvidenceFile[], kept: readonly EvidenceFile[]): { readonly file: string; readonly reason: Message } | null {
-  for (const file of files) if (isPrivateKey(file.bytes)) return { file: file.name, reason: { key: 'attestation.malformed.private-key' } }
+  for (const file of files) if (holdsPrivateKey(file)) return { file: file.name, reason: { key: 'attestation.malformed.private-key' } }
   const empty = files.find(({ bytes }) => bytes.length === 0)
   if (empty) return { file: empty.name, reason: { key: 'attestation.malformed.empty' } }
   const all = [...kept, ...files]

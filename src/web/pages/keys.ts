@@ -7,6 +7,7 @@ import { applicationsWithKey, compromiseReports, findCompromisedKey, listComprom
 import { weakKeyStore } from '../../database/weak-key-store.ts'
 import { isSignedBy, readReportedKey, REPORTED_KEY_MAX_BYTES } from '../../pki/reported-key.ts'
 import { STAFF_ROLES } from '../../people/roles.ts'
+import { isPrivateKey } from '../../pki/private-key.ts'
 import type { Services } from '../../services.ts'
 import { readForm } from '../form.ts'
 import { formatInstant, translate, type Language, type Message } from '../locales.ts'
@@ -64,7 +65,7 @@ function form(request: PageRequest, errors: readonly FieldError[] = []): Reply {
   const { services, language } = request
   const entered = Object.fromEntries(FIELDS.map((name) => [name, request.form[name] ?? '']))
   // A private key that was pasted goes back to nobody.
-  if (/PRIVATE/i.test(entered['key']!)) entered['key'] = ''
+  if (/PRIVATE/i.test(entered['key']!) || isPrivateKey(Buffer.from(entered['key']!))) entered['key'] = ''
   return page(
     'keys/report',
     'keys.report.title',

@@ -34,7 +34,7 @@ interface OrderShown extends ModuleOrder {
 
 /** Orders that no module went out for, with the names of what they are for. */
 async function waitingOrders({ services }: PageRequest): Promise<readonly OrderShown[]> {
-  const orders = (await moduleStore(services.database).orders()).filter(({ moduleId }) => moduleId === null)
+  const orders = await moduleStore(services.database).openOrders()
   const named = (table: string, ids: readonly string[], column: string): Promise<Record<string, string>[]> => services.database(table).whereIn('id', [...ids]).select('id', column)
   const applications = await named('applications', orders.map(({ applicationId }) => applicationId), 'reference')
   const organisations = await named('organisations', orders.map(({ organisationId }) => organisationId), 'legal_name')
@@ -134,7 +134,7 @@ const ship = (request: PageRequest): Promise<Reply> =>
     async ({ order: id, ...by }, module) =>
       request.services.work(request.account!.id, async (work, trx) => {
         const store = moduleStore(trx)
-        const order = (await store.orders()).find((each) => each.id === id)
+        const order = (await store.openOrders()).find((each) => each.id === id)
         return order ? shipModule(work, store, module, order, by) : 'not-now'
       }),
     'shipped',

@@ -1,5 +1,6 @@
 /** Method 3 on the page of key protection: the challenge, the program and the commands; and what the program itself asks for (ATT-3). */
-import { giveChallenge, isOpenChallenge, lastChallenge } from '../../../application/challenge.ts'
+import { saveDraft } from '../../../application/apply.ts'
+import { CHALLENGES_AGAIN_SECONDS, giveChallenge, isOpenChallenge, lastChallenge } from '../../../application/challenge.ts'
 import { packKeygen, type KeygenPackage } from '../../../keygen/package.ts'
 import { LIBRARY } from '../../../key-protection/key-report.ts'
 import type { PermittedModule } from '../../../policy/module-certificate.ts'
@@ -7,7 +8,7 @@ import type { Services } from '../../../services.ts'
 import { readTicket, ticketFor } from '../../keygen-ticket.ts'
 import { translate, type Language } from '../../locales.ts'
 import type { MethodSection } from '../../method-section.ts'
-import { applicationPath, changeDraft } from '../../own-application.ts'
+import { applicationPath, changeDraft, changedMeanwhile } from '../../own-application.ts'
 import { redirect, type Reply, type Route } from '../../reply.ts'
 
 const METHOD = 3
@@ -78,7 +79,9 @@ export const prescribedLibrarySection: MethodSection = {
       events: ['application.challenge-given'],
       handle: changeDraft(async ({ services }, { application, account }) => {
         if (application.key?.method !== METHOD) return { kind: 'not-found' }
-        await services.work(account.id, (work) => giveChallenge(work, services.random, application, METHOD, services.policy))
+        const given = await services.work(account.id, async (work) => (await saveDraft(work, application, {})) && (await giveChallenge(work, services.random, application, METHOD, services.policy)))
+        if (given === null) return { kind: 'too-many', retryAfterSeconds: CHALLENGES_AGAIN_SECONDS }
+        if (!given) return changedMeanwhile(application)
         return redirect(`${applicationPath(application.reference, 'key-protection')}#challenge`, 'key-protection-prescribed-library.notice.challenge')
       }),
     },

@@ -1,7 +1,7 @@
 /** Method 6 on the page of key protection: the auditors, the challenge, and the template to be filled in and signed (ATT-6). */
 import type { Application } from '../../../application/application.ts'
 import { saveDraft } from '../../../application/apply.ts'
-import { giveChallenge, isOpenChallenge, lastChallenge } from '../../../application/challenge.ts'
+import { CHALLENGES_AGAIN_SECONDS, giveChallenge, isOpenChallenge, lastChallenge } from '../../../application/challenge.ts'
 import type { ApprovedAuditor } from '../../../key-protection/register.ts'
 import { dayOf, hasLapsed } from '../../../key-protection/stated-date.ts'
 import { writeWitnessReport } from '../../../key-protection/witness-report.ts'
@@ -52,6 +52,7 @@ export const witnessedGenerationSection: MethodSection = {
       handle: changeDraft(async ({ services }, { application, account }) => {
         if (application.key?.method !== METHOD) return changedMeanwhile(application)
         const given = await services.work(account.id, async (work) => (await saveDraft(work, application, {})) && (await giveChallenge(work, services.random, application, METHOD, services.policy)))
+        if (given === null) return { kind: 'too-many', retryAfterSeconds: CHALLENGES_AGAIN_SECONDS }
         return given ? redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, `${AREA}.challenge-given`) : changedMeanwhile(application)
       }),
     },
