@@ -3,20 +3,13 @@
  * and how the device is described. Compared with files, so that a change of any of it is seen in review.
  * After a change that is meant: `WRITE_REPORTS=1 npx vitest run test/attestation/whole-reports.test.ts`, then read the difference.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
-import { questions, type Check, type Message } from '../../src/attestation/verifier.ts'
+import { describe, it } from 'vitest'
+import { questions } from '../../src/attestation/verifier.ts'
 import { reportToJson, type AttestationReport } from '../../src/attestation/verify-attestation.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { haveSamples, NO_SAMPLES } from '../support/attestation-samples.ts'
+import { checkLine, expectWritten, said } from '../support/report-words.ts'
 import { fakeSpecimens, judgeSpecimen, MAKERS, OPEN_POLICY, realSpecimens, type Specimen } from '../support/specimens.ts'
-
-const said = (message: Message | null | undefined): string => {
-  if (!message) return '–'
-  const values = Object.entries(message.values ?? {}).map(([name, value]) => `${name}=${value}`)
-  return values.length > 0 ? `${message.key} (${values.join(', ')})` : message.key
-}
-const line = ({ outcome, observed, expected, source, clause, remedy, alert }: Check): string => [`  ${outcome} ${said(observed)}`, expected.key, source, clause ?? '–', ...(remedy ? [`remedy ${remedy.key}`] : []), ...(alert ? ['alert'] : [])].join(' | ')
 
 function whole(report: AttestationReport): string {
   const { verdict, maker, chainTrusted, device, findings, key } = reportToJson(report)
@@ -27,7 +20,7 @@ function whole(report: AttestationReport): string {
   if (device) lines.push(`device ${[device.maker, said(device.model), device.firmware ?? '–', device.serial ?? '–', said(device.formFactor)].join(' | ')}`, ...device.details.map(({ label, value }) => `  ${label.key}: ${said(value)}`))
   for (const question of findings ? questions : []) {
     const { checks, cautions, claimed, ...shown } = findings![question]
-    lines.push(`${question}${claimed ? ' (claimed)' : ''}: ${shown.outcome} ${said(shown.observed)}`, ...checks.map(line), ...cautions.map((caution) => `  caution ${said(caution)}`))
+    lines.push(`${question}${claimed ? ' (claimed)' : ''}: ${shown.outcome} ${said(shown.observed)}`, ...checks.map((check) => checkLine(check)), ...cautions.map((caution) => `  caution ${said(caution)}`))
   }
   return lines.join('\n')
 }
@@ -58,9 +51,6 @@ describe.skipIf(!haveSamples())(`everything that is said${haveSamples() ? '' : `
   it.each(MAKERS)('ATT-9: of each upload of %s', (maker) => {
     const given = [...realSpecimens(), ...fakes].filter((specimen) => specimen.maker === maker)
     const text = given.map((specimen) => account(specimen, other)).join('\n')
-    const file = new URL(`./whole-reports/${maker}.txt`, import.meta.url)
-    if (process.env['WRITE_REPORTS']) writeFileSync(file, text)
-    expect(existsSync(file)).toBe(true)
-    expect(text.split('\n')).toEqual(readFileSync(file, 'utf8').split('\n'))
+    expectWritten(text, new URL(`./whole-reports/${maker}.txt`, import.meta.url))
   })
 })
