@@ -5,8 +5,8 @@
 import type { EvidenceFile } from '../attestation/evidence.ts'
 import { MalformedStatement, say } from '../attestation/verifier.ts'
 import { MalformedDer } from '../pki/der.ts'
-import { openPdf, isPdf } from '../pki/pdf-file.ts'
-import { MalformedPdf } from '../pki/pdf-object.ts'
+import { openPdf, isPdf, type PdfFile } from '../pki/pdf-file.ts'
+import { MalformedPdf } from '../pki/pdf-fault.ts'
 import { PDF_SUB_FILTERS, pdfSignatures } from '../pki/pdf-signature.ts'
 import { pdfText } from '../pki/pdf-text.ts'
 import { decodeName } from '../pki/name.ts'
@@ -37,8 +37,13 @@ export interface SignedDocument {
   readonly file: string
   readonly kind: 'pdf' | 'text'
   readonly bytes: Buffer
+  /** Null for a text. */
+  readonly pdf: PdfFile | null
   readonly signatures: readonly DocumentSignature[]
 }
+
+/** Octets of a plain text: many times what any report needs. */
+const MAX_TEXT = 64 * 1024
 
 /**
  * One document, alone, inside a CMS message, or with one beside it.
@@ -60,18 +65,18 @@ export function readSignedDocument(files: readonly EvidenceFile[]): SignedDocume
   if (!document) throw new MalformedStatement(detached[0]?.file.name ?? null, say(`${AREA}.malformed.no-document`))
   const { bytes } = document
   const kind = isPdf(bytes) ? 'pdf' : 'text'
+  const pdf = kind === 'pdf' ? within(document.name, () => openPdf(bytes)) : null
+  if (!pdf) readText(document.name, bytes)
   const signatures = within(document.name, () => [
     ...(around ? signaturesOf(around.message, 'attached', [bytes]) : []),
     ...(kind === 'pdf' ? signaturesInside(bytes) : []),
   ])
   for (const { file, message } of detached) signatures.push(...within(file.name, () => signaturesOf(message, 'detached', kind === 'text' ? lineEnds(bytes) : [bytes])))
-  if (kind === 'pdf') within(document.name, () => openPdf(bytes))
-  else readText(document.name, bytes)
-  return { file: document.name, kind, bytes, signatures }
+  return { file: document.name, kind, bytes, pdf, signatures }
 }
 
 /** The document's text. @throws MalformedStatement */
-export const textOf = ({ file, kind, bytes }: SignedDocument): string => (kind === 'text' ? readText(file, bytes) : within(file, () => pdfText(bytes)))
+export const textOf = ({ file, bytes, pdf }: SignedDocument): string => (pdf ? within(file, () => pdfText(pdf)) : readText(file, bytes))
 
 /** A CMS message: DER or BER as it is, or one PEM block. */
 function messageIn(bytes: Buffer): Buffer | null {
@@ -113,6 +118,7 @@ function lineEnds(bytes: Buffer): readonly Buffer[] {
 }
 
 function readText(file: string, bytes: Buffer): string {
+  if (bytes.length > MAX_TEXT) throw new MalformedStatement(file, say(`${AREA}.malformed.text-too-large`, { kilobytes: String(MAX_TEXT / 1024) }))
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)

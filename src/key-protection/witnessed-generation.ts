@@ -12,7 +12,7 @@ import type { ApprovedAuditor } from './register.ts'
 import { readSignedDocument, textOf, type DocumentSignature, type SignedDocument } from './signed-document.ts'
 import { dayOf } from './stated-date.ts'
 import { judgeStatedModule } from './stated-module.ts'
-import { readWitnessReport, type WitnessReport } from './witness-report.ts'
+import { readWitnessReport, REPORT_TEXT_LIMITS, type WitnessReport } from './witness-report.ts'
 
 const AREA = 'key-protection-witnessed-generation'
 const CLAUSE = 'CSBR 6.2.7.4.2 (6)'
@@ -31,6 +31,8 @@ const QUESTIONS = {
   recent: `${AREA}.question.recent`,
 } as const
 export type WitnessQuestion = keyof typeof QUESTIONS
+
+const TEXT_LIMITS = { lines: String(REPORT_TEXT_LIMITS.lines), kilobytes: String(REPORT_TEXT_LIMITS.characters / 1024) }
 
 const check = checkWriter(AREA, { source: CLAUSE, clause: CLAUSE })
 
@@ -55,7 +57,7 @@ export const witnessedGeneration: MethodRules<WitnessQuestion> = {
   begun: ({ files }) => files.length > 0,
   examine(input): Examination<WitnessQuestion> {
     const witnessed = read(input)
-    const { report, signature, auditor, signed } = witnessed
+    const { document, report, signature, auditor, signed } = witnessed
     const trusted = signed.every(({ outcome }) => outcome === 'pass')
     // What nobody whom we know has signed is anybody's word: it is shown, and never passes.
     const answer = (checks: readonly Check[], cautions: readonly Message[] = []): Finding =>
@@ -63,7 +65,8 @@ export const witnessedGeneration: MethodRules<WitnessQuestion> = {
     const module = judgeStatedModule({ model: report.model, firmware: report.firmware === '-' ? null : report.firmware, certificate: report.certificate }, NUMBER, input)
     return {
       findings: {
-        'approved-auditor': finding(signed),
+        // What covers text, cuts it away or draws it otherwise than its font says, no reader of text can tell.
+        'approved-auditor': finding(signed, { cautions: document.kind === 'pdf' ? [say(`${AREA}.officer-pdf`)] : [] }),
         'same-key': answer([keyCheck(report, input)]),
         challenge: answer([challengeCheck(report, input), referenceCheck(report, input)]),
         'generated-inside': answer([witnessCheck(report.inside, 'yes', 'inside')]),
@@ -90,7 +93,7 @@ export const witnessedGeneration: MethodRules<WitnessQuestion> = {
 function read(input: ProtectionInput): Witnessed {
   const document = readSignedDocument(input.files)
   const found = readWitnessReport(textOf(document))
-  if ('fault' in found) throw new MalformedStatement(document.file, say(`${AREA}.malformed.${found.fault}`, 'line' in found ? { line: found.line } : {}))
+  if ('fault' in found) throw new MalformedStatement(document.file, say(`${AREA}.malformed.${found.fault}`, 'line' in found ? { line: found.line } : TEXT_LIMITS))
   const signature = signatureOf(document)
   const auditor = signature ? auditorOf(signature, input) : null
   return { document, report: found.report, signature, auditor, signed: signatureChecks(document, signature, auditor, input) }

@@ -3,14 +3,19 @@
  * objects instead would read ones that no viewer shows.
  */
 import { inflateSync } from 'node:zlib'
-import { isDictionary, isList, isReference, isStream, MalformedPdf, nameOf, PdfReader, type Dictionary, type Stream, type Value } from './pdf-object.ts'
+import { MalformedPdf } from './pdf-fault.ts'
+import { isDictionary, isList, isReference, isStream, nameOf, PdfReader, type Dictionary, type Stream, type Value } from './pdf-object.ts'
+import { PDF_STEPS, PdfWork } from './pdf-work.ts'
 
-export const PDF_LIMITS = { bytes: 6 * 1024 * 1024, inflated: 16 * 1024 * 1024, objects: 50_000, updates: 32 } as const
+/** `inflated`: octets of all streams together. `held`: objects inside one object stream. `nested`: objects of which one must be found to find the next. */
+export const PDF_LIMITS = { bytes: 6 * 1024 * 1024, inflated: 4 * 1024 * 1024, objects: 50_000, held: 10_000, updates: 32, nested: 16 } as const
 
 type Place = { readonly offset: number } | { readonly inside: number; readonly index: number }
 
 export interface PdfFile {
   readonly root: Dictionary
+  /** What reading it has cost, and what pays for reading on. */
+  readonly work: PdfWork
   /** What a reference leads to; any other value as it is. @throws MalformedPdf */
   resolve(value: Value | undefined): Value
   /** A stream's octets, out of FlateDecode. Null for a filter that is not read here. @throws MalformedPdf */
@@ -20,8 +25,8 @@ export interface PdfFile {
 /** Whether the octets say that they are a PDF, with its end where a whole file has it. */
 export const isPdf = (bytes: Buffer): boolean => /^%PDF-[12]\.\d/.test(bytes.toString('latin1', 0, 8))
 
-/** @throws MalformedPdf */
-export function openPdf(bytes: Buffer): PdfFile {
+/** @param work pays for everything that is read of the file, by whomever. @throws MalformedPdf */
+export function openPdf(bytes: Buffer, work: PdfWork = new PdfWork()): PdfFile {
   if (bytes.length > PDF_LIMITS.bytes) throw new MalformedPdf('too-large')
   if (!isPdf(bytes)) throw new MalformedPdf('not-a-pdf')
   const end = bytes.toString('latin1', Math.max(0, bytes.length - 1024))
@@ -29,9 +34,11 @@ export function openPdf(bytes: Buffer): PdfFile {
   if (!start) throw new MalformedPdf('cut-short')
   let budget = PDF_LIMITS.inflated
   const inflate = (data: Buffer): Buffer => {
+    work.spend(data.length)
     try {
       const found = inflateSync(data, { maxOutputLength: Math.max(1, budget) })
       budget -= found.length
+      work.spend(found.length)
       return found
     } catch (error) {
       throw new MalformedPdf((error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'structure')
@@ -39,48 +46,77 @@ export function openPdf(bytes: Buffer): PdfFile {
   }
   const places = new Map<number, Place | null>()
   const resolving = new Set<number>()
-  const holders = new Map<number, Map<number, Value>>()
+  const known = new Map<number, Value>()
+  const holders = new Map<number, ReadonlyMap<number, Buffer>>()
+  const unpacked = new Map<Stream, Buffer | null>()
 
   const objectAt = (offset: number, number: number | null): Value => {
-    const reader = new PdfReader(bytes, offset)
+    const reader = new PdfReader(bytes, work, offset)
     const found = reader.number()
     reader.number()
     if (!reader.take('obj') || (number !== null && found !== number)) throw new MalformedPdf('structure')
     return reader.value()
   }
 
+  /** Each object is read once, and only when something refers to it. */
   function find(number: number): Value {
+    const read = known.get(number)
+    if (read !== undefined) return read
     const place = places.get(number)
     if (!place) return null
-    if (resolving.has(number)) throw new MalformedPdf('structure')
+    if (resolving.has(number) || resolving.size >= PDF_LIMITS.nested) throw new MalformedPdf('structure')
     resolving.add(number)
     try {
-      return 'offset' in place ? objectAt(place.offset, number) : (held(place.inside).get(number) ?? null)
+      const found = 'offset' in place ? objectAt(place.offset, number) : objectIn(place.inside, number)
+      known.set(number, found)
+      return found
     } finally {
       resolving.delete(number)
     }
   }
 
-  /** The objects inside an object stream (7.5.7). */
-  function held(holder: number): ReadonlyMap<number, Value> {
-    const known = holders.get(holder)
-    if (known) return known
+  function objectIn(holder: number, number: number): Value {
+    const data = held(holder).get(number)
+    const found = data ? new PdfReader(data, work).value() : null
+    // 7.5.7: no stream stands inside another.
+    if (isStream(found)) throw new MalformedPdf('structure')
+    return found
+  }
+
+  /** Where the objects inside an object stream stand (7.5.7), unread. */
+  function held(holder: number): ReadonlyMap<number, Buffer> {
+    const open = holders.get(holder)
+    if (open) return open
     const place = places.get(holder)
-    const stream = place && 'offset' in place ? objectAt(place.offset, holder) : null
+    const stream = place && 'offset' in place ? find(holder) : null
     if (!isStream(stream)) throw new MalformedPdf('structure')
     const data = octets(stream)
     const [count, first] = [file.resolve(stream.dictionary.get('N')), file.resolve(stream.dictionary.get('First'))]
-    if (!data || typeof count !== 'number' || typeof first !== 'number' || count > PDF_LIMITS.objects) throw new MalformedPdf('structure')
-    const index = new PdfReader(data)
-    const found = new Map<number, Value>()
-    const offsets: [number, number][] = []
-    for (let each = 0; each < count; each++) offsets.push([index.number(), index.number()])
-    for (const [number, offset] of offsets) found.set(number, new PdfReader(data, first + offset).value())
+    if (!data || !isCount(count) || !isCount(first) || first > data.length) throw new MalformedPdf('structure')
+    if (count > PDF_LIMITS.held) throw new MalformedPdf('too-large')
+    const index = new PdfReader(data, work)
+    const rows: [number, number][] = []
+    for (let each = 0; each < count; each++) rows.push([index.number(), index.number()])
+    const found = new Map<number, Buffer>()
+    rows.forEach(([number, offset], at) => {
+      const end = rows[at + 1]?.[1] ?? data.length - first
+      // 7.5.7: offsets rise; one object ends where the next begins, and none stands there twice.
+      if (offset >= end || found.has(number)) throw new MalformedPdf('structure')
+      found.set(number, data.subarray(first + offset, first + end))
+    })
     holders.set(holder, found)
     return found
   }
 
-  function octets({ dictionary, start }: Stream): Buffer | null {
+  function octets(stream: Stream): Buffer | null {
+    const before = unpacked.get(stream)
+    if (before !== undefined) return before
+    const found = unpack(stream)
+    unpacked.set(stream, found)
+    return found
+  }
+
+  function unpack({ dictionary, start }: Stream): Buffer | null {
     const length = file.resolve(dictionary.get('Length'))
     if (typeof length !== 'number' || !Number.isSafeInteger(length) || length < 0 || start + length > bytes.length) throw new MalformedPdf('structure')
     const data = bytes.subarray(start, start + length)
@@ -90,11 +126,14 @@ export function openPdf(bytes: Buffer): PdfFile {
     if (filters.length > 1 || filters[0] !== 'FlateDecode') return null
     const given = file.resolve(dictionary.get('DecodeParms'))
     const parameters = file.resolve(isList(given) ? given[0] : given)
-    return unpredict(inflate(data), isDictionary(parameters) ? parameters : new Map())
+    const found = inflate(data)
+    work.spend(found.length)
+    return unpredict(found, isDictionary(parameters) ? parameters : new Map())
   }
 
   const file = {
     root: new Map() as Dictionary,
+    work,
     resolve(value: Value | undefined): Value {
       return isReference(value) ? find(value.object) : (value ?? null)
     },
@@ -120,13 +159,14 @@ export function openPdf(bytes: Buffer): PdfFile {
   return file
 
   function place(number: number, entry: Place | null): void {
+    work.spend(PDF_STEPS.entry)
     if (places.size >= PDF_LIMITS.objects) throw new MalformedPdf('too-large')
     // Newest first: an older section changes nothing.
     if (!places.has(number)) places.set(number, entry)
   }
 
   function readSection(offset: number): Dictionary {
-    const reader = new PdfReader(bytes, offset)
+    const reader = new PdfReader(bytes, work, offset)
     if (!reader.take('xref')) return readStreamSection(offset)
     while (!reader.take('trailer')) {
       const [from, count] = [reader.number(), reader.number()]
@@ -136,6 +176,7 @@ export function openPdf(bytes: Buffer): PdfFile {
         const row = /^(\d{10}) (\d{5}) ([nf])[ \r\n]{2}/.exec(bytes.toString('latin1', reader.at, reader.at + 20))
         if (!row) throw new MalformedPdf('structure')
         reader.at += 20
+        work.spend(20)
         place(from + each, row[3] === 'n' ? { offset: Number(row[1]) } : null)
       }
     }
@@ -153,8 +194,7 @@ export function openPdf(bytes: Buffer): PdfFile {
     const widths = dictionary.get('W')
     const size = dictionary.get('Size')
     const index = dictionary.get('Index') ?? [0, size ?? 0]
-    const small = (value: Value): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-    if (!data || !isList(widths) || widths.length !== 3 || !widths.every((width) => small(width) && width <= 6) || !isList(index) || !index.every(small)) throw new MalformedPdf('structure')
+    if (!data || !isList(widths) || widths.length !== 3 || !widths.every((width) => isCount(width) && width <= 6) || !isList(index) || !index.every(isCount)) throw new MalformedPdf('structure')
     const [kindWidth, firstWidth, secondWidth] = widths as number[]
     let cursor = 0
     const read = (width: number, without: number): number => {
@@ -174,6 +214,8 @@ export function openPdf(bytes: Buffer): PdfFile {
     return dictionary
   }
 }
+
+const isCount = (value: Value): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 
 /** Undoes PNG predictors (7.4.4.4); TIFF's is not met in what is read here. */
 function unpredict(data: Buffer, parameters: Dictionary): Buffer {

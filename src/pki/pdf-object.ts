@@ -1,19 +1,6 @@
 /** PDF values (ISO 32000-1 7.3) out of octets, strict where their extent counts: what a file holds is decided by its cross-reference table alone. */
-
-/** Octets that are no PDF, or one that is not read here; `code` names which, for words. */
-export class MalformedPdf extends Error {
-  readonly #malformedPdf = true
-  readonly code: PdfFault
-  constructor(code: PdfFault) {
-    super(`PDF: ${code}`)
-    this.name = 'MalformedPdf'
-    this.code = code
-  }
-  static is(error: unknown): error is MalformedPdf {
-    return typeof error === 'object' && error !== null && #malformedPdf in error
-  }
-}
-export type PdfFault = 'not-a-pdf' | 'cut-short' | 'structure' | 'encrypted' | 'too-large' | 'signature'
+import { MalformedPdf } from './pdf-fault.ts'
+import { PDF_STEPS, type PdfWork } from './pdf-work.ts'
 
 export interface Name {
   readonly name: string
@@ -46,26 +33,38 @@ const WHITE = new Set([0, 9, 10, 12, 13, 32])
 const DELIMITERS = new Set([...Buffer.from('()<>[]{}/%')])
 const isRegular = (octet: number | undefined): octet is number => octet !== undefined && !WHITE.has(octet) && !DELIMITERS.has(octet)
 
-/** Reads values one after another from `at` on. */
+/** Reads values one after another from `at` on; every octet passed and every value made is paid for. */
 export class PdfReader {
   readonly #bytes: Buffer
+  readonly #work: PdfWork
   /** Content streams have operators and no references. */
   readonly #content: boolean
   at: number
-  constructor(bytes: Buffer, at = 0, content = false) {
+  constructor(bytes: Buffer, work: PdfWork, at = 0, content = false) {
     this.#bytes = bytes
+    this.#work = work
     this.#content = content
     this.at = at
   }
 
   skip(): void {
-    for (;;) {
-      const octet = this.#bytes[this.at]
-      if (octet === undefined) return
+    const start = this.at
+    for (let octet = this.#bytes[this.at]; octet !== undefined; octet = this.#bytes[this.at]) {
       if (octet === 0x25) while (this.at < this.#bytes.length && this.#bytes[this.at] !== 10 && this.#bytes[this.at] !== 13) this.at++
       else if (WHITE.has(octet)) this.at++
-      else return
+      else break
     }
+    this.#work.spend(this.at - start)
+  }
+
+  /** Goes on behind the first `word` that stands between white space; to the end where there is none. */
+  skipPast(word: string): void {
+    const start = this.at
+    for (let found = this.#bytes.indexOf(word, start, 'latin1'); ; found = this.#bytes.indexOf(word, found + 1, 'latin1')) {
+      this.at = found < 0 ? this.#bytes.length : found + word.length
+      if (found < 0 || (WHITE.has(this.#bytes[found - 1] ?? 0) && WHITE.has(this.#bytes[this.at] ?? 0))) break
+    }
+    this.#work.spend(this.at - start)
   }
 
   get done(): boolean {
@@ -94,11 +93,19 @@ export class PdfReader {
     const octet = this.#bytes[this.at]
     const next = this.#bytes[this.at + 1]
     if (octet === undefined) throw new MalformedPdf('cut-short')
+    const collection = octet === 0x5b || (octet === 0x3c && next === 0x3c)
+    this.#work.spend(collection ? PDF_STEPS.collection : PDF_STEPS.value)
+    if (collection) return octet === 0x5b ? this.#list(depth) : this.#dictionary(depth)
+    const start = this.at
+    const found = this.#scalar(octet)
+    this.#work.spend(this.at - start)
+    return found
+  }
+
+  #scalar(octet: number): Value {
     if (octet === 0x2f) return this.#name()
     if (octet === 0x28) return this.#literal()
-    if (octet === 0x3c && next === 0x3c) return this.#dictionary(depth)
     if (octet === 0x3c) return this.#hex()
-    if (octet === 0x5b) return this.#list(depth)
     if (!isRegular(octet)) throw new MalformedPdf('structure')
     return this.#word()
   }
@@ -113,7 +120,8 @@ export class PdfReader {
     const start = this.at
     while (isRegular(this.#bytes[this.at])) this.at++
     const word = this.#bytes.toString('latin1', start, this.at)
-    if (/^[+-]?(\d+\.?\d*|\.\d+)$/.test(word)) return this.#content || !/^\d{1,10}$/.test(word) ? Number(word) : this.#reference(Number(word))
+    // Each alternative begins with what no other goes on with: no row of digits is tried twice.
+    if (/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)$/.test(word)) return this.#content || !/^\d{1,10}$/.test(word) ? Number(word) : this.#reference(Number(word))
     if (word === 'true' || word === 'false') return word === 'true'
     if (word === 'null') return null
     if (this.#content) return { operator: word }
@@ -149,7 +157,9 @@ export class PdfReader {
       this.skip()
       if (this.#bytes[this.at] === 0x3e && this.#bytes[this.at + 1] === 0x3e) break
       if (this.#bytes[this.at] !== 0x2f) throw new MalformedPdf('structure')
+      const start = this.at
       const { name } = this.#name()
+      this.#work.spend(PDF_STEPS.value + this.at - start)
       // ISO 32000-1 7.3.7: each key once; readers differ on which of two counts.
       if (found.has(name)) throw new MalformedPdf('structure')
       found.set(name, this.value(depth + 1))

@@ -1,6 +1,6 @@
 /** Signatures inside a PDF (ISO 32000-1 12.8, ETSI EN 319 142-1): which octets each covers, and the CMS message that signs them. */
 import { isPdf, PDF_LIMITS } from './pdf-file.ts'
-import { MalformedPdf } from './pdf-object.ts'
+import { MalformedPdf } from './pdf-fault.ts'
 
 export interface PdfSignature {
   readonly subFilter: string
@@ -30,9 +30,13 @@ export function pdfSignatures(bytes: Buffer): readonly PdfSignature[] {
   const text = bytes.toString('latin1')
   const found = [...text.matchAll(RANGE)]
   if (found.length > MAX_SIGNATURES) throw new MalformedPdf('too-large')
+  const gaps = new Set<number>()
   return found.map((range) => {
     const [start, length, second, rest] = range.slice(1).map(Number) as [number, number, number, number]
     const end = second + rest
+    // Each signs around contents of its own.
+    if (gaps.has(length)) throw new MalformedPdf('signature')
+    gaps.add(length)
     if (start !== 0 || length < 1 || second <= length || end > bytes.length) throw new MalformedPdf('signature')
     const object = text.lastIndexOf(' obj', length)
     const after = text.indexOf('endobj', second)

@@ -1,24 +1,34 @@
 /**
- * The text that a PDF's pages show (ISO 32000-1 9), line by line, as far as its fonts say which characters they draw. Invisible text is left out: a
- * signer has not seen it.
+ * The text that a PDF's pages show in black (ISO 32000-1 9), line by line, as far as its fonts say which characters they draw. What is not surely seen,
+ * a signer may not have seen: it is not read. What is covered, cut away by a clipping path, or drawn by a font that names other characters than it
+ * draws is read all the same: only a viewer shows that.
  */
-import { isDictionary, isList, isOperator, isStream, MalformedPdf, nameOf, PdfReader, type Dictionary, type Stream, type Value } from './pdf-object.ts'
-import { openPdf, type PdfFile } from './pdf-file.ts'
+import { MalformedPdf } from './pdf-fault.ts'
+import type { PdfFile } from './pdf-file.ts'
+import { type Decode, PdfFonts, UNKNOWN, unknownFont } from './pdf-font.ts'
+import { type Box, Graphics } from './pdf-graphics.ts'
+import { isDictionary, isList, isOperator, isStream, nameOf, PdfReader, type Dictionary, type Stream, type Value } from './pdf-object.ts'
+import { PDF_STEPS } from './pdf-work.ts'
 
-const LIMITS = { pages: 200, characters: 400_000, operations: 2_000_000, depth: 6 } as const
+const LIMITS = { pages: 200, nodes: 2000, characters: 400_000, operators: 400_000, depth: 6 } as const
 
-type Decode = (bytes: Buffer) => string
-const UNKNOWN = '\ufffd'
-
-/** @throws MalformedPdf */
-export function pdfText(bytes: Buffer): string {
-  const file = openPdf(bytes)
-  const shown = new ShownText()
-  for (const { contents, resources } of pagesOf(file)) {
+/**
+ * Text that is painted otherwise than in plain black, 4 points high and on the page leaves U+FFFD in its place; text that paints nothing leaves nothing.
+ * @throws MalformedPdf
+ */
+export function pdfText(file: PdfFile): string {
+  const shown = new ShownText(file)
+  for (const { contents, resources, box } of pagesOf(file)) {
     shown.begin()
-    const parts = isList(contents) ? contents.map((each) => file.resolve(each)) : [contents]
-    const data = parts.filter(isStream).map((part) => file.octets(part) ?? Buffer.alloc(0))
-    show(file, Buffer.concat(data.flatMap((part) => [part, Buffer.from('\n')])), resources, shown, 0)
+    const parts: Buffer[] = []
+    for (const each of isList(contents) ? contents : [contents]) {
+      const part = file.resolve(each)
+      const data = isStream(part) ? file.octets(part) : null
+      // The same stream may be named again and again.
+      file.work.spend((data?.length ?? 0) + PDF_STEPS.value)
+      if (data) parts.push(data, Buffer.from('\n'))
+    }
+    show(shown, Buffer.concat(parts), resources, Graphics.ofPage(box, resources, file.resolve), 0)
   }
   return shown.text
 }
@@ -26,115 +36,136 @@ export function pdfText(bytes: Buffer): string {
 interface Page {
   readonly contents: Value
   readonly resources: Dictionary
+  readonly box: Box
+}
+
+/** What a page takes from the nodes above it (7.7.3.4). */
+interface Inherited {
+  readonly resources: Dictionary
+  readonly media: Value
+  readonly crop: Value
 }
 
 function pagesOf(file: PdfFile): Page[] {
   const found: Page[] = []
   let visited = 0
-  const visit = (value: Value, inherited: Dictionary, depth: number): void => {
-    if (!isDictionary(value) || depth > 16 || ++visited > 2000) throw new MalformedPdf('structure')
+  const visit = (value: Value, above: Inherited, depth: number): void => {
+    file.work.spend(PDF_STEPS.value)
+    if (!isDictionary(value) || depth > 16) throw new MalformedPdf('structure')
+    if (++visited > LIMITS.nodes) throw new MalformedPdf('too-large')
     const own = file.resolve(value.get('Resources'))
-    const resources = isDictionary(own) ? own : inherited
+    const here = { resources: isDictionary(own) ? own : above.resources, media: value.get('MediaBox') ?? above.media, crop: value.get('CropBox') ?? above.crop }
     const kids = file.resolve(value.get('Kids'))
-    if (isList(kids)) for (const kid of kids) visit(file.resolve(kid), resources, depth + 1)
-    else if (found.push({ contents: file.resolve(value.get('Contents')), resources }) > LIMITS.pages) throw new MalformedPdf('too-large')
+    if (isList(kids)) for (const kid of kids) visit(file.resolve(kid), here, depth + 1)
+    else if (found.push({ contents: file.resolve(value.get('Contents')), resources: here.resources, box: boxOf(file, here) }) > LIMITS.pages) throw new MalformedPdf('too-large')
   }
-  visit(file.resolve(file.root.get('Pages')), new Map(), 0)
+  visit(file.resolve(file.root.get('Pages')), { resources: new Map(), media: null, crop: null }, 0)
   return found
+}
+
+/** What a viewer shows of a page: its crop box, inside of the media box, which every page has (14.11.2). */
+function boxOf(file: PdfFile, { media, crop }: Inherited): Box {
+  const read = (value: Value): Box | null => {
+    const list = file.resolve(value)
+    const [x1, y1, x2, y2] = isList(list) && list.length === 4 ? list.map((each) => file.resolve(each)) : []
+    if (typeof x1 !== 'number' || typeof y1 !== 'number' || typeof x2 !== 'number' || typeof y2 !== 'number') return null
+    return [Math.min(x1, x2), Math.min(y1, y2), Math.max(x1, x2), Math.max(y1, y2)]
+  }
+  const whole = read(media)
+  if (!whole) throw new MalformedPdf('structure')
+  const [left, bottom, right, top] = read(crop) ?? whole
+  return [Math.max(left, whole[0]), Math.max(bottom, whole[1]), Math.min(right, whole[2]), Math.min(top, whole[3])]
 }
 
 /** What was shown so far; a line ends where the next string stands at another height. */
 class ShownText {
+  readonly file: PdfFile
+  readonly fonts: PdfFonts
   text = ''
-  operations = 0
+  #operators = 0
   #height: number | null = null
+  constructor(file: PdfFile) {
+    this.file = file
+    this.fonts = new PdfFonts(file)
+  }
   begin(): void {
     this.#height = null
   }
+  operator(): void {
+    this.file.work.spend(PDF_STEPS.operator)
+    if (++this.#operators > LIMITS.operators) throw new MalformedPdf('too-large')
+  }
   add(words: string, height: number): void {
     if (words === '') return
-    if (this.text !== '' && (this.#height === null || Math.abs(height - this.#height) > 1)) this.text += '\n'
+    if (this.text !== '' && (this.#height === null || !(Math.abs(height - this.#height) <= 1))) this.text += '\n'
     this.#height = height
     this.text += words
     if (this.text.length > LIMITS.characters) throw new MalformedPdf('too-large')
   }
 }
 
-function show(file: PdfFile, data: Buffer, resources: Dictionary, shown: ShownText, depth: number): void {
+function show(shown: ShownText, data: Buffer, resources: Dictionary, graphics: Graphics, depth: number): void {
   if (depth > LIMITS.depth) throw new MalformedPdf('structure')
-  const reader = new PdfReader(data, 0, true)
-  const fonts = new Map<string, Decode>()
+  const { file, fonts } = shown
+  const reader = new PdfReader(data, file.work, 0, true)
+  // The font is saved and restored with the rest of the state.
+  const saved: Decode[] = []
+  let decode = unknownFont
   let operands: Value[] = []
-  let decode: Decode = () => UNKNOWN
-  let [height, scale, leading, mode] = [0, 1, 0, 0]
-  const modes: number[] = []
-  const number = (value: Value | undefined): number => (typeof value === 'number' ? value : 0)
   const words = (value: Value | undefined): void => {
-    // 3: neither filled nor stroked; 7: only a clipping path.
-    if (Buffer.isBuffer(value) && mode !== 3 && mode !== 7) shown.add(decode(value), height)
+    if (!Buffer.isBuffer(value)) return
+    if (!graphics.unpainted) shown.add(graphics.seen ? decode(value) : UNKNOWN, graphics.height)
+    graphics.shown(value)
   }
-  const down = (by: number): void => void (height += by * scale)
   while (!reader.done) {
-    if (++shown.operations > LIMITS.operations) throw new MalformedPdf('too-large')
     const value = reader.value()
     if (!isOperator(value)) {
       if (operands.push(value) > 1000) throw new MalformedPdf('structure')
       continue
     }
+    shown.operator()
     const last = operands.at(-1)
+    graphics.apply(value.operator, operands)
     switch (value.operator) {
       case 'q':
-        modes.push(mode)
+        saved.push(decode)
         break
       case 'Q':
-        mode = modes.pop() ?? mode
-        break
-      case 'BT':
-        height = 0
-        scale = 1
+        decode = saved.pop() ?? decode
         break
       case 'Tf':
-        decode = fontOf(file, resources, nameOf(operands[0]) ?? '', fonts)
+        decode = fonts.named(nameOf(operands[0]) ?? '', resources)
         break
-      case 'Tr':
-        mode = number(last)
-        break
-      case 'TL':
-        leading = number(last)
-        break
-      case 'Td':
-        down(number(operands[1]))
-        break
-      case 'TD':
-        leading = -number(operands[1])
-        down(number(operands[1]))
-        break
-      case 'Tm':
-        scale = number(operands[3])
-        height = number(operands[5])
-        break
-      case 'T*':
-        down(-leading)
+      case '"':
+        graphics.apply('Tw', operands.slice(0, 1))
+        graphics.apply('Tc', operands.slice(1, 2))
+        graphics.down()
+        words(last)
         break
       case "'":
-      case '"':
-        down(-leading)
+        graphics.down()
         words(last)
         break
       case 'Tj':
         words(last)
         break
       case 'TJ':
-        // A move of a fifth of the font's size to the right is a space.
-        for (const each of isList(last) ? last : []) if (typeof each === 'number' && each < -200) { if (mode !== 3 && mode !== 7) shown.add(' ', height) } else words(each)
+        for (const each of isList(last) ? last : []) {
+          words(each)
+          if (typeof each !== 'number') continue
+          graphics.kern(each)
+          // A move of a fifth of the font's size to the right is a space.
+          if (each < -200 && graphics.seen) shown.add(' ', graphics.height)
+        }
         break
       case 'BI':
-        skipPicture(reader, data)
+        // An inline picture's octets (8.9.7) look like anything.
+        reader.skipPast('EI')
         break
       case 'Do': {
         const forms = file.resolve(resources.get('XObject'))
         const form = isDictionary(forms) ? file.resolve(forms.get(nameOf(last) ?? '')) : null
-        if (isStream(form) && nameOf(form.dictionary.get('Subtype')) === 'Form') showForm(file, form, resources, shown, depth)
+        if (isStream(form) && nameOf(file.resolve(form.dictionary.get('Subtype'))) === 'Form') showForm(shown, form, resources, graphics, depth)
         break
       }
     }
@@ -142,82 +173,12 @@ function show(file: PdfFile, data: Buffer, resources: Dictionary, shown: ShownTe
   }
 }
 
-function showForm(file: PdfFile, form: Stream, resources: Dictionary, shown: ShownText, depth: number): void {
-  const own = file.resolve(form.dictionary.get('Resources'))
+function showForm(shown: ShownText, form: Stream, resources: Dictionary, graphics: Graphics, depth: number): void {
+  const { file } = shown
+  const found = file.resolve(form.dictionary.get('Resources'))
+  const own = isDictionary(found) ? found : resources
   const data = file.octets(form)
   shown.begin()
-  if (data) show(file, data, isDictionary(own) ? own : resources, shown, depth + 1)
+  if (data) show(shown, data, own, graphics.within(form.dictionary, own), depth + 1)
   shown.begin()
-}
-
-/** An inline picture's octets (8.9.7) look like anything: skipped to its end. */
-function skipPicture(reader: PdfReader, data: Buffer): void {
-  const end = /[\0\t\n\f\r ]EI[\0\t\n\f\r ]/.exec(data.toString('latin1', reader.at))
-  reader.at = end ? reader.at + end.index + 4 : data.length
-}
-
-function fontOf(file: PdfFile, resources: Dictionary, name: string, known: Map<string, Decode>): Decode {
-  const found = known.get(name)
-  if (found) return found
-  const fonts = file.resolve(resources.get('Font'))
-  const font = isDictionary(fonts) ? file.resolve(fonts.get(name)) : null
-  const decode = isDictionary(font) ? decodeOf(file, font) : () => UNKNOWN
-  known.set(name, decode)
-  return decode
-}
-
-function decodeOf(file: PdfFile, font: Dictionary): Decode {
-  const wide = nameOf(font.get('Subtype')) === 'Type0'
-  const map = file.resolve(font.get('ToUnicode'))
-  const data = isStream(map) ? file.octets(map) : null
-  if (data) {
-    const characters = readCharacterMap(data)
-    const width = wide ? 2 : 1
-    return (bytes) => {
-      let text = ''
-      for (let at = 0; at + width <= bytes.length; at += width) text += characters.get(bytes.readUIntBE(at, width)) ?? UNKNOWN
-      return text
-    }
-  }
-  const encoding = file.resolve(font.get('Encoding'))
-  // Without a map of its own, a font with an encoding of its own draws characters that nobody can name.
-  const plain = !wide && !isDictionary(encoding) && nameOf(font.get('Subtype')) !== 'Type3'
-  return plain ? (bytes) => bytes.toString('latin1') : (bytes) => UNKNOWN.repeat(bytes.length)
-}
-
-/** A ToUnicode map (9.10.3): its bfchar and bfrange lines. */
-function readCharacterMap(data: Buffer): ReadonlyMap<number, string> {
-  const found = new Map<number, string>()
-  const reader = new PdfReader(data, 0, true)
-  const text = (bytes: Buffer): string => (bytes.length % 2 === 0 ? Buffer.from(bytes).swap16().toString('utf16le') : UNKNOWN)
-  const code = (bytes: Buffer): number => (bytes.length > 0 && bytes.length <= 4 ? bytes.readUIntBE(0, bytes.length) : -1)
-  let operands: Value[] = []
-  while (!reader.done) {
-    const value = reader.value()
-    if (!isOperator(value)) {
-      if (operands.push(value) > 20_000) throw new MalformedPdf('structure')
-      continue
-    }
-    if (value.operator === 'endbfchar')
-      for (let at = 0; at + 1 < operands.length; at += 2) {
-        const [from, to] = operands.slice(at, at + 2)
-        if (Buffer.isBuffer(from) && Buffer.isBuffer(to)) found.set(code(from), text(to))
-      }
-    if (value.operator === 'endbfrange')
-      for (let at = 0; at + 2 < operands.length; at += 3) {
-        const [from, until, to] = operands.slice(at, at + 3)
-        if (!Buffer.isBuffer(from) || !Buffer.isBuffer(until) || code(until) - code(from) > 65_535) continue
-        for (let each = code(from); each <= code(until); each++) {
-          const listed = isList(to) ? to[each - code(from)] : null
-          if (Buffer.isBuffer(listed)) found.set(each, text(listed))
-          else if (Buffer.isBuffer(to) && to.length >= 2 && to.length % 2 === 0) {
-            const moved = Buffer.from(to)
-            moved.writeUInt16BE((moved.readUInt16BE(moved.length - 2) + each - code(from)) & 0xffff, moved.length - 2)
-            found.set(each, text(moved))
-          }
-        }
-      }
-    operands = []
-  }
-  return found
 }

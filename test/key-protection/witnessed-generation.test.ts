@@ -12,6 +12,7 @@ import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { writeCms, type CmsOptions } from '../support/cms-writer.ts'
 import { mutate, random } from '../support/mutate.ts'
+import { pageOf } from '../support/pdf-objects.ts'
 import { signPdf, writePdf, type PdfOptions, type PdfSigning } from '../support/pdf-writer.ts'
 import { CHALLENGE, fingerprint, inputOf, NOW, opensslSigns, outcomeOf, registeredAuditor, reportOf, reportText, SIGNED_AT, signatory, VALUE, type InputChange, type Signatory } from '../support/witness.ts'
 
@@ -43,10 +44,23 @@ const outcome = (change: Case = {}) => outcomeOf(judge(caseInput(change)))
 /** Judged at the present moment, as openssl signs at it. */
 const nowInput = (files: readonly (readonly [string, Buffer])[], at = new Date()) =>
   inputOf(keys.spki, files, { at, facts: { auditors: [entry], challenges: [{ ...CHALLENGE, issuedAt: new Date(at.getTime() - 3_600_000).toISOString(), expiresAt: new Date(at.getTime() + 3_600_000).toISOString() }] } })
+const withoutOfficer = { ...shippedPolicy, keyProtection: { ...shippedPolicy.keyProtection, personConfirms: shippedPolicy.keyProtection.personConfirms.filter((method) => method !== 6) } }
 const today = () => ({ date: new Date().toISOString().slice(0, 10) })
 
 const CLAIMS = ['same-key', 'challenge', 'generated-inside', 'not-exportable', 'certified-module', 'recent']
 const unsigned = (reason: string) => ({ 'approved-auditor': reason, ...Object.fromEntries(CLAIMS.map((question) => [question, 'claim.untrusted'])) })
+
+/** A report with another line behind this one, or with more in it. */
+function reportWith(line: string, next: string, more = ''): Buffer {
+  const text = reportText(keys.spki).toString()
+  expect(text).toContain(`\n${line}\n`)
+  return Buffer.from(text.replace(`\n${line}\n`, `\n${line}${more}\n${next === '' ? '' : `${next}\n`}`))
+}
+/** A page with the report, its last line followed by one that is painted otherwise. */
+function painted(paint: string, words: string): Buffer {
+  const lines = reportText(keys.spki).toString().trim().split('\n').map((line) => `(${line.replace(/[\\()]/g, (sign) => `\\${sign}`)}) Tj T*`)
+  return pageOf(`BT /F1 9 Tf 11 TL 40 800 Td\n${[...lines.slice(0, -1), `q ${paint} (${words}) Tj T* Q`, lines.at(-1)!].join('\n')}\nET`)
+}
 
 describe('a report of a witnessed generation', () => {
   test('ATT-6: is accepted when an approved auditor signed it', () => {
@@ -96,7 +110,7 @@ describe('a report of a witnessed generation', () => {
     ['an unclear word on generation', { report: { inside: 'yes, I think' } }, { 'generated-inside': 'inside.not-witnessed' }],
     ['an exportable key', { report: { exportable: 'yes' } }, { 'not-exportable': 'exportable.not-witnessed' }],
     ['a firmware that is not certified', { report: { firmware: '2.3.0' } }, { 'certified-module': 'module.firmware' }],
-    ['a model that nobody knows', { report: { model: 'Home-made HSM' } }, { 'certified-module': 'module.unknown' }],
+    ['a model that nobody knows', { report: { model: 'Home-made HSM' }, input: { policy: withoutOfficer } }, { 'certified-module': 'module.unknown' }],
     ['a day that is none', { report: { date: '22.11.2026' } }, { recent: 'time.no-day' }],
     ['a generation before the challenge', { report: { date: '2026-11-19' } }, { recent: 'time.before-challenge' }],
     ['a generation after the signature', { report: { date: '2026-11-24' } }, { recent: 'time.after-signing' }],
@@ -181,6 +195,20 @@ describe('a report of a witnessed generation', () => {
     ['a line that is missing', () => [['a.txt', Buffer.from(reportText(keys.spki).toString().replace(/^Place:.*\n/m, ''))]], 'missing'],
     ['a line that is empty', () => [['a.txt', Buffer.from(reportText(keys.spki).toString().replace(/^Place:.*$/m, 'Place:'))]], 'missing'],
     ['a line that stands twice', () => [['a.txt', Buffer.from(reportText(keys.spki).toString().replace(/^Place:/m, 'Exportable: no\nPlace:'))]], 'twice'],
+    ['a line that corrects the one before', () => [['a.txt', reportWith('Auditor: Midori Ueda', 'Correction: the key WAS exported')]], 'unknown'],
+    ['a line that corrects without a colon', () => [['a.txt', reportWith('Auditor: Midori Ueda', 'The key WAS exported')]], 'unknown'],
+    ['a line whose name is in wide letters', () => [['a.txt', reportWith('Auditor: Midori Ueda', 'Ｅxportable: yes')]], 'unknown'],
+    ['a line without a name', () => [['a.txt', reportWith('Auditor: Midori Ueda', ': yes')]], 'unknown'],
+    ['a line that goes on', () => [['a.txt', reportWith('Place: Tokyo, data centre 1', 'second floor')]], 'unknown'],
+    ['a value that names another line', () => [['a.txt', reportWith('Place: Tokyo, data centre 1', '', ' Ｅxportable : yes')]], 'unknown'],
+    ['hex with words in it', () => [['a.txt', reportWith(`Challenge: ${VALUE}`, 'ab cd exported')]], 'unknown'],
+    ['a line that a viewer breaks', () => [['a.txt', reportWith('Auditor: Midori Ueda', '', '\u2028Note')]], 'unreadable'],
+    ['a line with characters that nobody sees', () => [['a.txt', reportWith('Auditor: Midori Ueda', '', '\u202e')]], 'unreadable'],
+    ['a text of more lines than any report has', () => [['a.txt', Buffer.from(`===== BEGIN KEY GENERATION REPORT =====\nReference: x\n${'a\n'.repeat(30_000)}`)]], 'too-large'],
+    ['a text of more octets than any report has', () => [['a.txt', Buffer.from(`===== BEGIN KEY GENERATION REPORT =====\nReference: x\n${'a\n'.repeat(150_000)}`)]], 'text-too-large'],
+    ['a PDF that asks for more work than any report needs', () => [['a.pdf', pageOf('q Q '.repeat(1_000_000))]], 'pdf.too-much-work'],
+    ['a PDF with white text between the marks', () => [['a.pdf', painted('1 g', 'Exportable: yes')]], 'unreadable'],
+    ['a PDF with coloured text between the marks', () => [['a.pdf', painted('1 0 0 rg', 'Exportable: yes')]], 'unreadable'],
     ['a first line that is no report’s', () => [['a.txt', Buffer.from(reportText(keys.spki).toString().replace(/^Reference:/m, 'Hello\nReference:'))]], 'unknown'],
     ['a PDF whose report is invisible', () => [['a.pdf', writePdf(reportText(keys.spki).toString().split('\n'), { mode: 3 })]], 'no-block'],
   ])('ATT-9: can’t be read as %s', (_, files, reason) => expect(outcomeOf(judge(inputOf(keys.spki, files())))).toEqual({ malformed: reason }))
@@ -211,6 +239,9 @@ describe('a report of a witnessed generation', () => {
     expect(readWitnessReport(writeWitnessReport(report))).toEqual({ report })
     const wrapped = writeWitnessReport(report).replace(`${REPORT_LINES.key}: ${report.key}`, `${REPORT_LINES.key}:\n${report.key.slice(0, 30).toUpperCase()}\n  ${report.key.slice(30)}`)
     expect(readWitnessReport(wrapped)).toEqual({ report })
+    expect(readWitnessReport(`${'\n'.repeat(183)}${writeWitnessReport(report)}`)).toEqual({ report })
+    expect(readWitnessReport(`${'\n'.repeat(186)}${writeWitnessReport(report)}`)).toEqual({ fault: 'too-large' })
+    expect(readWitnessReport(writeWitnessReport(report).replace('Auditor: ', 'Correction: none\nAuditor: '))).toEqual({ fault: 'unknown', line: 'Correction: none' })
     expect(readWitnessReport(writeWitnessReport({ reference: 'a' }))).toEqual({ fault: 'missing', line: 'Organisation' })
   })
 
@@ -244,6 +275,13 @@ describe('a report of a witnessed generation', () => {
         // What was changed and still counts is changed where nothing is signed: the certificates and unsigned fields of a message, or a PDF's room.
         if (changed && 'verified' in report.verdict) expect(given.at(-1)![0]).not.toBe('a.txt')
       }
+  })
+
+  test('ATT-6: officers are told to read a PDF as a viewer shows it, and a text needs no such word', () => {
+    const cautions = (files: readonly (readonly [string, Buffer])[]) => judge(inputOf(keys.spki, files)).findings!.find(({ question }) => question === 'approved-auditor')!.finding.cautions.map(({ key }) => key)
+    expect(cautions([['a.pdf', writePdf(reportText(keys.spki).toString().split('\n'))]])).toEqual(['key-protection-witnessed-generation.officer-pdf'])
+    expect(cautions([['a.txt', reportText(keys.spki)]])).toEqual([])
+    for (const language of ['en', 'ja'] as const) expect(WORDS[language].get('key-protection-witnessed-generation.officer-pdf')).toBeDefined()
   })
 
   test('ATT-9: what can’t be read is said of the file', () => {

@@ -1,13 +1,14 @@
 import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
 import { openPdf, PDF_LIMITS } from '../../src/pki/pdf-file.ts'
-import { MalformedPdf } from '../../src/pki/pdf-object.ts'
+import { MalformedPdf } from '../../src/pki/pdf-fault.ts'
 import { pdfSignatures } from '../../src/pki/pdf-signature.ts'
 import { pdfText } from '../../src/pki/pdf-text.ts'
 import { mutate, random } from '../support/mutate.ts'
 import { signPdf, writePdf, type PdfOptions } from '../support/pdf-writer.ts'
 
 const LINES = ['Key: value (a) \\ b', 'Second: line']
+const text = (pdf: Buffer): string => pdfText(openPdf(pdf))
 const code = (run: () => unknown): string => {
   try {
     run()
@@ -18,9 +19,9 @@ const code = (run: () => unknown): string => {
   }
 }
 const replaced = (pdf: Buffer, from: string, to: string): Buffer => {
-  const text = pdf.toString('latin1')
-  expect(text).toContain(from)
-  return Buffer.from(text.replace(from, to), 'latin1')
+  const whole = pdf.toString('latin1')
+  expect(whole).toContain(from)
+  return Buffer.from(whole.replace(from, to), 'latin1')
 }
 
 describe('the text of a PDF', () => {
@@ -29,13 +30,13 @@ describe('the text of a PDF', () => {
     ['deflated', { deflated: true }],
     ['with object and cross-reference streams', { streams: true, deflated: true }],
     ['with a font that maps its glyphs', { mapped: true }],
-  ])('ATT-6: is read line by line: %s', (_, options) => expect(pdfText(writePdf(LINES, options)).split('\n')).toEqual(LINES))
+  ])('ATT-6: is read line by line: %s', (_, options) => expect(text(writePdf(LINES, options)).split('\n')).toEqual(LINES))
 
-  test.each([3, 7])('ATT-6: leaves out what rendering mode %i does not show', (mode) => expect(pdfText(writePdf(LINES, { mode }))).toBe(''))
+  test.each([3, 7])('ATT-6: leaves out what rendering mode %i does not show', (mode) => expect(text(writePdf(LINES, { mode }))).toBe(''))
 
   test('ATT-6: comes from the objects that the cross-reference leads to; others that nobody sees are not read', () => {
     const hidden = '4 0 obj\n<< /Length 44 >>\nstream\nBT /F1 9 Tf 40 700 Td (Hidden: line) Tj ET     \nendstream\nendobj\n'
-    expect(pdfText(writePdf(LINES, { hidden })).split('\n')).toEqual(LINES)
+    expect(text(writePdf(LINES, { hidden })).split('\n')).toEqual(LINES)
   })
 
   test('ATT-6: of an object that was updated the newest one counts, as a viewer shows it', () => {
@@ -44,14 +45,14 @@ describe('the text of a PDF', () => {
     const contents = 'BT /F1 9 Tf 40 800 Td (Newer) Tj ET'
     const object = `4 0 obj\n<< /Length ${contents.length} >>\nstream\n${contents}\nendstream\nendobj\n`
     const update = `${object}xref\n4 1\n${String(pdf.length).padStart(10, '0')} 00000 n \ntrailer\n<< /Size 6 /Root 1 0 R /Prev ${start} >>\nstartxref\n${pdf.length + object.length}\n%%EOF\n`
-    expect(pdfText(Buffer.concat([pdf, Buffer.from(update)]))).toBe('Newer')
+    expect(text(Buffer.concat([pdf, Buffer.from(update)]))).toBe('Newer')
   })
 
-  test('ATT-6: a space is a wide gap inside a shown array', () => expect(pdfText(pageOf('[(a)-250(b)-10(c)] TJ'))).toBe('a bc'))
+  test('ATT-6: a space is a wide gap inside a shown array', () => expect(text(pageOf('[(a)-250(b)-10(c)] TJ'))).toBe('a bc'))
 
   test('ATT-6: a character that no font names is a sign of its own, never a guess', () => {
-    expect(pdfText(pageOf('(ab) Tj', '/Type3'))).toBe('\ufffd\ufffd')
-    expect(pdfText(pageOf('/F9 9 Tf (ab) Tj'))).toBe('\ufffd')
+    expect(text(pageOf('(ab) Tj', '/Type3'))).toBe('\ufffd\ufffd')
+    expect(text(pageOf('/F9 9 Tf (ab) Tj'))).toBe('\ufffd')
   })
 
   test.each<[string, () => Buffer, string]>([
@@ -66,30 +67,30 @@ describe('the text of a PDF', () => {
     ['one whose pages are their own children', () => replaced(writePdf(LINES), '/Kids [3 0 R]', '/Kids [2 0 R]'), 'structure'],
     ['one whose stream is longer than the file', () => replaced(writePdf(LINES), '/Length ', '/Length 9'), 'structure'],
     ['one that is too long', () => Buffer.alloc(PDF_LIMITS.bytes + 1, '%PDF-1.7 '), 'too-large'],
-  ])('ATT-6: refuses %s', (_, make, expected) => expect(code(() => pdfText(make()))).toBe(expected))
+  ])('ATT-6: refuses %s', (_, make, expected) => expect(code(() => text(make()))).toBe(expected))
 
   test('ATT-6: refuses a stream that unpacks beyond the limit', () => {
     const bomb = deflateSync(Buffer.alloc(PDF_LIMITS.inflated + 1024))
     const head = Buffer.from('%PDF-1.7\n')
     const object = Buffer.concat([Buffer.from(`4 0 obj\n<< /Filter /FlateDecode /Length ${bomb.length} >>\nstream\n`), bomb, Buffer.from('\nendstream\nendobj\n')])
-    const rest = '1 0 obj\n<< /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /Contents 4 0 R >>\nendobj\n'
+    const rest = '1 0 obj\n<< /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /MediaBox [0 0 595 842] /Contents 4 0 R >>\nendobj\n'
     const at = (text: string) => head.length + object.length + rest.indexOf(text)
     const row = (offset: number) => `${String(offset).padStart(10, '0')} 00000 n \n`
     const table = `xref\n1 2\n${row(at('1 0 obj'))}${row(at('2 0 obj'))}4 1\n${row(head.length)}trailer\n<< /Root 1 0 R >>\nstartxref\n${head.length + object.length + rest.length}\n%%EOF`
-    expect(code(() => pdfText(Buffer.concat([head, object, Buffer.from(rest + table)])))).toBe('too-large')
+    expect(code(() => text(Buffer.concat([head, object, Buffer.from(rest + table)])))).toBe('too-large')
   })
 
   test('ATT-6: damaged files are refused or read, and nothing else happens (1500, fixed seed)', () => {
     const next = random(61)
     for (const pdf of [writePdf(LINES), writePdf(LINES, { streams: true, deflated: true }), writePdf(LINES, { mapped: true })])
-      for (let round = 0; round < 500; round++) code(() => pdfText(mutate(pdf, next)))
+      for (let round = 0; round < 500; round++) code(() => text(mutate(pdf, next)))
   })
 })
 
 /** A page of these operators, with a font of this type. */
 function pageOf(operators: string, subtype = '/Type1'): Buffer {
   const contents = `BT /F1 9 Tf 40 800 Td ${operators} ET`
-  const objects = ['<< /Pages 2 0 R >>', '<< /Kids [3 0 R] >>', `<< /Resources << /Font << /F1 << /Subtype ${subtype} >> >> >> /Contents 4 0 R >>`, `<< /Length ${contents.length} >>\nstream\n${contents}\nendstream`]
+  const objects = ['<< /Pages 2 0 R >>', '<< /Kids [3 0 R] >>', `<< /MediaBox [0 0 595 842] /Resources << /Font << /F1 << /Subtype ${subtype} >> >> >> /Contents 4 0 R >>`, `<< /Length ${contents.length} >>\nstream\n${contents}\nendstream`]
   let text = '%PDF-1.7\n'
   const rows = objects.map((body, index) => {
     const row = `${String(text.length).padStart(10, '0')} 00000 n \n`
@@ -119,7 +120,7 @@ describe('signatures inside a PDF', () => {
     expect(signature).toMatchObject({ subFilter: 'ETSI.CAdES.detached', wholeFile: true, signedAt: new Date('2026-11-22T08:00:00Z') })
     expect(signature!.covered.equals(covered!)).toBe(true)
     expect(signature!.message.subarray(0, MESSAGE.length).equals(MESSAGE)).toBe(true)
-    expect(pdfText(pdf).split('\n')).toEqual(LINES)
+    expect(text(pdf).split('\n')).toEqual(LINES)
     expect(openPdf(pdf).root.has('Pages')).toBe(true)
   })
 
