@@ -9,7 +9,7 @@ import { MalformedStatement, say } from '../attestation/verifier.ts'
 import { type CertificateRequest, readCertificateRequest, REQUEST_MAX_BYTES } from '../pki/certificate-request.ts'
 import { MalformedDer } from '../pki/der.ts'
 import { decodeBase64, encodePem, readPem, type PemBlock } from '../pki/pem.ts'
-import { isDerSequence, isPrivateKey } from '../pki/private-key.ts'
+import { isDerSequence, isPrivateKey, isPublicKeyDer } from '../pki/private-key.ts'
 import { type PublicKey, readPublicKey } from '../pki/public-key.ts'
 import { decodeText } from '../pki/upload.ts'
 
@@ -61,13 +61,13 @@ export function sortDroppedFiles(files: readonly EvidenceFile[]): DroppedFiles {
 const distinct = <T>(things: readonly T[], octets: (thing: T) => Buffer): T[] => things.filter((thing, index) => things.findIndex((other) => octets(other).equals(octets(thing))) === index)
 
 function sortFile(file: NamedBytes, found: Found): void {
-  if (isDerSequence(file.bytes)) return sortDer(file, file.bytes, found)
+  if (isBinary(file.bytes)) return sortDer(file, file.bytes, found)
   const text = decodeText(file.bytes)
   // Makers' JSON and XML carry PEM inside their strings, and belong to them whole.
   if (/^\s*[{[<]/.test(text) || text.includes('\0')) return void found.evidence.push(file)
   if (!text.includes('BEGIN ')) {
     const der = decodeBase64(text)
-    return der && isDerSequence(der) ? sortDer({ name: file.name, bytes: der }, der, found) : void found.evidence.push(file)
+    return der && isBinary(der) ? sortDer({ name: file.name, bytes: der }, der, found) : void found.evidence.push(file)
   }
   const blocks = readPem(text)
   if (!blocks) throw new MalformedStatement(file.name, say('attestation.malformed.pem'))
@@ -77,6 +77,9 @@ function sortFile(file: NamedBytes, found: Found): void {
   const untouched = rest.length === blocks.length
   found.evidence.push(untouched && text === file.bytes.toString('latin1') ? file : { name: file.name, bytes: Buffer.from(rest.map(({ label, der }) => encodePem(label, der)).join('')) })
 }
+
+/** DER; in the short form, which a text may begin with too, a public key alone. */
+const isBinary = (bytes: Buffer): boolean => isDerSequence(bytes) || isPublicKeyDer(bytes)
 
 /** A request or a public key among PEM blocks; false for every other block. */
 function takeBlock(file: string, { label, der }: PemBlock, found: Found): boolean {
@@ -92,9 +95,9 @@ function takeBlock(file: string, { label, der }: PemBlock, found: Found): boolea
 }
 
 function sortDer(file: NamedBytes, der: Buffer, found: Found): void {
+  if (isPublicKeyDer(der)) return void found.keys.push(readKey(file.name, der))
   const intake = readCertificateRequest(der)
   if ('request' in intake) found.requests.push(intake.request)
-  else if (intake.refused.code === 'public-key') found.keys.push(readKey(file.name, der))
   else if (intake.refused.code === 'key-malformed') throw new MalformedStatement(file.name, say('certificate-request.refused.key-malformed'))
   else found.evidence.push(file)
 }

@@ -1,4 +1,4 @@
-/** Tells a private key that somebody sent by mistake: it is refused before anything else is looked at, and never kept. */
+/** Tells a private key that somebody sent by mistake, which is refused before anything else is looked at and never kept, and a public one. */
 import { type Der, MalformedDer, readDer, TAG } from './der.ts'
 import { decodeBase64 } from './pem.ts'
 import { decodeText } from './upload.ts'
@@ -36,4 +36,19 @@ function isPrivateKeyDer(bytes: Buffer): boolean {
 export function isDerSequence(bytes: Buffer): boolean {
   const octets = (bytes[1] ?? 0) - 0x80
   return bytes[0] === TAG.sequence && octets >= 1 && octets <= 3 && bytes.length > 2 + octets && bytes.length === 2 + octets + bytes.readUIntBE(2, octets)
+}
+
+/**
+ * A SubjectPublicKeyInfo of any length, octet for octet. One of P-256 or Ed25519 begins like a text may (`0Y`), but no text has the tags of an
+ * object identifier and of a bit string where they stand.
+ */
+export function isPublicKeyDer(bytes: Buffer): boolean {
+  if (bytes[0] !== TAG.sequence) return false
+  try {
+    const [algorithm, key, more]: (Der | undefined)[] = readDer(bytes, { maxBytes: MAX_BYTES }).children()
+    return algorithm?.tag === TAG.sequence && algorithm.children()[0]?.tag === TAG.oid && key?.tag === TAG.bitString && more === undefined
+  } catch (error) {
+    if (MalformedDer.is(error)) return false
+    throw error
+  }
 }

@@ -4,7 +4,7 @@
  */
 import { fork } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { random } from '../support/mutate.ts'
@@ -28,6 +28,7 @@ const GROUPS: readonly { readonly mutated: string; readonly tests: RegExp }[] = 
   { mutated: 'attestations/yubikey-piv/', tests: /^test\/attestation\/(yubikey|demo|whole)/ },
   { mutated: 'src/attestation/', tests: /^test\/attestation\// },
   { mutated: 'src/key-protection/', tests: /^test\/key-protection\// },
+  { mutated: 'src/pki/private-key.ts', tests: /^test\/(pki\/private-key|key-protection\/check-key)/ },
 ]
 /** Chance finds much; a rule should have a test that says which. */
 const NOT_ASKED = /fuzz|-words\.test/
@@ -55,7 +56,7 @@ function copyProject(folder: string, chosen: (file: string) => boolean): Mutant[
   const shared = resolve(ROOT, '../shared')
   if (existsSync(shared)) symlinkSync(realpathSync(shared), join(folder, 'shared'))
   const mutants: Mutant[] = []
-  for (const file of GROUPS.flatMap(({ mutated }) => filesBelow(mutated.slice(0, -1), '.ts'))) {
+  for (const file of GROUPS.flatMap(({ mutated }) => filesBelow(dirname(`${mutated}-`), '.ts').filter((file) => file.startsWith(mutated)))) {
     const made = mutateSource(readFileSync(join(copy, file), 'utf8'), file, mutants.length)
     mutants.push(...made.mutants)
     if (chosen(file)) writeFileSync(join(copy, file), made.text)

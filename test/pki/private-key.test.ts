@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { zipSync } from 'fflate'
 import { readEvidence } from '../../src/attestation/evidence.ts'
 import { integer, nullValue, octetString, oid, sequence } from '../../src/pki/der.ts'
-import { isPrivateKey } from '../../src/pki/private-key.ts'
+import { isDerSequence, isPrivateKey, isPublicKeyDer } from '../../src/pki/private-key.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
@@ -53,4 +53,49 @@ describe('a private key is told from everything else', () => {
     for (const key of [der(ed25519, 'pkcs8'), der(p256, 'sec1')])
       for (const bytes of [key, Buffer.from(zipSync({ 'a.bin': key }))]) expect(() => readEvidence([{ name: 'x', bytes }], request)).toThrow('attestation.malformed.private-key')
   })
+})
+
+const bits = Buffer.from([0x03, 0x02, 0x00, 0x01])
+const public256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'der' })
+
+describe('a public key in DER is told from everything else', () => {
+  it.each<[string, Buffer]>([
+    ['P-256, in 91 octets', public256],
+    ['Ed25519, in 44 octets', generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' })],
+    ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })],
+    ['any algorithm', sequence(algorithm, bits)],
+  ])('KEY-1: %s', (_, bytes) => expect(isPublicKeyDer(bytes)).toBe(true))
+
+  it.each<[string, Buffer]>([
+    ['a text that begins with its own length', Buffer.from(`0Y${'x'.repeat(89)}`)],
+    ['a text that goes on like one', Buffer.from(`0Y0${String.fromCharCode(19)}${'x'.repeat(87)}`)],
+    ['octets after it', Buffer.concat([public256, Buffer.from([0])])],
+    ['one cut short', public256.subarray(0, -1)],
+    ['another tag before it', Buffer.concat([Buffer.from([0x31]), public256.subarray(1)])],
+    ['a third member', sequence(algorithm, bits, bits)],
+    ['no key', sequence(algorithm)],
+    ['no algorithm', sequence(bits, bits)],
+    ['an algorithm of no name', sequence(sequence(nullValue()), bits)],
+    ['an empty algorithm', sequence(sequence(), bits)],
+    ['an encrypted private key', sequence(algorithm, octets)],
+    ['nothing', Buffer.alloc(0)],
+  ])('KEY-1: not %s', (_, bytes) => expect(isPublicKeyDer(bytes)).toBe(false))
+})
+
+describe('DER is told from text', () => {
+  const of = (length: readonly number[], content: number): Buffer => Buffer.concat([Buffer.from([0x30, ...length]), Buffer.alloc(content)])
+  it.each<[string, Buffer, boolean]>([
+    ['one octet of length', of([0x81, 0x80], 128), true],
+    ['two', of([0x82, 0x01, 0x00], 256), true],
+    ['three', of([0x83, 0x01, 0x00, 0x00], 65536), true],
+    ['four', of([0x84, 0x00, 0x01, 0x00, 0x00], 65536), false],
+    ['none', of([0x05], 5), false],
+    ['no end', of([0x80], 5), false],
+    ['an octet too few', of([0x81, 0x80], 127), false],
+    ['an octet too many', of([0x81, 0x80], 129), false],
+    ['no content', of([0x82], 0), false],
+    ['a length cut short', of([0x82, 0x01], 0), false],
+    ['another tag', Buffer.concat([Buffer.from([0x31, 0x81, 0x80]), Buffer.alloc(128)]), false],
+    ['nothing', Buffer.alloc(0), false],
+  ])('KEY-5: %s', (_, bytes, expected) => expect(isDerSequence(bytes)).toBe(expected))
 })
