@@ -18,11 +18,11 @@ import { writeCms, type CmsOptions } from '../support/cms-writer.ts'
 import { AWS_KEY, AWS_REGION, AWS_TRAIL, AZURE_LOCATION, awsOutputs, azureKid, azureOutputs, GOOGLE_KEY, GOOGLE_LOCATION, googleOutputs, printed, TAKEN_ON, type Outputs } from '../support/fake-cloud.ts'
 import { CHALLENGE as LIBRARY_CHALLENGE, inputOf as keyInput, reportFile, reportOf as keyReportOf, type ReportChange } from '../support/key-reports.ts'
 import { signPdf, writePdf } from '../support/pdf-writer.ts'
-import { checkLine, expectWritten, said } from '../support/report-words.ts'
+import { checkLine, expectWritten, numbered, said } from '../support/report-words.ts'
 import { SHIPPED_KEY } from '../support/shipped-modules.ts'
 import { acceptedService, CHALLENGE, inputOf, registeredAuditor, reportOf, reportText, SIGNED_AT, signatory, type InputChange } from '../support/witness.ts'
 
-/** The report, a line for each thing said. What varies from run to run is numbered as it comes up. */
+/** The report, a line for each thing said. */
 function lines(rules: MethodRules, input: ProtectionInput): string[] {
   const judged = judgeBy(rules, input)
   if (!judged) return ['nothing to judge']
@@ -52,9 +52,7 @@ function account(rules: MethodRules, first: ProtectionInput, cases: readonly Cas
     const differing = [...found.filter((line) => !whole.includes(line)), ...(found.length > 2 ? whole.filter((line) => line.startsWith('about ') && !found.includes(line)).map((line) => `not: ${line}`) : [])]
     return differing.length === 0 ? `## ${name}: nothing else` : `## ${name}\n${differing.join('\n')}`
   })
-  const numbers = new Map<string, number>()
-  const numbered = (octets: string): string => (/[a-f]/i.test(octets) && /\d/.test(octets) ? `#${numbers.get(octets) ?? (numbers.set(octets, numbers.size + 1), numbers.size)}` : octets)
-  return [itself, `## as it must be\n${whole.join('\n')}`, ...sections].join('\n\n').replace(/(?<![0-9a-f-])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])/g, '(entry)').replace(/[0-9a-f]{16,}/gi, numbered) + '\n'
+  return `${numbered([itself, `## as it must be\n${whole.join('\n')}`, ...sections].join('\n\n'))}\n`
 }
 
 /** The value with one member at a time left out, and with one at a time of another value of its kind. */

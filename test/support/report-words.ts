@@ -13,6 +13,13 @@ export const said = (message: Message | null | undefined): string => {
 export const checkLine = ({ outcome, observed, expected, source, clause, remedy, alert }: Check, whole = false): string =>
   [`  ${outcome} ${said(observed)}`, whole ? said(expected) : expected.key, source, clause ?? '–', ...(remedy ? [`remedy ${whole ? said(remedy) : remedy.key}`] : []), ...(alert ? ['alert'] : [])].join(' | ')
 
+/** What varies from run to run (keys, their fingerprints, numbers of entries), numbered as it comes up. */
+export function numbered(text: string): string {
+  const numbers = new Map<string, number>()
+  const number = (octets: string): string => (/[a-f]/i.test(octets) && /\d/.test(octets) ? `#${numbers.get(octets) ?? (numbers.set(octets, numbers.size + 1), numbers.size)}` : octets)
+  return text.replace(/(?<![0-9a-f-])[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![0-9a-f])/g, '(entry)').replace(/[0-9a-f]{16,}/gi, number)
+}
+
 /** Fails where the text is not the file's, line by line; with `WRITE_REPORTS=1` the file is written first. */
 export function expectWritten(text: string, file: URL): void {
   if (process.env['WRITE_REPORTS']) writeFileSync(file, text)
