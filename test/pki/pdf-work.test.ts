@@ -19,6 +19,7 @@ function read(pdf: Buffer, limit: number = PDF_STEPS.limit): { readonly outcome:
 const ROOT = '<< /Pages 101 0 R >> '
 const PAGES = '<< /Kids [102 0 R] >> '
 const PAGE = '<< /MediaBox [0 0 9 9] >> '
+const OWNER = '<< /MediaBox [0 0 9 9] /Contents 103 0 R >> '
 const count = (length: number) => Array.from({ length }, (_, index) => index)
 /** The last single step may overrun the limit by what one stream holds. */
 const OVERRUN = PDF_LIMITS.inflated
@@ -41,7 +42,7 @@ describe('the work that a PDF asks for', () => {
     ['an offset behind its end', () => objectStreamOf(ROOT, [0, 5000]), 'structure'],
     ['values before its beginning', () => objectStreamOf(ROOT, [0], { first: -40 }), 'structure'],
     ['more objects than are read', () => objectStreamOf(`${ROOT}[${'<<>>'.repeat(20_000)}]`, [0, ...count(49_000).map(() => ROOT.length)]), 'too-large'],
-    ['a stream inside it', () => objectStreamOf('<< /Length 0 >>\nstream\nendstream', [0]), 'structure'],
+    ['a stream inside it', () => objectStreamOf(`${ROOT}${PAGES}${OWNER}<< /Length 0 >>\nstream\nendstream`, [0, ROOT.length, ROOT.length + PAGES.length, ROOT.length + PAGES.length + OWNER.length]), 'structure'],
   ])('ATT-9: an object stream is refused with %s', (_, make, expected) => {
     const { outcome, spent } = read(make())
     expect(outcome).toBe(expected)
