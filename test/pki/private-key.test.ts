@@ -73,6 +73,7 @@ describe('a public key in DER is told from everything else', () => {
     ['one cut short', public256.subarray(0, -1)],
     ['another tag before it', Buffer.concat([Buffer.from([0x31]), public256.subarray(1)])],
     ['a third member', sequence(algorithm, bits, bits)],
+    ['a set in the place of the algorithm', sequence(Buffer.concat([Buffer.from([0x31]), algorithm.subarray(1)]), bits)],
     ['no key', sequence(algorithm)],
     ['no algorithm', sequence(bits, bits)],
     ['an algorithm of no name', sequence(sequence(nullValue()), bits)],
