@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { MalformedDer, readDer } from '../pki/der.ts'
+import { MalformedDer, readDer, TAG } from '../pki/der.ts'
+import { KEY_USAGE, readKeyUsage } from '../pki/extension-values.ts'
 import { decodeName } from '../pki/name.ts'
 import { OID } from '../pki/oids.ts'
 import { readPublicKey } from '../pki/public-key.ts'
@@ -127,9 +128,13 @@ export function findCertificateProblem(der: Buffer, at: Date): EntryProblem['mes
 
 /** RFC 5280 4.2.1.3: digitalSignature (0) or nonRepudiation (1), where the certificate limits its key at all; and no CA's certificate. */
 function maySign({ tbs }: X509Certificate): boolean {
-  const usage = tbs.extensions.find(({ oid }) => oid === OID.keyUsage)
-  const bits = usage ? readDer(usage.value).namedBits() : [0]
-  return bits.includes(0) || bits.includes(1)
+  const valueOf = (wanted: string) => tbs.extensions.find(({ oid }) => oid === wanted)?.value
+  const [usage, constraints] = [valueOf(OID.keyUsage), valueOf(OID.basicConstraints)]
+  const bits = usage ? readKeyUsage(usage) : [KEY_USAGE.digitalSignature]
+  const signs = bits.includes(KEY_USAGE.digitalSignature) || bits.includes(KEY_USAGE.contentCommitment)
+  // Read as it is: some issuers write FALSE out, which is no reason to refuse an auditor.
+  const first = constraints && readDer(constraints).children()[0]
+  return signs && !(first?.tag === TAG.boolean && first.boolean())
 }
 
 /** What an entry states that can't be, or isn't enough; empty when it may be proposed. */

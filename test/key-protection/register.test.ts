@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { commonName, writeCertificate } from '../../attestations/demo/certificate.ts'
 import { auditorSchema, contentDigest, ENTERED_SCHEMAS, findCertificateProblem, identityOf, isRegister, judgeContent, requiredOfServices, serviceSchema, versionsOf, type AuditorContent, type ServiceContent } from '../../src/key-protection/register.ts'
-import { keyUsage } from '../../src/pki/extension-encoding.ts'
+import { basicConstraints, keyUsage } from '../../src/pki/extension-encoding.ts'
 import { ed25519KeyPair, rsaKeyPair, rsaSpki, soundModulus } from '../pki/keys.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { auditorContent, SERVICE, signatory } from '../support/witness.ts'
@@ -23,6 +23,7 @@ describe('the certificate of an auditor', () => {
     ['for nonrepudiation', () => withUsage(1), null],
     ['for encryption', () => withUsage(2), 'usage'],
     ['for certificates and lists', () => withUsage(5, 6), 'usage'],
+    ['of an authority, though it may sign', () => signatory('Midori Ueda', { extensions: [keyUsage(true, [0, 5]), basicConstraints(true, { cA: true })] }).certificate, 'usage'],
     ['that is none', () => Buffer.from('3000', 'hex'), 'unreadable'],
   ])('ATT-6: %s', (_, der, code) => expect(findCertificateProblem(der(), AT)?.key ?? null).toBe(code && `registers.problem.certificate.${code}`))
 
