@@ -15,6 +15,7 @@ import { renewResponderCertificates } from '../../src/jobs/responder-certificate
 import { integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { issuedBy } from '../../src/revocation/issued-certificate.ts'
+import { OcspService } from '../../src/revocation/ocsp-service.ts'
 import { createResponder, type ResponderParts } from '../../src/revocation/responder.ts'
 import { createStatusServer, type StatusParts } from '../../src/revocation/status-server.ts'
 import type { Services } from '../../src/services.ts'
@@ -112,10 +113,13 @@ function shown(der: Buffer): string {
 }
 const time = (text: string, field: string) => Date.parse(new RegExp(`${field}: (.+)`).exec(text)![1]!)
 
+/** Kept answers that nothing ever changes. */
+const serviceOf = (changes: Partial<ResponderParts> = {}) =>
+  new OcspService({ now: () => now, policy: services.policy, respond: createResponder({ ...responderParts(), ...changes }), watch: { version: 0, fresh: true, onChange: () => undefined }, fault: (error) => void faults.push(error) })
 async function listen(changes: Partial<StatusParts> = {}): Promise<string> {
   const server = createStatusServer({
     now: () => now,
-    respond: createResponder(responderParts()),
+    ocsp: serviceOf(),
     findCrl: (id) => findCrl(services.database, id),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
     fault: (error) => void faults.push(error),
@@ -198,10 +202,31 @@ test('OCS-7: the same answer is not sent twice; a tag may come weak, in a list, 
   for (const header of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
     const answer = await fetch(url, { headers: { 'if-none-match': header } })
     expect([header, answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([header, 304, 0])
+    // RFC 9110 15.4.5
+    for (const name of ['etag', 'cache-control', 'expires', 'last-modified']) expect([name, answer.headers.get(name)]).toEqual([name, first.headers.get(name)])
   }
   expect((await fetch(url, { headers: { 'if-none-match': '"other"' } })).status).toBe(200)
-  now = new Date(start.getTime() + 1000)
-  expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(200)
+})
+test('OCS-7: the headers say what the answer says', async () => {
+  const answer = await fetch(`${await listen()}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
+  const der = Buffer.from(await answer.arrayBuffer())
+  const text = shown(der)
+  const { headers } = answer
+  expect(Date.parse(headers.get('last-modified')!)).toBe(time(text, 'This Update'))
+  expect(Date.parse(headers.get('expires')!)).toBe(time(text, 'Next Update'))
+  expect(headers.get('etag')).toBe(`"${createHash('sha256').update(der).digest('hex')}"`)
+  expect(headers.get('cache-control')).toBe(`max-age=${services.policy.periods.ocspMaxAgeSeconds}, public, no-transform, must-revalidate`)
+})
+test('OCS-7: a date spares a good answer, never a revoked one: another node may have said good in the same second', async () => {
+  const base = `${await listen()}/ocsp/`
+  const asked = async (serial: string, headers: Record<string, string>) => (await fetch(base + encodeURIComponent(request(serial).toString('base64')), { headers })).status
+  const at = (ms: number) => new Date(now.getTime() + ms).toUTCString()
+  expect(await asked(good, { 'if-modified-since': at(0) })).toBe(304)
+  expect(await asked(good, { 'if-modified-since': at(-1000) })).toBe(200)
+  expect(await asked(good, { 'if-modified-since': 'yesterday' })).toBe(200)
+  // RFC 9110 13.1.3: a tag decides alone.
+  expect(await asked(good, { 'if-modified-since': at(0), 'if-none-match': '"other"' })).toBe(200)
+  expect(await asked(gone, { 'if-modified-since': at(0) })).toBe(200)
 })
 test('OCS-7: no cache holds an answer beyond its end', async () => {
   const { notAfter } = (await findResponder(services.database, checks(), issuing.id, now))!
@@ -219,7 +244,7 @@ test('OCS-1: HEAD has the headers of GET and no body', async () => {
   expect((await head.arrayBuffer()).byteLength).toBe(0)
 })
 test('OCS-3: an error is answered 200 as OCSP, and no cache keeps it', async () => {
-  const url = await listen({ respond: createResponder({ ...responderParts(), readStatus: () => Promise.reject(new Error('no database')) }) })
+  const url = await listen({ ocsp: serviceOf({ readStatus: () => Promise.reject(new Error('no database')) }) })
   const answer = await fetch(`${url}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
   expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([200, 'application/ocsp-response', 'no-store'])
   expect(errorOf(Buffer.from(await answer.arrayBuffer()))).toBe(ERROR.tryLater)
