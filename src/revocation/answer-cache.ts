@@ -43,7 +43,6 @@ export class AnswerCache<V extends Kept> {
   }
 
   set(key: string, value: V): void {
-    if (value.dropped) return
     const size = value.size + 2 * key.length
     if (size > this.#half) return
     if (this.#young.size + size > this.#half) {

@@ -22,10 +22,12 @@ const MEMORY = 64 << 20
 const MOST_PENDING = 1000
 /** Of the answers that one change ends, so many are signed anew at once. */
 const MOST_RENEWED = 200
+const AGAIN_MS = 10_000
 
 interface KeptAnswer extends ReadyAnswer {
   readonly request: Buffer
-  renewing: boolean
+  /** Milliseconds: from then on a hit has it signed anew. */
+  renewAfter: number
 }
 
 export class OcspService {
@@ -54,10 +56,7 @@ export class OcspService {
     const at = this.#parts.now().getTime()
     // Before `from`: the clock went back, and an answer from the future is none.
     if (at < kept.from || at >= kept.until || !this.#parts.watch.fresh) return null
-    if (at >= kept.renewAt && !kept.renewing) {
-      kept.renewing = true
-      this.#behind(this.#make(kept.request, bodyKey(kept.request), key).finally(() => (kept.renewing = false)))
-    }
+    if (at >= kept.renewAt) return this.#renewed(kept, key, at)
     return kept
   }
 
@@ -80,6 +79,21 @@ export class OcspService {
     return this.#kept.size
   }
 
+  /** The newer answer where another spelling has had it signed; else this one, with a newer one on its way. */
+  #renewed(kept: KeptAnswer, key: string, at: number): ReadyAnswer {
+    const body = bodyKey(kept.request)
+    const newer = this.#kept.get(body)
+    if (newer !== undefined && newer !== kept && at < newer.renewAt) {
+      this.#kept.set(key, newer)
+      return newer
+    }
+    // What can't be signed now is not tried at each hit.
+    if (at < kept.renewAfter) return kept
+    kept.renewAfter = at + AGAIN_MS
+    this.#behind(this.#make(kept.request, body, key))
+    return kept
+  }
+
   #make(request: Buffer, key: string, path?: string): Promise<ReadyAnswer> {
     const { watch, now } = this.#parts
     const { version } = watch
@@ -93,9 +107,9 @@ export class OcspService {
       .then((answer) => {
         const ready = this.#ready(answer)
         // A change was read meanwhile: the answer may rest on what was before it. It goes out once and is not kept.
-        if (!answer.cache || ready.until <= ready.from || version !== watch.version) return ready
+        if (ready.until <= ready.from || version !== watch.version) return ready
         // A copy: what came in may be a view into a buffer of the connection.
-        const kept: KeptAnswer = { ...ready, size: ready.size + request.length, request: Buffer.from(request), renewing: false }
+        const kept: KeptAnswer = { ...ready, size: ready.size + request.length, request: Buffer.from(request), renewAfter: ready.renewAt }
         this.#kept.set(key, kept)
         if (path !== undefined && path !== key) this.#kept.set(path, kept)
         return kept
