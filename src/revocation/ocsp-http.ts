@@ -63,10 +63,9 @@ function readBody(parts: OcspHttpParts, request: IncomingMessage, response: Serv
     if (kept) send(kept, request, response)
     else reply(parts, parts.ocsp.answer(bytes), request, response)
   }
+  // Without a listener for it, a client that goes away is no error (Node's IncomingMessage), and nobody waits for an answer.
   request.on('data', more)
   request.on('end', whole)
-  // The client went away: nobody waits for an answer.
-  request.on('error', () => response.destroy())
 }
 
 function reply(parts: OcspHttpParts, answer: Promise<ReadyAnswer>, request: IncomingMessage, response: ServerResponse): void {

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -24,6 +25,7 @@ import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, insertPeople } from '../support/approved-application.ts'
 import { openFresh } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { makeAuthority, SERIALS } from './openssl-authority.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -271,5 +273,59 @@ test('CRL-5: the root\'s list and every CA certificate are served', async () => 
     const answer = await fetch(`${url}/ca/${id}.cer`)
     expect(answer.headers.get('content-type')).toBe('application/pkix-cert')
     expect(Buffer.from(await answer.arrayBuffer()).equals(certificateDer)).toBe(true)
+  }
+})
+test('OCS-1: a client that goes away in the middle of its question harms nobody', async () => {
+  const url = new URL(await listen())
+  const socket = connect(Number(url.port), url.hostname)
+  await new Promise<void>((sent) => socket.write('POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: 100\r\n\r\n0', () => sent()))
+  await new Promise((done) => setTimeout(done, 50))
+  socket.resetAndDestroy()
+  const answer = await fetch(`${url.origin}/ocsp`, { method: 'POST', headers: { 'content-type': 'application/ocsp-request' }, body: new Uint8Array(request(good)) })
+  expect(shown(Buffer.from(await answer.arrayBuffer()))).toContain('Cert Status: good')
+  expect(faults).toEqual([])
+})
+test('OCS-1: a question by POST is refused by its type and its size: the size before it is read, and while it is read', async () => {
+  const url = `${await listen()}/ocsp`
+  const post = (body: RequestInit['body'], type = 'application/ocsp-request') => fetch(url, { method: 'POST', headers: { 'content-type': type }, body, duplex: 'half' } as RequestInit)
+  expect((await post('0', 'text/plain')).status).toBe(415)
+  for (const type of ['application/OCSP-request', 'application/ocsp-request; charset=x']) expect((await post(new Uint8Array(request(good)), type)).status).toBe(200)
+  // The length alone is enough: nothing of the body is sent.
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  socket.write('POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: 8193\r\n\r\n')
+  const [said] = (await once(socket, 'data')) as [Buffer]
+  expect(said.toString()).toMatch(/^HTTP\/1\.1 413 /)
+  socket.destroy()
+  const pieces = async function* () {
+    for (let piece = 0; piece < 9; piece++) yield new Uint8Array(1000)
+  }
+  expect((await post(pieces() as never)).status).toBe(413)
+  // The largest that is taken.
+  const answer = await post(new Uint8Array(8192))
+  expect([answer.status, errorOf(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, ERROR.malformedRequest])
+})
+test('OCS-1: the longest question by GET, each of its characters escaped, is read', async () => {
+  const long = Buffer.alloc(8192, 0x30).toString('base64')
+  const escaped = [...long].map((sign) => `%${sign.charCodeAt(0).toString(16)}`).join('')
+  const answer = await fetch(`${await listen()}/ocsp/${escaped}`)
+  expect([answer.status, errorOf(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, ERROR.malformedRequest])
+})
+test('OCS-3: of two generations each answers for its own, and not for the other\'s', async () => {
+  const foreign = makeAuthority()
+  try {
+    const { der, subjectDer, notBefore, notAfter } = foreign.certificate('issuing')
+    const other: Authority = { ...issuing, id: 'issuing-g2', subjectDer, certificateDer: der, notBefore, notAfter }
+    const asked: string[] = []
+    const parts = { ...responderParts(), authorities: [...authorities, other], readStatus: async (id: string) => (asked.push(id), { state: 'good' as const }) }
+    foreign.openssl('ocsp', '-issuer', 'issuing.pem', '-cert', 'good.pem', '-no_nonce', '-reqout', 'request.der')
+    const theirs = readFileSync(foreign.path('request.der'))
+    const responders: string[] = []
+    const findFor = { ...parts, findResponder: async (id: string, at: Date) => (responders.push(id), parts.findResponder(issuing.id, at)) }
+    const { cache } = await createResponder(findFor)(theirs, now)
+    expect([asked, responders, cache!.tags]).toEqual([['issuing-g2'], ['issuing-g2'], [`issuing-g2 ${SERIALS.good}`]])
+    expect(errorOf((await createResponder(responderParts())(theirs, now)).der)).toBe(ERROR.unauthorized)
+  } finally {
+    foreign.remove()
   }
 })
