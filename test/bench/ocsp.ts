@@ -3,7 +3,7 @@
  * by turns in one run. The figure is CPU time of the server's processes from /proc, since wall time on a shared machine says little.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createPublicKey, randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
@@ -265,7 +265,7 @@ server { listen 127.0.0.1:${port}; root ${folder}; default_type application/ocsp
         return `| ${each.server.name} | ${each.how === 'nonce' ? 'POST with nonce (signed)' : each.how} | ${each.connections} | ${cost.toFixed(cost < 100 ? 1 : 0)} | ${base ? ratio(each, base).toFixed(2) : '–'} | ${Math.round(of(each, 'rate'))} | ${of(each, 'p99').toFixed(2)} |`
       })
       const nonce = cases.find(({ how }) => how === 'nonce')!
-      const speed = /rsa (\d+) bits\s+[\d.]+s\s+[\d.]+s\s+([\d.]+)/.exec(spawnSync('openssl', ['speed', '-seconds', '2', 'rsa2048'], { encoding: 'utf8' }).stdout)
+      const speed = /rsa (\d+) bits\s+[\d.]+s\s+[\d.]+s\s+([\d.]+)/.exec(spawnSync('openssl', ['speed', '-seconds', '2', `rsa${createPublicKey({ key: responder!.spkiDer, format: 'der', type: 'spki' }).asymmetricKeyDetails!.modulusLength}`], { encoding: 'utf8' }).stdout)
       return [
         `CPU time of the server's processes for one answer (microseconds, from /proc), and its ratio to bare node:http that sends the same octets and headers in the same way of asking; answers a second and the 99th hundredth in milliseconds stand beside it. wrk, one thread; medians of ${ROUNDS} rounds of ${SECONDS} s each, by turns. An answer has ${der.length} octets.`,
         '',
