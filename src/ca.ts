@@ -1,4 +1,5 @@
 /** `ca`: issues what was approved, signs revocation lists, keeps the OCSP responder certified. Holds the issuing CA's key; has no HTTP port. */
+import { forgetStatusChanges } from './database/status-feed.ts'
 import { issueCrl } from './jobs/crl.ts'
 import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
@@ -37,6 +38,7 @@ await runProcess('ca', async (services, config) => {
       every(1000, 'crl', async () => {
         for (const each of await authorities()) await issueCrl(services, each)
       }),
+      every(3_600_000, 'status-changes', () => forgetStatusChanges(database, services.clock())),
       every(60_000, 'responder-certificate', async () => {
         for (const each of await authorities()) {
           const { refused } = await renewResponderCertificates(services, each)

@@ -3,6 +3,7 @@
  * The table below is also what README.md prints.
  */
 import { existsSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { join, resolve } from 'node:path'
 import { SHIPPED_POLICY } from './policy/policy.ts'
@@ -16,7 +17,7 @@ export interface Config {
   /** `sqlite:FILE` or `postgres://…` */
   readonly databaseUrl: string
   readonly portal: { readonly host: string; readonly port: number; readonly url: string; readonly trustProxy: boolean; readonly tls: { readonly certificate: string; readonly key: string } | null }
-  readonly status: { readonly host: string; readonly port: number; readonly url: string }
+  readonly status: { readonly host: string; readonly port: number; readonly url: string; readonly workers: number }
   readonly mail: { readonly smtpUrl: string | null; readonly from: string }
   readonly session: { readonly idleMinutes: number; readonly absoluteHours: number }
   /** Null in processes that must not reach a key (`portal`). PINs are read from files, never from the environment. */
@@ -45,6 +46,7 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'STATUS_PORT', usedBy: 'status', fallback: '8081', meaning: 'where OCSP, CRLs and CA certificates are served' },
   { name: 'STATUS_HOST', usedBy: 'status', fallback: '127.0.0.1', meaning: 'the address status listens on' },
   { name: 'STATUS_URL', usedBy: 'all', fallback: 'http://localhost:STATUS_PORT', meaning: 'the base of the OCSP, CRL and CA addresses put into certificates (HTTP)' },
+  { name: 'STATUS_WORKERS', usedBy: 'status', fallback: 'one for each core; 1 outside production', meaning: 'how many processes answer for status on this machine' },
   { name: 'SMTP_URL', usedBy: 'portal, ca', fallback: 'none', meaning: '`smtp://user:password@host:port`; without it (development only) mail is shown in the terminal and at /mail' },
   { name: 'MAIL_FROM', usedBy: 'portal, ca', fallback: 'ca@localhost', meaning: 'the sender of mail' },
   { name: 'SESSION_IDLE_MINUTES', usedBy: 'portal', fallback: '30', meaning: 'a session without a request ends after this' },
@@ -115,6 +117,7 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
   const statusPort = whole('STATUS_PORT', 8081, 1, 65535)
   if (portalPort === statusPort) reasons.push('STATUS_PORT: must differ from PORTAL_PORT')
   const portalUrl = address('PORTAL_URL', `http://localhost:${portalPort}`, ['http:', 'https:'])
+  const workers = whole('STATUS_WORKERS', production ? availableParallelism() : 1, 1, 256)
   const statusUrl = address('STATUS_URL', `http://localhost:${statusPort}`, ['http:'])
   const certificate = file('PORTAL_TLS_CERTIFICATE')
   const key = file('PORTAL_TLS_KEY')
@@ -144,7 +147,7 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
     policyFile,
     databaseUrl,
     portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? Object.freeze({ certificate, key }) : null }),
-    status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl }),
+    status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl, workers }),
     mail: Object.freeze({ smtpUrl, from: text('MAIL_FROM', 'ca@localhost') }),
     session: Object.freeze({ idleMinutes, absoluteHours }),
     hsm: wanted ? Object.freeze({ module, tokenLabel: text(wanted[0], wanted[2]), pinFile: text(wanted[1], join(dataDir, 'pins', wanted[2])) }) : null,

@@ -101,6 +101,43 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
   }
 }
 
+/**
+ * Starts one of several equal workers of a process. The parent made the tables and writes the audit log; it says when to stop, by SIGTERM or by going
+ * away, and hears why a worker refuses to start.
+ */
+export async function runWorker(name: ProcessName & 'status', start: (services: Services, config: Config) => Promise<{ stop(): Promise<void> }>): Promise<void> {
+  process.on('SIGINT', () => undefined)
+  let services: Services | null = null
+  try {
+    const config = readConfig(name)
+    const opened = (services = openServices(config))
+    const running = await start(opened, config)
+    let stopping = false
+    const stop = () => {
+      if (stopping) return
+      stopping = true
+      void running
+        .stop()
+        .then(() => opened.close())
+        .then(
+          () => process.exit(0),
+          (error) => {
+            log({ level: 'error', process: name, error: explain(error) })
+            process.exit(1)
+          },
+        )
+    }
+    process.on('SIGTERM', stop)
+    process.on('disconnect', stop)
+    if (!process.connected) return stop()
+    process.send!({ ready: true })
+  } catch (error) {
+    process.send?.({ refused: explain(error) })
+    await services?.close().catch(() => undefined)
+    process.exit(1)
+  }
+}
+
 /** KEY-3: who takes or certifies keys says at start which of Debian's weak keys can't be looked for. */
 async function weakKeyNotice({ database, policy }: Services, name: string): Promise<readonly string[]> {
   const sizes = sizesWithoutCompleteList(await weakKeyStore(database).lists(), policy.keys.subscriber.rsaBits)

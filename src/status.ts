@@ -1,11 +1,20 @@
-/** `status`: OCSP, CRLs and CA certificates. Holds the responder keys, in a token of their own. */
+/** `status`: OCSP, CRLs and CA certificates. Holds the responder keys, in a token of their own. With several workers each has all of its own parts. */
+import cluster from 'node:cluster'
+import { fileURLToPath } from 'node:url'
+import type { Config } from './config.ts'
 import { listAuthorities, listResponderKeys } from './database/authority-store.ts'
+import { statusFeed } from './database/status-feed.ts'
 import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } from './database/status-store.ts'
-import { listen, log, runProcess, StartRefused, stopServer } from './process.ts'
+import { every, listen, log, runProcess, runWorker, StartRefused, stopServer } from './process.ts'
 import { issuedBy } from './revocation/issued-certificate.ts'
+import { OcspService } from './revocation/ocsp-service.ts'
 import { createResponder } from './revocation/responder.ts'
+import { remembering } from './revocation/status-memory.ts'
 import { createStatusServer } from './revocation/status-server.ts'
+import { StatusWatch } from './revocation/status-watch.ts'
+import type { Services } from './services.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
+import { startWorkers } from './workers.ts'
 
 /** Anybody may ask about one serial number for ever: the log gets one line for it. */
 const ALERTS = 10_000
@@ -18,36 +27,92 @@ function alertOnce({ table, authorityId, serial }: FalseRow): void {
   log({ level: 'alert', process: 'status', table, authority: authorityId, serial, refused: why })
 }
 
-await runProcess('status', async (services, config) => {
-  const { database, policy, clock } = services
-  const authorities = await listAuthorities(database)
+/** A fault that lasts meets every request: it is said once in this time. */
+const FAULT_MS = 5000
+const said = new Map<string, number>()
+function fault(error: unknown): void {
+  const message = error instanceof Error ? error.message : String(error)
+  const now = elapsed()
+  if (now - (said.get(message) ?? -Infinity) < FAULT_MS) return
+  if (said.size >= 100) said.clear()
+  said.set(message, now)
+  log({ level: 'error', process: 'status', error: message })
+}
+
+const elapsed = (): number => performance.now()
+
+/** REV-4: a revocation shows within two seconds, on every worker; PostgreSQL tells at once, and this is how long it takes at most where it can't. */
+const POLL_MS = 500
+
+async function serve({ database, policy, clock }: Services, config: Config): Promise<{ stop(): Promise<void> }> {
+  let authorities = await listAuthorities(database)
   if (authorities.length === 0) throw new StartRefused('No hierarchy yet: run  npm start  (a demo one) or  npm run ceremony')
   const signer = await openConfiguredToken(config)
-  const fault = (error: unknown) => log({ level: 'error', process: 'status', error: error instanceof Error ? error.message : String(error) })
   // A key that is not where the ceremony put it shows now, not at the first question.
   for (const authority of authorities) for (const responder of await listResponderKeys(database, authority.id)) if (responder.key.tokenLabel === signer.tokenLabel) await signer.publicKey(responder.key.label)
-  const checks: StatusChecks = { issuedBy: issuedBy(authorities), falseRow: alertOnce }
-  const respond = createResponder({
-    policy,
-    signer,
-    authorities,
-    readStatus: (authorityId, serial) => readStatus(database, checks, authorityId, serial),
-    findResponder: (authorityId, now) => findResponder(database, checks, authorityId, now),
-    fault,
+
+  const feed = statusFeed(database)
+  const watch = new StatusWatch({ feed, elapsed, staleMinutes: policy.periods.statusStaleMinutes })
+  let checks: StatusChecks
+  let respond: ReturnType<typeof createResponder>
+  const reading = remembering(
+    {
+      readStatus: (authorityId, serial) => readStatus(database, checks, authorityId, serial),
+      findResponder: (authorityId, now) => findResponder(database, checks, authorityId, now),
+    },
+    watch,
+    elapsed,
+  )
+  const know = () => {
+    checks = { issuedBy: issuedBy(authorities), falseRow: alertOnce }
+    respond = createResponder({ policy, signer, authorities, ...reading, fault })
+  }
+  know()
+  // A ceremony made another generation: it is answered for under its own issuer, without a restart.
+  const reload = (): void =>
+    void listAuthorities(database).then(
+      (found) => {
+        authorities = found
+        know()
+      },
+      (error: unknown) => {
+        fault(error)
+        setTimeout(reload, 1000).unref()
+      },
+    )
+  watch.onChange((changes) => {
+    if (changes === 'everything' || changes.some(({ serial }) => serial === '*')) reload()
   })
+  const ocsp = new OcspService({ now: clock, policy, respond: (request, now) => respond(request, now), watch, fault })
+  // Answers rest on what changes since now.
+  await watch.poll()
+
   const server = createStatusServer({
     now: clock,
-    respond,
+    ocsp,
     fault,
     findCrl: (id) => findCrl(database, id),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
   })
   await listen(server, config.status.port, config.status.host, 'status')
+  const look = () => watch.poll().catch(fault)
+  const polling = every(POLL_MS, 'status-changes', look)
+  const unlisten = feed.listen(() => void look())
   return {
-    ready: `Status   ${config.status.url}`,
     async stop() {
       await stopServer(server)
+      await unlisten()
+      await polling.stop()
       await signer.close()
     },
   }
-})
+}
+
+if (cluster.isPrimary)
+  await runProcess('status', async (services, config) => {
+    const { workers, url } = config.status
+    const ready = `Status   ${url}`
+    if (workers === 1) return { ready, ...(await serve(services, config)) }
+    return { ready: `${ready}, ${workers} workers`, ...(await startWorkers('status', fileURLToPath(import.meta.url), workers)) }
+  })
+else await runWorker('status', serve)

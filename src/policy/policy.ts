@@ -52,6 +52,10 @@ const policySchema = z.strictObject({
       crlValidHours: count.max(240, 'CSBR 4.9.7 allows at most ten days'),
       rootCrlValidMonths: count.max(12, 'CSBR 4.9.7 allows at most twelve months'),
       ocspValidHours: count.max(96, 'CSBR 4.9.10 asks for fresh answers at least every four days'),
+      /** How long an OCSP answer may be kept on the way without asking again (max-age, RFC 5019 6.2): a revocation shows later by as much behind a cache. */
+      ocspMaxAgeSeconds: count.max(3600, 'REV-4: a revocation would show too late behind a cache'),
+      /** For how long answers signed before go on while changes of status can't be read; then tryLater. */
+      statusStaleMinutes: count.max(10, 'OCS-3: an answer would rest on what was known too long ago'),
       validationReuseDays: count.max(825, 'CSBR 4.2.1 allows at most 825 days'),
       /** Re-use of what methods 4, 5 and 7 rest on. */
       keyProtectionReuseMonths: count.max(13, 'CSBR 4.2.1 allows at most 13 months'),

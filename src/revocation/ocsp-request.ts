@@ -175,12 +175,19 @@ const hashes: Readonly<Record<string, string>> = {
 }
 
 /**
- * Whether the CertID names a certificate of this issuer (RFC 6960 4.1.1).
+ * Whether a CertID names a certificate of this issuer (RFC 6960 4.1.1). Each digest of the issuer is taken once.
  * @param issuer `nameDer`: its subject Name; `keyBits`: the content of its subjectPublicKey without the count of unused bits
  */
-export function matchesIssuer(certId: CertId, issuer: { nameDer: Uint8Array; keyBits: Uint8Array }): boolean {
-  const hash = Object.hasOwn(hashes, certId.hashAlgorithm) ? hashes[certId.hashAlgorithm] : undefined
-  if (!hash) return false
-  const digest = (octets: Uint8Array): Buffer => createHash(hash).update(octets).digest()
-  return digest(issuer.nameDer).equals(certId.issuerNameHash) && digest(issuer.keyBits).equals(certId.issuerKeyHash)
+export function issuerMatcher(issuer: { nameDer: Uint8Array; keyBits: Uint8Array }): (certId: CertId) => boolean {
+  const taken = new Map<string, { readonly name: Buffer; readonly key: Buffer }>()
+  return ({ hashAlgorithm, issuerNameHash, issuerKeyHash }) => {
+    const hash = Object.hasOwn(hashes, hashAlgorithm) ? hashes[hashAlgorithm] : undefined
+    if (!hash) return false
+    let digests = taken.get(hash)
+    if (!digests) {
+      const digest = (octets: Uint8Array): Buffer => createHash(hash).update(octets).digest()
+      taken.set(hash, (digests = { name: digest(issuer.nameDer), key: digest(issuer.keyBits) }))
+    }
+    return digests.name.equals(issuerNameHash) && digests.key.equals(issuerKeyHash)
+  }
 }

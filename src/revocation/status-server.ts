@@ -1,14 +1,12 @@
 /** The status port: OCSP, CRLs and CA certificates over plain HTTP. No session, no cookie, no view. */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { OCSP_PATH } from '../certificate/addresses.ts'
-import { decodeGetPath, MAX_REQUEST_BYTES } from './ocsp-request.ts'
-import { errorResponse } from './ocsp-response.ts'
-import type { OcspAnswer } from './responder.ts'
+import { handleOcsp } from './ocsp-http.ts'
+import type { OcspService } from './ocsp-service.ts'
 
 export interface StatusParts {
   readonly now: () => Date
-  respond(request: Buffer, now: Date): Promise<OcspAnswer>
+  readonly ocsp: OcspService
   findCrl(authorityId: string): Promise<{ readonly der: Buffer; readonly thisUpdate: Date; readonly nextUpdate: Date } | null>
   findCertificate(authorityId: string): Promise<Buffer | null>
   fault(error: unknown): void
@@ -18,7 +16,9 @@ export interface StatusParts {
 const CACHE_SECONDS = 30
 
 export function createStatusServer(parts: StatusParts): Server {
-  const server = createServer((request, response) => {
+  // Room for the longest request by GET, each of its characters escaped.
+  const server = createServer({ maxHeaderSize: 48 * 1024 }, (request, response) => {
+    if (handleOcsp(parts, request, response)) return
     answer(parts, request, response).catch((error: unknown) => {
       parts.fault(error)
       if (!response.headersSent) plain(response, 500, 'The status could not be read. Try again later.')
@@ -37,12 +37,6 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
   const reading = request.method === 'GET' || request.method === 'HEAD'
   response.setHeader('X-Content-Type-Options', 'nosniff')
 
-  if (path === OCSP_PATH || path === `${OCSP_PATH}/` || path.startsWith(`${OCSP_PATH}/`)) {
-    if (request.method === 'POST') return answerPost(parts, request, response)
-    if (!reading) return refuseMethod(response, 'GET, HEAD, POST')
-    const decoded = decodeGetPath(raw.slice(OCSP_PATH.length))
-    return sendOcsp(parts, request, response, decoded === null ? { der: errorResponse('malformedRequest'), cache: null } : await parts.respond(decoded, parts.now()))
-  }
   if (!reading) return refuseMethod(response, 'GET, HEAD')
 
   const crl = /^\/crl\/([a-z0-9-]{1,64})\.crl$/.exec(path)
@@ -58,33 +52,6 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
     return sendBytes(parts, request, response, found, 'application/pkix-cert', null)
   }
   return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/.' : 'Not found.')
-}
-
-async function answerPost(parts: StatusParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  // RFC 6960 A.1
-  if ((request.headers['content-type'] ?? '').split(';')[0]!.trim().toLowerCase() !== 'application/ocsp-request') {
-    request.resume()
-    return plain(response, 415, 'Send an OCSP request as application/ocsp-request.')
-  }
-  if (Number(request.headers['content-length'] ?? 0) > MAX_REQUEST_BYTES) return tooLarge(request, response)
-  const chunks: Buffer[] = []
-  let size = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > MAX_REQUEST_BYTES) return tooLarge(request, response)
-    chunks.push(chunk)
-  }
-  return sendOcsp(parts, request, response, await parts.respond(Buffer.concat(chunks), parts.now()))
-}
-
-function tooLarge(request: IncomingMessage, response: ServerResponse): void {
-  response.setHeader('Connection', 'close')
-  plain(response, 413, `An OCSP request has at most ${MAX_REQUEST_BYTES} octets.`)
-  response.once('finish', () => request.destroy())
-}
-
-function sendOcsp(parts: StatusParts, request: IncomingMessage, response: ServerResponse, answered: OcspAnswer): void {
-  sendBytes(parts, request, response, answered.der, 'application/ocsp-response', request.method === 'POST' ? null : answered.cache)
 }
 
 function sendBytes(parts: StatusParts, request: IncomingMessage, response: ServerResponse, bytes: Buffer, type: string, times: { readonly thisUpdate: Date; readonly nextUpdate: Date } | null): void {

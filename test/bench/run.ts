@@ -2,6 +2,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { benchAttestation } from './attestation.ts'
+import { benchOcsp } from './ocsp.ts'
 
 const RESULTS = new URL('./results.md', import.meta.url)
 
@@ -13,6 +14,7 @@ export interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   attestation: benchAttestation,
+  ocsp: benchOcsp,
 }
 
 function machine(): string {

@@ -28,7 +28,7 @@ describe('readConfig', () => {
       policyFile: fileURLToPath(new URL('../../src/policy/secom-pfm20pub-6.02.json', import.meta.url)),
       databaseUrl: `sqlite:${fileURLToPath(new URL('../../var/portal.sqlite', import.meta.url))}`,
       portal: { host: '127.0.0.1', port: 8080, url: 'http://localhost:8080', trustProxy: false, tls: null },
-      status: { host: '127.0.0.1', port: 8081, url: 'http://localhost:8081' },
+      status: { host: '127.0.0.1', port: 8081, url: 'http://localhost:8081', workers: 1 },
       mail: { smtpUrl: null, from: 'ca@localhost' },
       session: { idleMinutes: 30, absoluteHours: 12 },
       hsm: null,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { bitString, boolean, context, contextPrimitive, integer, nullValue, octetString, oid, sequence, tlv } from '../../src/pki/der.ts'
-import { MAX_REQUEST_BYTES, decodeGetPath, matchesIssuer, parseOcspRequest } from '../../src/revocation/ocsp-request.ts'
+import { type CertId, MAX_REQUEST_BYTES, decodeGetPath, issuerMatcher, parseOcspRequest } from '../../src/revocation/ocsp-request.ts'
 import { type Authority, SERIALS, makeAuthority } from './openssl-authority.ts'
 
 const NONCE = '1.3.6.1.5.5.7.48.1.2'
@@ -199,6 +199,8 @@ describe('a request by GET', () => {
     expect(decodeGetPath('/'.repeat(100_000) + base64)).toBeNull()
   })
 })
+
+const matchesIssuer = (certId: CertId, issuer: Parameters<typeof issuerMatcher>[0]) => issuerMatcher(issuer)(certId)
 
 describe('requests that openssl makes', () => {
   let authority: Authority

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -15,6 +16,7 @@ import { renewResponderCertificates } from '../../src/jobs/responder-certificate
 import { integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { issuedBy } from '../../src/revocation/issued-certificate.ts'
+import { OcspService } from '../../src/revocation/ocsp-service.ts'
 import { createResponder, type ResponderParts } from '../../src/revocation/responder.ts'
 import { createStatusServer, type StatusParts } from '../../src/revocation/status-server.ts'
 import type { Services } from '../../src/services.ts'
@@ -23,6 +25,7 @@ import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, insertPeople } from '../support/approved-application.ts'
 import { openFresh } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { makeAuthority, SERIALS } from './openssl-authority.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -112,10 +115,13 @@ function shown(der: Buffer): string {
 }
 const time = (text: string, field: string) => Date.parse(new RegExp(`${field}: (.+)`).exec(text)![1]!)
 
+/** Kept answers that nothing ever changes. */
+const serviceOf = (changes: Partial<ResponderParts> = {}) =>
+  new OcspService({ now: () => now, policy: services.policy, respond: createResponder({ ...responderParts(), ...changes }), watch: { version: 0, fresh: true, onChange: () => undefined }, fault: (error) => void faults.push(error) })
 async function listen(changes: Partial<StatusParts> = {}): Promise<string> {
   const server = createStatusServer({
     now: () => now,
-    respond: createResponder(responderParts()),
+    ocsp: serviceOf(),
     findCrl: (id) => findCrl(services.database, id),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
     fault: (error) => void faults.push(error),
@@ -198,10 +204,31 @@ test('OCS-7: the same answer is not sent twice; a tag may come weak, in a list, 
   for (const header of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
     const answer = await fetch(url, { headers: { 'if-none-match': header } })
     expect([header, answer.status, (await answer.arrayBuffer()).byteLength]).toEqual([header, 304, 0])
+    // RFC 9110 15.4.5
+    for (const name of ['etag', 'cache-control', 'expires', 'last-modified']) expect([name, answer.headers.get(name)]).toEqual([name, first.headers.get(name)])
   }
   expect((await fetch(url, { headers: { 'if-none-match': '"other"' } })).status).toBe(200)
-  now = new Date(start.getTime() + 1000)
-  expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(200)
+})
+test('OCS-7: the headers say what the answer says', async () => {
+  const answer = await fetch(`${await listen()}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
+  const der = Buffer.from(await answer.arrayBuffer())
+  const text = shown(der)
+  const { headers } = answer
+  expect(Date.parse(headers.get('last-modified')!)).toBe(time(text, 'This Update'))
+  expect(Date.parse(headers.get('expires')!)).toBe(time(text, 'Next Update'))
+  expect(headers.get('etag')).toBe(`"${createHash('sha256').update(der).digest('hex')}"`)
+  expect(headers.get('cache-control')).toBe(`max-age=${services.policy.periods.ocspMaxAgeSeconds}, public, no-transform, must-revalidate`)
+})
+test('OCS-7: a date spares a good answer, never a revoked one: another node may have said good in the same second', async () => {
+  const base = `${await listen()}/ocsp/`
+  const asked = async (serial: string, headers: Record<string, string>) => (await fetch(base + encodeURIComponent(request(serial).toString('base64')), { headers })).status
+  const at = (ms: number) => new Date(now.getTime() + ms).toUTCString()
+  expect(await asked(good, { 'if-modified-since': at(0) })).toBe(304)
+  expect(await asked(good, { 'if-modified-since': at(-1000) })).toBe(200)
+  expect(await asked(good, { 'if-modified-since': 'yesterday' })).toBe(200)
+  // RFC 9110 13.1.3: a tag decides alone.
+  expect(await asked(good, { 'if-modified-since': at(0), 'if-none-match': '"other"' })).toBe(200)
+  expect(await asked(gone, { 'if-modified-since': at(0) })).toBe(200)
 })
 test('OCS-7: no cache holds an answer beyond its end', async () => {
   const { notAfter } = (await findResponder(services.database, checks(), issuing.id, now))!
@@ -219,7 +246,7 @@ test('OCS-1: HEAD has the headers of GET and no body', async () => {
   expect((await head.arrayBuffer()).byteLength).toBe(0)
 })
 test('OCS-3: an error is answered 200 as OCSP, and no cache keeps it', async () => {
-  const url = await listen({ respond: createResponder({ ...responderParts(), readStatus: () => Promise.reject(new Error('no database')) }) })
+  const url = await listen({ ocsp: serviceOf({ readStatus: () => Promise.reject(new Error('no database')) }) })
   const answer = await fetch(`${url}/ocsp/${encodeURIComponent(request(good).toString('base64'))}`)
   expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([200, 'application/ocsp-response', 'no-store'])
   expect(errorOf(Buffer.from(await answer.arrayBuffer()))).toBe(ERROR.tryLater)
@@ -246,5 +273,59 @@ test('CRL-5: the root\'s list and every CA certificate are served', async () => 
     const answer = await fetch(`${url}/ca/${id}.cer`)
     expect(answer.headers.get('content-type')).toBe('application/pkix-cert')
     expect(Buffer.from(await answer.arrayBuffer()).equals(certificateDer)).toBe(true)
+  }
+})
+test('OCS-1: a client that goes away in the middle of its question harms nobody', async () => {
+  const url = new URL(await listen())
+  const socket = connect(Number(url.port), url.hostname)
+  await new Promise<void>((sent) => socket.write('POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: 100\r\n\r\n0', () => sent()))
+  await new Promise((done) => setTimeout(done, 50))
+  socket.resetAndDestroy()
+  const answer = await fetch(`${url.origin}/ocsp`, { method: 'POST', headers: { 'content-type': 'application/ocsp-request' }, body: new Uint8Array(request(good)) })
+  expect(shown(Buffer.from(await answer.arrayBuffer()))).toContain('Cert Status: good')
+  expect(faults).toEqual([])
+})
+test('OCS-1: a question by POST is refused by its type and its size: the size before it is read, and while it is read', async () => {
+  const url = `${await listen()}/ocsp`
+  const post = (body: RequestInit['body'], type = 'application/ocsp-request') => fetch(url, { method: 'POST', headers: { 'content-type': type }, body, duplex: 'half' } as RequestInit)
+  expect((await post('0', 'text/plain')).status).toBe(415)
+  for (const type of ['application/OCSP-request', 'application/ocsp-request; charset=x']) expect((await post(new Uint8Array(request(good)), type)).status).toBe(200)
+  // The length alone is enough: nothing of the body is sent.
+  const { port } = new URL(url)
+  const socket = connect(Number(port), '127.0.0.1')
+  socket.write('POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\nContent-Length: 8193\r\n\r\n')
+  const [said] = (await once(socket, 'data')) as [Buffer]
+  expect(said.toString()).toMatch(/^HTTP\/1\.1 413 /)
+  socket.destroy()
+  const pieces = async function* () {
+    for (let piece = 0; piece < 9; piece++) yield new Uint8Array(1000)
+  }
+  expect((await post(pieces() as never)).status).toBe(413)
+  // The largest that is taken.
+  const answer = await post(new Uint8Array(8192))
+  expect([answer.status, errorOf(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, ERROR.malformedRequest])
+})
+test('OCS-1: the longest question by GET, each of its characters escaped, is read', async () => {
+  const long = Buffer.alloc(8192, 0x30).toString('base64')
+  const escaped = [...long].map((sign) => `%${sign.charCodeAt(0).toString(16)}`).join('')
+  const answer = await fetch(`${await listen()}/ocsp/${escaped}`)
+  expect([answer.status, errorOf(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, ERROR.malformedRequest])
+})
+test('OCS-3: of two generations each answers for its own, and not for the other\'s', async () => {
+  const foreign = makeAuthority()
+  try {
+    const { der, subjectDer, notBefore, notAfter } = foreign.certificate('issuing')
+    const other: Authority = { ...issuing, id: 'issuing-g2', subjectDer, certificateDer: der, notBefore, notAfter }
+    const asked: string[] = []
+    const parts = { ...responderParts(), authorities: [...authorities, other], readStatus: async (id: string) => (asked.push(id), { state: 'good' as const }) }
+    foreign.openssl('ocsp', '-issuer', 'issuing.pem', '-cert', 'good.pem', '-no_nonce', '-reqout', 'request.der')
+    const theirs = readFileSync(foreign.path('request.der'))
+    const responders: string[] = []
+    const findFor = { ...parts, findResponder: async (id: string, at: Date) => (responders.push(id), parts.findResponder(issuing.id, at)) }
+    const { cache } = await createResponder(findFor)(theirs, now)
+    expect([asked, responders, cache!.tags]).toEqual([['issuing-g2'], ['issuing-g2'], [`issuing-g2 ${SERIALS.good}`]])
+    expect(errorOf((await createResponder(responderParts())(theirs, now)).der)).toBe(ERROR.unauthorized)
+  } finally {
+    foreign.remove()
   }
 })

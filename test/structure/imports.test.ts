@@ -36,8 +36,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'mail', 'people', 'pki', 'policy', 'services', 'src/keygen/package.ts'],
   commands: ['application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
   portal: ['attestation', 'database', 'mail', 'people', 'process', 'web'],
-  ca: ['jobs', 'process', 'signer'],
-  status: ['database', 'process', 'revocation', 'signer'],
+  workers: ['process', 'start-refused'],
+  ca: ['database', 'jobs', 'process', 'signer'],
+  status: ['database', 'process', 'revocation', 'services', 'config', 'signer', 'workers'],
   main: ['instance-lock', 'commands', 'config', 'database', 'people', 'process', 'services'],
 }
 

@@ -1,0 +1,113 @@
+/** OCSP over HTTP (RFC 6960 A.1, RFC 5019 5 and 6): the hot path. What is kept is sent with a look-up, and no header is parsed that doesn't decide. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { OCSP_PATH } from '../certificate/addresses.ts'
+import { decodeGetPath, MAX_REQUEST_BYTES } from './ocsp-request.ts'
+import { bodyKey, type OcspService } from './ocsp-service.ts'
+import type { ReadyAnswer } from './ready-answer.ts'
+
+export interface OcspHttpParts {
+  readonly ocsp: OcspService
+  fault(error: unknown): void
+}
+
+/** Answers, or returns false when the request is not for OCSP. */
+export function handleOcsp(parts: OcspHttpParts, request: IncomingMessage, response: ServerResponse): boolean {
+  const { method } = request
+  const url = request.url!
+  if (method === 'GET' || method === 'HEAD') {
+    const kept = parts.ocsp.find(url)
+    if (kept) send(kept, request, response)
+    else if (!isOcsp(url)) return false
+    else {
+      const decoded = decodeGetPath(url.slice(OCSP_PATH.length))
+      if (decoded === null) send(parts.ocsp.malformed, request, response)
+      else reply(parts, parts.ocsp.answer(decoded, url), request, response)
+    }
+    return true
+  }
+  if (url !== OCSP_PATH && !isOcsp(url)) return false
+  if (method === 'POST') readBody(parts, request, response)
+  else refuse(request, response, 405, 'Allowed here: GET, HEAD, POST.', ['Allow', 'GET, HEAD, POST'])
+  return true
+}
+
+const isOcsp = (url: string): boolean => url.startsWith(OCSP_PATH) && (url.length === OCSP_PATH.length || url[OCSP_PATH.length] === '/' || url[OCSP_PATH.length] === '?')
+
+/** The first header of this name (in lower case), without building Node's table of all of them. */
+function header({ rawHeaders }: IncomingMessage, name: string): string | undefined {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const given = rawHeaders[index]!
+    if (given.length === name.length && (given === name || given.toLowerCase() === name)) return rawHeaders[index + 1]
+  }
+  return undefined
+}
+
+const TYPE = 'application/ocsp-request'
+const isRequestType = (type: string | undefined): boolean => type === TYPE || (type !== undefined && type.split(';')[0]!.trim().toLowerCase() === TYPE)
+
+function readBody(parts: OcspHttpParts, request: IncomingMessage, response: ServerResponse): void {
+  // RFC 6960 A.1
+  if (!isRequestType(header(request, 'content-type'))) return refuse(request, response, 415, `Send an OCSP request as ${TYPE}.`)
+  if (Number(header(request, 'content-length') ?? 0) > MAX_REQUEST_BYTES) return tooLarge(request, response)
+  let body: Buffer | null = null
+  const more = (chunk: Buffer) => {
+    body = body === null ? chunk : Buffer.concat([body, chunk])
+    if (body.length <= MAX_REQUEST_BYTES) return
+    request.off('data', more)
+    request.off('end', whole)
+    tooLarge(request, response)
+  }
+  const whole = () => {
+    const bytes = body ?? Buffer.alloc(0)
+    const kept = parts.ocsp.find(bodyKey(bytes))
+    if (kept) send(kept, request, response)
+    else reply(parts, parts.ocsp.answer(bytes), request, response)
+  }
+  // Without a listener for it, a client that goes away is no error (Node's IncomingMessage), and nobody waits for an answer.
+  request.on('data', more)
+  request.on('end', whole)
+}
+
+function reply(parts: OcspHttpParts, answer: Promise<ReadyAnswer>, request: IncomingMessage, response: ServerResponse): void {
+  answer
+    .then((ready) => send(ready, request, response))
+    .catch((error: unknown) => {
+      parts.fault(error)
+      if (response.headersSent) response.destroy()
+      else refuse(request, response, 500, 'The status could not be read. Try again later.')
+    })
+}
+
+function send(ready: ReadyAnswer, request: IncomingMessage, response: ServerResponse): void {
+  if (request.method === 'POST') {
+    response.writeHead(200, ready.post)
+    response.end(ready.der)
+  } else if (ready.notModified !== null && isKnown(ready, request)) {
+    response.writeHead(304, ready.notModified)
+    response.end()
+  } else {
+    response.writeHead(200, ready.get)
+    response.end(request.method === 'HEAD' ? undefined : ready.der)
+  }
+}
+
+/** RFC 9110 13.1.2, 13.1.3: a tag decides alone, one of a list, compared weakly since a cache on the way may have weakened it, or any; else the date. */
+function isKnown(ready: ReadyAnswer, request: IncomingMessage): boolean {
+  const tags = header(request, 'if-none-match')
+  if (tags !== undefined) return tags.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === ready.etag)
+  if (ready.lastModified === null) return false
+  const since = header(request, 'if-modified-since')
+  return since !== undefined && ready.lastModified <= Date.parse(since)
+}
+
+function tooLarge(request: IncomingMessage, response: ServerResponse): void {
+  refuse(request, response, 413, `An OCSP request has at most ${MAX_REQUEST_BYTES} octets.`, ['Connection', 'close'])
+  response.once('finish', () => request.destroy())
+}
+
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, text: string, more: string[] = []): void {
+  // What is not read would stand before the next request on this connection.
+  request.resume()
+  response.writeHead(status, ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff', 'Cache-Control', 'no-store', ...more])
+  response.end(`${text}\n`)
+}
