@@ -1,4 +1,4 @@
-/** `status`: OCSP, CRLs and CA certificates. Holds the responder keys, in a token of their own. */
+/** `status`: OCSP, CRLs, CA certificates and time-stamps. Holds the responder and time-stamping keys, in a token of their own. */
 import { listAuthorities, listResponderKeys } from './database/authority-store.ts'
 import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } from './database/status-store.ts'
 import { listen, log, runProcess, StartRefused, stopServer } from './process.ts'
@@ -6,6 +6,7 @@ import { issuedBy } from './revocation/issued-certificate.ts'
 import { createResponder } from './revocation/responder.ts'
 import { createStatusServer } from './revocation/status-server.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
+import { openTimestamps } from './timestamps.ts'
 
 /** Anybody may ask about one serial number for ever: the log gets one line for it. */
 const ALERTS = 10_000
@@ -35,18 +36,25 @@ await runProcess('status', async (services, config) => {
     findResponder: (authorityId, now) => findResponder(database, checks, authorityId, now),
     fault,
   })
+  const timestamps = await openTimestamps(services, { signer, authorities, issuedBy: checks.issuedBy })
+  const stamping = 'none' in timestamps ? null : timestamps
   const server = createStatusServer({
     now: clock,
     respond,
     fault,
+    stamp: stamping?.respond ?? null,
     findCrl: (id) => findCrl(database, id),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
   })
-  await listen(server, config.status.port, config.status.host, 'status')
+  await listen(server, config.status.port, config.status.host, 'status').catch(async (error: unknown) => {
+    await stamping?.stop()
+    throw error
+  })
   return {
-    ready: `Status   ${config.status.url}`,
+    ready: [`Status   ${config.status.url}`, 'none' in timestamps ? timestamps.none : timestamps.ready].join('\n'),
     async stop() {
       await stopServer(server)
+      await stamping?.stop()
       await signer.close()
     },
   }

@@ -1,7 +1,8 @@
-/** The status port: OCSP, CRLs and CA certificates over plain HTTP. No session, no cookie, no view. */
+/** The status port: OCSP, CRLs, CA certificates and time-stamps over plain HTTP. No session, no cookie, no view. */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { OCSP_PATH } from '../certificate/addresses.ts'
+import { OCSP_PATH, TSA_PATH } from '../certificate/addresses.ts'
+import { answerTimestamp } from '../timestamp/endpoint.ts'
 import { decodeGetPath, MAX_REQUEST_BYTES } from './ocsp-request.ts'
 import { errorResponse } from './ocsp-response.ts'
 import type { OcspAnswer } from './responder.ts'
@@ -11,6 +12,8 @@ export interface StatusParts {
   respond(request: Buffer, now: Date): Promise<OcspAnswer>
   findCrl(authorityId: string): Promise<{ readonly der: Buffer; readonly thisUpdate: Date; readonly nextUpdate: Date } | null>
   findCertificate(authorityId: string): Promise<Buffer | null>
+  /** Time-stamps (RFC 3161); null or absent where there are none. */
+  readonly stamp?: ((request: Buffer) => Promise<Buffer>) | null
   fault(error: unknown): void
 }
 
@@ -43,6 +46,7 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
     const decoded = decodeGetPath(raw.slice(OCSP_PATH.length))
     return sendOcsp(parts, request, response, decoded === null ? { der: errorResponse('malformedRequest'), cache: null } : await parts.respond(decoded, parts.now()))
   }
+  if (path === TSA_PATH) return answerTimestamp(parts.stamp ?? null, request, response)
   if (!reading) return refuseMethod(response, 'GET, HEAD')
 
   const crl = /^\/crl\/([a-z0-9-]{1,64})\.crl$/.exec(path)
@@ -57,7 +61,7 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
     if (!found) return plain(response, 404, 'No such certificate.')
     return sendBytes(parts, request, response, found, 'application/pkix-cert', null)
   }
-  return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/.' : 'Not found.')
+  return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/, time-stamps at /tsa.' : 'Not found.')
 }
 
 async function answerPost(parts: StatusParts, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -92,6 +92,7 @@ describe('a hierarchy', () => {
   let services: Services
   let root: Authority
   let issuing: Authority
+  let timestamps: Authority
   const file = (name: string) => join(folder, name)
 
   beforeAll(async () => {
@@ -101,6 +102,8 @@ describe('a hierarchy', () => {
     const authorities = await listAuthorities(services.database)
     root = authorities.find((each) => each.kind === 'root')!
     issuing = authorities.find((each) => each.kind === 'issuing')!
+    timestamps = authorities.find((each) => each.kind === 'timestamp-ca')!
+    writeFileSync(file('timestamps.pem'), certificatePem(timestamps.certificateDer))
     writeFileSync(file('root.pem'), certificatePem(root.certificateDer))
     writeFileSync(file('issuing.pem'), certificatePem(issuing.certificateDer))
   })
@@ -110,16 +113,19 @@ describe('a hierarchy', () => {
     expect(ceremony).toMatchObject({ kind: 'first-hierarchy', demo: 0, persons: JSON.stringify(['Aoki Hanako', 'Beppu Taro']) })
     const report = JSON.parse(ceremony.report)
     expect(report).toMatchObject({ persons: ['Aoki Hanako', 'Beppu Taro'], demo: false, policy: services.policy.id })
-    expect(report.keys).toHaveLength(4)
+    expect(report.keys).toHaveLength(6)
     for (const key of report.keys) expect(key.attributes).toEqual({ local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false })
-    expect(report.keys.map((key: { tokenLabel: string }) => key.tokenLabel)).toEqual(['root', 'issuing', 'status', 'status'])
-    for (const authority of [root, issuing]) expect(ended.out).toContain(new X509Certificate(authority.certificateDer).fingerprint256.replaceAll(':', '').toLowerCase())
+    expect(report.keys.map((key: { tokenLabel: string }) => key.tokenLabel)).toEqual(['root', 'issuing', 'status', 'status', 'root', 'status'])
+    for (const authority of [root, issuing, timestamps]) expect(ended.out).toContain(new X509Certificate(authority.certificateDer).fingerprint256.replaceAll(':', '').toLowerCase())
     expect((await services.database('audit_events').orderBy('seq').select('event', 'actor')).map((row: { event: string; actor: string }) => `${row.event} ${row.actor}`)).toEqual([
       'ceremony.held process:ceremony',
       'authority.created process:ceremony',
       'authority.created process:ceremony',
+      'authority.created process:ceremony',
       'responder.key-enrolled process:ceremony',
       'responder.key-enrolled process:ceremony',
+      'timestamp.certificate-issued process:ceremony',
+      'crl.issued process:ceremony',
       'crl.issued process:ceremony',
     ])
     expect((await verifyAuditChain(services.database)).intact).toBe(true)
@@ -167,6 +173,23 @@ describe('a hierarchy', () => {
     expect(root.notAfter > issuing.notAfter).toBe(true)
   })
 
+  test('TSA-2: the time-stamp CA is apart from the code-signing one, its key on the offline token; openssl verifies it and the list that it signed', async () => {
+    const text = openssl('x509', '-in', file('timestamps.pem'), '-noout', '-text')
+    expect(text).toContain('Public-Key: (4096 bit)')
+    expect(text).toMatch(/X509v3 Extended Key Usage: *\n\s+Time Stamping\n/)
+    expect(text).toContain('Policy: 2.23.140.1.4.2')
+    expect(text).not.toMatch(/Code Signing\n|2\.23\.140\.1\.4\.1\n/)
+    expect([timestamps.key.tokenLabel, timestamps.parentId]).toEqual(['root', root.id])
+    expect(openssl('verify', '-x509_strict', '-CAfile', file('root.pem'), file('timestamps.pem'))).toContain('OK')
+    const [row] = await services.database('crls').where({ authority_id: timestamps.id })
+    writeFileSync(file('timestamps.crl.pem'), encodePem('X509 CRL', row.der))
+    const list = openssl('crl', '-in', file('timestamps.crl.pem'), '-CAfile', file('timestamps.pem'), '-noout', '-text')
+    expect(list).toContain('No Revoked Certificates')
+    expect(Date.parse(row.next_update) - Date.parse(row.this_update)).toBeLessThan(366 * 86_400_000)
+    const [unit] = await services.database('timestamp_certificates')
+    expect([unit.token_label, unit.authority_id, unit.revoked_at, unit.removed_at]).toEqual(['status', timestamps.id, null, null])
+  })
+
   test('ISS-3: serial numbers have at least 64 bits of chance, and differ', () => {
     const serials = [root, issuing].map((each) => new X509Certificate(each.certificateDer).serialNumber)
     for (const serial of serials) expect(serial.length).toBeGreaterThanOrEqual(16)
@@ -174,7 +197,7 @@ describe('a hierarchy', () => {
   })
 
   test('CRL-5: the root’s list is in place, empty, in force, and openssl verifies the issuing CA with it', async () => {
-    const [row] = await services.database('crls')
+    const [row] = await services.database('crls').where({ authority_id: root.id })
     expect(row).toMatchObject({ authority_id: root.id, entries: 0 })
     writeFileSync(file('root.crl.pem'), encodePem('X509 CRL', row.der))
     const text = openssl('crl', '-in', file('root.crl.pem'), '-CAfile', file('root.pem'), '-noout', '-text')
@@ -251,7 +274,7 @@ describe('the rule itself', () => {
     })
     const broken = { ...services, policy: { ...policy, names: { ...policy.names, root: policy.names.issuing } } }
     await expect(holdCeremony(broken, planCeremony(broken, { demo: false, persons: ['A', 'B'] }), { root: token('root'), issuing: token('issuing'), status: token('status') }, () => undefined)).rejects.toThrow(CeremonyRefused)
-    expect(keys).toBe(4)
+    expect(keys).toBe(6)
     for (const table of ['ceremonies', 'authorities', 'crls', 'audit_events']) expect(await services.database(table), table).toEqual([])
   })
 })

@@ -19,7 +19,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   certificate: ['pki', 'policy'],
   'key-protection': ['attestation', 'certificate', 'pki', 'policy'],
   application: ['attestation', 'key-protection', 'certificate', 'pki', 'policy', 'src/audit/events.ts', 'src/people/roles.ts'],
-  revocation: ['application', 'certificate', 'pki', 'policy', 'src/signer/signer.ts', 'src/signer/authority.ts'],
+  revocation: ['application', 'certificate', 'pki', 'policy', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   timestamp: ['certificate', 'pki', 'policy', 'src/signer/signer.ts'],
   people: ['application', 'policy', 'database', 'audit', 'secrets'],
   // adapters
@@ -39,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   commands: ['application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
   portal: ['attestation', 'database', 'mail', 'people', 'process', 'web'],
   ca: ['jobs', 'process', 'signer'],
-  timestamps: ['audit', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
+  timestamps: ['audit', 'certificate', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   status: ['database', 'process', 'revocation', 'signer', 'timestamps'],
   main: ['instance-lock', 'commands', 'config', 'database', 'people', 'process', 'services'],
 }
