@@ -36,8 +36,8 @@ const codeIn = (text: string): string => /Code of this plan {2}([0-9a-f]{8})/.ex
 const openssl = (...parameters: string[]): string => execFileSync('openssl', parameters, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
 /** The ceremony as two people at a terminal hold it. */
-async function hold(name: string, persons: readonly [string, string], confirmations: (code: string) => readonly string[]): Promise<Ended> {
-  const program = start('commands/ceremony', env(name))
+async function hold(name: string, persons: readonly [string, string], confirmations: (code: string) => readonly string[], later: readonly string[] = []): Promise<Ended> {
+  const program = start('commands/ceremony', env(name), later)
   await program.said('Name of the first person')
   for (const person of persons) program.type(person)
   const text = await Promise.race([program.said('Code of this plan').then(() => program.output()), program.ended.then(() => '')])
@@ -230,6 +230,40 @@ describe('a hierarchy', () => {
     expect(again.out).not.toContain('Name of the first person')
     expect(await services.database('authorities')).toEqual(before)
     expect(await services.database('ceremonies')).toHaveLength(1)
+  })
+
+  test('TSA-2: a later ceremony asks two persons for the code of its plan, and tells what it did', async () => {
+    const refused = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, 'no'], ['change-timestamp-key'])
+    expect([refused.code, refused.err]).toEqual([1, 'ceremony: Beppu Taro did not confirm: nothing was done\n'])
+    expect(await services.database('timestamp_certificates')).toHaveLength(1)
+    const done = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, code], ['change-timestamp-key'])
+    expect([done.code, done.err]).toEqual([0, ''])
+    expect(done.out).toMatch(/New key +RSA 3072, used 15 months, then removed/)
+    const rows = await services.database('timestamp_certificates').orderBy('not_before')
+    expect(rows).toHaveLength(2)
+    const removed = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, code], ['remove-timestamp-key', rows[0].serial])
+    expect([removed.code, removed.err]).toEqual([0, ''])
+    expect((await services.database('ceremonies').orderBy('held_at')).map(({ kind, persons }: { kind: string; persons: string }) => [kind, JSON.parse(persons).length])).toEqual([
+      ['first-hierarchy', 2],
+      ['change-timestamp-key', 2],
+      ['remove-timestamp-key', 2],
+    ])
+  })
+
+  test.each([
+    [['remove-timestamp-key', 'ff'], /^ceremony: No time-stamp certificate with this serial number\. Known:\n {2}01[0-9a-f]+/],
+    [['add-timestamps'], /^ceremony: A time-stamp CA stands already: timestamp-g1\n$/],
+  ])('TSA-2: %j is refused before anybody is asked', async (words, said) => {
+    const ended = await run('commands/ceremony', env('made'), words)
+    expect(ended.code).toBe(1)
+    expect(ended.err).toMatch(said)
+    expect(ended.out).not.toContain('first person')
+  })
+
+  test('CAK-1: an unknown ceremony is answered with those that there are', async () => {
+    const ended = await run('commands/ceremony', env('made'), ['again'])
+    expect(ended.code).toBe(1)
+    for (const name of ['add-timestamps', 'renew-lists', 'change-timestamp-key', 'remove-timestamp-key', 'revoke-timestamp-certificate']) expect(ended.out).toContain(name)
   })
 
   test('demo commands are refused under a hierarchy that is none', async () => {
