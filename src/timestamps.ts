@@ -104,7 +104,7 @@ export async function openTimestamps(
     const inForce = unitAt(units, now)
     if (!inForce) tell({ needs: 'no time-stamping key is in force: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
     else if (soon(inForce.useUntil)) tell({ until: inForce.useUntil.toISOString(), needs: 'the time-stamping key ends: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
-    for (const { id } of own) {
+    for (const { id } of authorities.filter(({ kind }) => kind !== 'issuing')) {
       const list = await latestCrl(database, id)
       if (!list || soon(list.nextUpdate)) tell({ authority: id, until: list?.nextUpdate.toISOString() ?? null, needs: 'its revocation list ends: npm run ceremony -- renew-lists (CSBR 4.9.7)' })
     }

@@ -28,7 +28,7 @@ async function foundations(database: Database): Promise<void> {
   await database.transaction((trx) => insertTimestampCertificate(trx, CERTIFICATE, 'ceremony', AT))
 }
 
-describeOnBothDatabases('time-stamps on record', (open) => {
+describeOnBothDatabases('time-stamps on record', (open, engine) => {
   test('TSA-2: a unit comes back as it was put in; its revocation and its key\'s removal are said once', async () => {
     const database = await open()
     await foundations(database)
@@ -73,6 +73,14 @@ describeOnBothDatabases('time-stamps on record', (open) => {
     const record = tokenRecorder(database)
     await expect(record({ ...token('01'), certificateId: 'nobody' })).rejects.toThrow()
     expect(await record(token('01'))).toBe(true)
+  })
+
+  test('TSA-2: authorities take the new kind and still no other, and the database is whole after its change', async () => {
+    const database = await open()
+    await foundations(database)
+    const row = await database('authorities').first()
+    await expect(database('authorities').insert({ ...row, id: 'other', kind: 'other', spki_sha256: 'd'.repeat(64) })).rejects.toThrow(/authorities_kind/)
+    if (engine === 'SQLite') expect(await database.raw('PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }])
   })
 
   test('TSA-3: the latest time that any node stamped', async () => {

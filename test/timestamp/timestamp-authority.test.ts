@@ -213,6 +213,8 @@ describe('a unit\'s record', () => {
     expect(read({ key: { ...record!.key, spkiSha256: '0'.repeat(64) } })).toEqual({ refused: 'its certificate is of another key' })
     const issuing = authorities.find(({ kind }) => kind === 'issuing')!
     expect(read({ der: issuing.certificateDer, key: issuing.key })).toEqual({ refused: 'its certificate is not for time-stamping alone' })
+    // Its purpose is right and not critical, as a CA's is.
+    expect(read({ der: authority.certificateDer, key: authority.key })).toEqual({ refused: 'its certificate is not for time-stamping alone' })
     expect(read({ der: Buffer.from('x') })).toHaveProperty('refused')
     expect(sound(read({ useUntil: addMonths(record!.notBefore, 100) })).useUntil).toEqual(addMonths(record!.notBefore, 15))
     expect(readUnit(record!, authority.certificateDer, { ...policy, keys: { ...policy.keys, rsaBits: 4096 } })).toEqual({ refused: 'its key is too short' })
