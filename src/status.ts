@@ -1,4 +1,4 @@
-/** `status`: OCSP, CRLs and CA certificates. Holds the responder keys, in a token of their own. With several workers each has all of its own parts. */
+/** `status`: OCSP, CRLs, CA certificates and time-stamps. Holds the responder and time-stamping keys, in a token of their own. With several workers each has all of its own parts. */
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
 import type { Config } from './config.ts'
@@ -14,6 +14,7 @@ import { createStatusServer } from './revocation/status-server.ts'
 import { StatusWatch } from './revocation/status-watch.ts'
 import type { Services } from './services.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
+import { openTimestamps } from './timestamps.ts'
 import { startWorkers } from './workers.ts'
 
 /** Anybody may ask about one serial number for ever: the log gets one line for it. */
@@ -44,7 +45,8 @@ const elapsed = (): number => performance.now()
 /** REV-4: a revocation shows within two seconds, on every worker; PostgreSQL tells at once, and this is how long it takes at most where it can't. */
 const POLL_MS = 500
 
-async function serve({ database, policy, clock }: Services, config: Config): Promise<{ stop(): Promise<void> }> {
+async function serve(services: Services, config: Config): Promise<{ readonly more: string; stop(): Promise<void> }> {
+  const { database, policy, clock } = services
   let authorities = await listAuthorities(database)
   if (authorities.length === 0) throw new StartRefused('No hierarchy yet: run  npm start  (a demo one) or  npm run ceremony')
   const signer = await openConfiguredToken(config)
@@ -87,20 +89,28 @@ async function serve({ database, policy, clock }: Services, config: Config): Pro
   // Answers rest on what changes since now.
   await watch.poll()
 
+  const timestamps = await openTimestamps(services, { signer, authorities, issuedBy: checks!.issuedBy })
+  const stamping = 'none' in timestamps ? null : timestamps
   const server = createStatusServer({
     now: clock,
     ocsp,
     fault,
+    stamp: stamping?.respond ?? null,
     findCrl: (id) => findCrl(database, id),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
   })
-  await listen(server, config.status.port, config.status.host, 'status')
+  await listen(server, config.status.port, config.status.host, 'status').catch(async (error: unknown) => {
+    await stamping?.stop()
+    throw error
+  })
   const look = () => watch.poll().catch(fault)
   const polling = every(POLL_MS, 'status-changes', look)
   const unlisten = feed.listen(() => void look())
   return {
+    more: 'none' in timestamps ? timestamps.none : timestamps.ready,
     async stop() {
       await stopServer(server)
+      await stamping?.stop()
       await unlisten()
       await polling.stop()
       await signer.close()
@@ -112,7 +122,10 @@ if (cluster.isPrimary)
   await runProcess('status', async (services, config) => {
     const { workers, url } = config.status
     const ready = `Status   ${url}`
-    if (workers === 1) return { ready, ...(await serve(services, config)) }
+    if (workers === 1) {
+      const { more, stop } = await serve(services, config)
+      return { ready: `${ready}\n${more}`, stop }
+    }
     return { ready: `${ready}, ${workers} workers`, ...(await startWorkers('status', fileURLToPath(import.meta.url), workers)) }
   })
 else await runWorker('status', serve)

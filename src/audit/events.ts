@@ -69,6 +69,15 @@ export const AUDIT_EVENTS = [
   'responder.key-refused',
   'responder.certificate-issued',
   'crl.issued',
+  // the Timestamp Authority (CSBR 5.4.1.2)
+  'timestamp.certificate-issued',
+  'timestamp.certificate-revoked',
+  'timestamp.key-removed',
+  'timestamp.signing-changed',
+  'timestamp.clock-adjusted',
+  'timestamp.clock-unsure',
+  'timestamp.clock-sure',
+  'timestamp.answered',
   // keys of makers (ATT-2)
   'anchor.proposed',
   'anchor.added',

@@ -3,24 +3,24 @@
  * The only code that touches the root's token. Everything it made commits at once, with its report, or not at all;
  * keys left behind by a ceremony that failed carry its id in their label and are never used.
  */
-import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
-import { issuerUrls } from '../certificate/addresses.ts'
 import { demoName } from '../certificate/demo-name.ts'
-import type { LintFinding } from '../certificate/lints/lint.ts'
-import { prepareCertificate } from '../certificate/prepare.ts'
-import { assembleCertificate, type Issuer } from '../certificate/profile.ts'
-import { addMonths, wholeSecond } from '../certificate/validity.ts'
+import { timestampPolicy } from '../certificate/profile.ts'
+import { wholeSecond } from '../certificate/validity.ts'
 import { insertAuthority, insertResponderKey, listAuthorities } from '../database/authority-store.ts'
+import { insertTimestampCertificate } from '../database/timestamp-store.ts'
 import { encodeName, type NameAttribute } from '../pki/name.ts'
-import { readPublicKey } from '../pki/public-key.ts'
-import { assembleCertificateList, buildTbsCertList } from '../revocation/crl.ts'
 import { enrolmentStatement } from '../revocation/responder-enrolment.ts'
-import { statusSince } from '../revocation/retention.ts'
-import { StartRefused } from '../start-refused.ts'
 import type { Services } from '../services.ts'
 import type { Authority, ResponderKey } from '../signer/authority.ts'
 import type { GeneratedKeyPair, Signer } from '../signer/signer.ts'
+import { certify, certifyingKey, type CertifyingKey } from './certify.ts'
+import { insertOfflineList, signOfflineList } from './offline-list.ts'
+import { CeremonyRefused, twoPersons } from './refused.ts'
+import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-unit.ts'
+
+export { CeremonyRefused }
 
 export interface CeremonyPlan {
   /** A hierarchy made unattended is a demo one: its names begin with DEMO and demo evidence is accepted under it alone. */
@@ -29,6 +29,8 @@ export interface CeremonyPlan {
   readonly persons: readonly string[]
   readonly rootId: string
   readonly issuingId: string
+  /** Null where the policy has no time-stamps. */
+  readonly timestampId: string | null
   readonly rootName: readonly NameAttribute[]
   readonly issuingName: readonly NameAttribute[]
 }
@@ -39,17 +41,15 @@ export interface CeremonyTokens {
   readonly status: Signer
 }
 
-/** Nothing was made: somebody did not confirm, a hierarchy stands, or the policy's own facts don't pass the lints. */
-export class CeremonyRefused extends StartRefused {}
-
 export function planCeremony(services: Services, { demo, persons }: { demo: boolean; persons: readonly string[] }): CeremonyPlan {
-  if (!demo && new Set(persons.map((person) => person.trim().toLowerCase()).filter(Boolean)).size < 2) throw new CeremonyRefused('A ceremony needs at least two different persons (CAK-1; CP 6.2.2)')
+  if (!demo) twoPersons(persons)
   const { names } = services.policy
   return {
     demo,
     persons,
     rootId: 'root-g1',
     issuingId: 'issuing-g1',
+    timestampId: services.policy.timestamp ? 'timestamp-g1' : null,
     rootName: demo ? demoName(names.root) : names.root,
     issuingName: demo ? demoName(names.issuing) : names.issuing,
   }
@@ -65,12 +65,11 @@ const RESPONDER_KEYS = 2
  * @throws CeremonyRefused when a hierarchy stands already, or when the policy's own facts don't pass the lints
  */
 export async function holdCeremony(services: Services, plan: CeremonyPlan, tokens: CeremonyTokens, progress: (step: string) => void): Promise<readonly Authority[]> {
-  const { policy, database, config } = services
+  const { policy, database } = services
   if ((await listAuthorities(database)).length > 0) throw new CeremonyRefused(STANDS)
   const ceremonyId = randomUUID()
   const mark = ceremonyId.slice(0, 8)
   const heldAt = wholeSecond(services.clock())
-  const place = { statusUrl: config.status.url, portalUrl: config.portal.url }
   const newId = () => services.random(8).toString('hex')
 
   progress(`Root key, RSA ${policy.keys.authority.rsaBits}, in token ${tokens.root.tokenLabel}`)
@@ -80,24 +79,15 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
   progress(`OCSP responder keys, RSA ${policy.keys.responder.rsaBits}, in token ${tokens.status.tokenLabel}`)
   const responderKeys: GeneratedKeyPair[] = []
   for (let each = 1; each <= RESPONDER_KEYS; each++) responderKeys.push(await tokens.status.generateRsaKeyPair({ label: `responder-${each}-${mark}`, id: newId(), bits: policy.keys.responder.rsaBits }))
+  const timestampKeys = plan.timestampId === null ? null : await generateTimestampKeys(plan.timestampId)
 
-  progress('Certificates and the root’s CRL')
+  progress('Certificates and the offline CAs’ revocation lists')
   // The root signs at this deliberate command alone (ISS-4).
-  const root = await certify('root', plan.rootId, plan.rootName, rootKey, null)
-  const issuing = await certify('issuing', plan.issuingId, plan.issuingName, issuingKey, root)
-
-  const nextUpdate = new Date(addMonths(heldAt, policy.periods.rootCrlValidMonths).getTime() - 1000)
-  const tbs = buildTbsCertList({
-    issuerNameDer: root.subjectDer,
-    authorityKeyIdentifier: readPublicKey(rootKey.spki).keyIdentifier,
-    number: 1n,
-    thisUpdate: heldAt,
-    nextUpdate,
-    entries: [],
-    expiredCertsOnCrl: statusSince({ caNotBefore: root.notBefore, thisUpdate: heldAt, periods: policy.periods }),
-    hash: policy.keys.authority.rootHash,
-  })
-  const rootCrl = assembleCertificateList(tbs, policy.keys.authority.rootHash, await tokens.root.sign(rootKey.reference, policy.keys.authority.rootHash, tbs))
+  const rootSigns: CertifyingKey = { id: plan.rootId, token: tokens.root, key: rootKey.reference, spki: rootKey.spki, certificate: null }
+  const root = await authority('root', plan.rootId, plan.rootName, rootKey, rootSigns, null)
+  const byRoot = certifyingKey(root, tokens.root)
+  const issuing = await authority('issuing', plan.issuingId, plan.issuingName, issuingKey, byRoot, root)
+  const timestamps = timestampKeys && (await certifyTimestamps(timestampKeys))
 
   const responders: ResponderKey[] = []
   for (const made of responderKeys)
@@ -109,14 +99,15 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
       enrolmentSignature: await tokens.issuing.sign(issuingKey.reference, 'sha256', enrolmentStatement(issuing.id, made.reference.spkiSha256)),
     })
 
+  const authorities = [root, issuing, ...(timestamps ? [timestamps.authority] : [])]
   const fingerprint = (der: Buffer) => createHash('sha256').update(der).digest('hex')
   const report = {
     policy: policy.id,
     demo: plan.demo,
     persons: plan.persons,
-    keys: [rootKey, issuingKey, ...responderKeys].map((made) => ({ ...made.reference, attributes: made.attributes })),
-    certificates: [root, issuing].map((authority) => ({ authority: authority.id, sha256: fingerprint(authority.certificateDer), notBefore: authority.notBefore.toISOString(), notAfter: authority.notAfter.toISOString() })),
-    rootCrl: fingerprint(rootCrl),
+    keys: [rootKey, issuingKey, ...responderKeys, ...(timestampKeys ? [timestampKeys.authority, timestampKeys.unit] : [])].map((made) => ({ ...made.reference, attributes: made.attributes })),
+    certificates: authorities.map((authority) => ({ authority: authority.id, sha256: fingerprint(authority.certificateDer), notBefore: authority.notBefore.toISOString(), notAfter: authority.notAfter.toISOString() })),
+    ...(timestamps ? { timestampCertificate: fingerprint(timestamps.unit.der) } : {}),
   }
   const actor = plan.demo ? 'process:set-up' : 'process:ceremony'
   await database.transaction(async (trx) => {
@@ -125,7 +116,7 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
     const entry = (event: Parameters<typeof audit>[1]['event'], subject: string, details: Record<string, unknown>) => audit(trx, { at: heldAt, actor, event, subject, details })
     await trx('ceremonies').insert({ id: ceremonyId, kind: 'first-hierarchy', demo: plan.demo ? 1 : 0, persons: JSON.stringify(plan.persons), report: JSON.stringify(report), held_at: heldAt.toISOString() })
     await entry('ceremony.held', `ceremony:${ceremonyId}`, report)
-    for (const authority of [root, issuing]) {
+    for (const authority of authorities) {
       await insertAuthority(trx, authority, ceremonyId, heldAt)
       await entry('authority.created', `authority:${authority.id}`, { demo: authority.demo, certificate: fingerprint(authority.certificateDer), key: authority.key.spkiSha256 })
     }
@@ -133,28 +124,33 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
       await insertResponderKey(trx, responder, heldAt)
       await entry('responder.key-enrolled', `responder:${responder.id}`, { authority: responder.authorityId, key: responder.key.spkiSha256 })
     }
-    await trx('crls').insert({ authority_id: root.id, number: 1, this_update: heldAt.toISOString(), next_update: nextUpdate.toISOString(), entries: 0, tbs, der: rootCrl })
-    await entry('crl.issued', `authority:${root.id}`, { number: '1', sha256: fingerprint(rootCrl) })
-  })
-  return [root, issuing]
-
-  async function certify(kind: 'root' | 'issuing', id: string, subject: readonly NameAttribute[], key: GeneratedKeyPair, parent: Authority | null): Promise<Authority> {
-    const issuer: Issuer | 'self' = parent ? { nameDer: parent.subjectDer, keyIdentifier: readPublicKey(rootKey.spki).keyIdentifier, notAfter: parent.notAfter } : 'self'
-    const outcome = prepareCertificate({ kind, policy, issuer, subject, spki: key.spki, urls: issuerUrls(plan.rootId, place) }, { now: heldAt, randomBytes: services.random })
-    if ('refused' in outcome) throw new CeremonyRefused(`The ${kind} certificate that this policy describes breaks its own rules:\n${outcome.refused.map((finding: LintFinding) => `  ${finding.id} (${finding.clause})`).join('\n')}`)
-    const { tbs: octets, signatureAlgorithm, hash, notBefore, notAfter } = outcome.prepared.take()
-    const signature = await tokens.root.sign(rootKey.reference, hash, octets)
-    if (!verify(hash, octets, createPublicKey({ key: rootKey.spki, format: 'der', type: 'spki' }), signature)) throw new CeremonyRefused(`The signature on the ${kind} certificate does not verify`)
-    return {
-      id,
-      kind,
-      parentId: parent?.id ?? null,
-      demo: plan.demo,
-      key: key.reference,
-      subjectDer: encodeName(subject),
-      certificateDer: assembleCertificate(octets, signatureAlgorithm, signature),
-      notBefore,
-      notAfter,
+    if (timestamps) {
+      await insertTimestampCertificate(trx, timestamps.unit, ceremonyId, heldAt)
+      await entry('timestamp.certificate-issued', `timestamp:${timestamps.unit.id}`, { authority: timestamps.authority.id, certificate: fingerprint(timestamps.unit.der), key: timestamps.unit.key.spkiSha256, useUntil: timestamps.unit.useUntil.toISOString() })
     }
+    for (const offline of [root, ...(timestamps ? [timestamps.authority] : [])]) {
+      const list = await signOfflineList(trx, policy, offline, certifyingKey(offline, tokens.root), heldAt)
+      await insertOfflineList(trx, offline.id, list)
+      await entry('crl.issued', `authority:${offline.id}`, { number: String(list.number), sha256: fingerprint(list.der) })
+    }
+  })
+  return authorities
+
+  async function authority(kind: 'root' | 'issuing', id: string, subject: readonly NameAttribute[], key: GeneratedKeyPair, by: CertifyingKey, parent: Authority | null): Promise<Authority> {
+    const { der, notBefore, notAfter } = await certify(services, kind, subject, key, by, heldAt)
+    return { id, kind, parentId: parent?.id ?? null, demo: plan.demo, key: key.reference, subjectDer: encodeName(subject), certificateDer: der, notBefore, notAfter }
+  }
+
+  async function generateTimestampKeys(id: string) {
+    const unitBits = timestampPolicy(policy).keys.rsaBits
+    progress(`Time-stamp CA key, RSA ${policy.keys.authority.rsaBits}, in token ${tokens.root.tokenLabel}`)
+    const authority = await tokens.root.generateRsaKeyPair({ label: `${id}-${mark}`, id: newId(), bits: policy.keys.authority.rsaBits })
+    progress(`Time-stamp key, RSA ${unitBits}, in token ${tokens.status.tokenLabel}`)
+    return { id, authority, unit: await tokens.status.generateRsaKeyPair({ label: `timestamp-${mark}`, id: newId(), bits: unitBits }) }
+  }
+
+  async function certifyTimestamps({ id, authority: authorityKey, unit: unitKey }: { id: string; authority: GeneratedKeyPair; unit: GeneratedKeyPair }) {
+    const made = await certifyTimestampAuthority(services, id, authorityKey, root, byRoot, heldAt)
+    return { authority: made, unit: await certifyTimestampUnit(services, unitKey, made, certifyingKey(made, tokens.root), heldAt) }
   }
 }

@@ -4,6 +4,8 @@ import type { CertificateUrls } from './profile.ts'
 export const crlPath = (authorityId: string): string => `/crl/${authorityId}.crl`
 export const caPath = (authorityId: string): string => `/ca/${authorityId}.cer`
 export const OCSP_PATH = '/ocsp'
+/** The Timestamp Authority (RFC 3161 3.4). */
+export const TSA_PATH = '/tsa'
 
 /** What a certificate issued by `authorityId` says of its issuer's services. */
 export const issuerUrls = (authorityId: string, place: { readonly statusUrl: string; readonly portalUrl: string }): CertificateUrls => ({

@@ -1,5 +1,5 @@
 /** The certificate profiles of CP 7.1 and 7.3-1 as corrected by CSBR 7.1.2, as data, and the exact octets to be signed. */
-import type { Policy } from '../policy/policy.ts'
+import type { Policy, TimestampPolicy } from '../policy/policy.ts'
 import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { bitString, context, integer, sequence, time } from '../pki/der.ts'
 import {
@@ -18,8 +18,8 @@ import { encodeName, type NameAttribute } from '../pki/name.ts'
 import { OID } from '../pki/oids.ts'
 import { readPublicKey } from '../pki/public-key.ts'
 
-export type CertificateKind = 'root' | 'issuing' | 'subscriber' | 'responder'
-export const CERTIFICATE_KINDS: readonly CertificateKind[] = ['root', 'issuing', 'subscriber', 'responder']
+export type CertificateKind = 'root' | 'issuing' | 'subscriber' | 'responder' | 'timestamp-ca' | 'timestamp'
+export const CERTIFICATE_KINDS: readonly CertificateKind[] = ['root', 'issuing', 'subscriber', 'responder', 'timestamp-ca', 'timestamp']
 
 /** The certificate of the CA that signs. */
 export interface Issuer {
@@ -60,11 +60,26 @@ interface Profile {
   readonly row: string
   readonly clause: string
   readonly signatureHash: (policy: Policy) => 'sha256' | 'sha384' | 'sha512'
-  /** Extensions in the order in which they are written. Criticality as in the tables: key usage and basic constraints alone are critical. */
+  /** Extensions in the order in which they are written. Criticality as in the tables: key usage and basic constraints alone are critical, and a time-stamp certificate's purpose. */
   readonly extensions: (input: TbsInput, key: { own: Buffer; issuer: Buffer }) => readonly Buffer[]
 }
 
 const CERTIFICATE_SIGNING = [KEY_USAGE.keyCertSign, KEY_USAGE.cRLSign]
+
+/**
+ * What the policy says of time-stamps.
+ * @throws TypeError when it says nothing: a caller that comes here without asking first is at fault
+ */
+export function timestampPolicy({ timestamp }: Pick<Policy, 'timestamp'>): TimestampPolicy {
+  if (!timestamp) throw new TypeError('this policy has no time-stamp authority')
+  return timestamp
+}
+
+/** The policies of a time-stamp certificate, that which points to the practice statement first. */
+export function timestampPolicies(policy: Pick<Policy, 'timestamp'>): { readonly pointing: string; readonly others: readonly string[] } {
+  const { own, reserved } = timestampPolicy(policy).policyOids
+  return own === undefined ? { pointing: reserved, others: [] } : { pointing: own, others: [reserved] }
+}
 
 export const PROFILES: Readonly<Record<CertificateKind, Profile>> = {
   root: {
@@ -115,6 +130,39 @@ export const PROFILES: Readonly<Record<CertificateKind, Profile>> = {
       ocspNoCheck(),
       certificatePolicies({ oid: policy.policyOids.ocspResponder, cps: urls.cps }),
     ],
+  },
+  'timestamp-ca': {
+    row: 'CRT-12',
+    clause: 'CSBR 7.1.2.2, 7.1.6.3',
+    signatureHash: (policy) => policy.keys.authority.rootHash,
+    extensions: ({ policy, urls }, key) => [
+      authorityKeyIdentifier(key.issuer),
+      subjectKeyIdentifier(key.own),
+      basicConstraints(true, { cA: true }),
+      keyUsage(true, CERTIFICATE_SIGNING),
+      extendedKeyUsage(false, [OID.timeStamping]),
+      certificatePolicies({ oid: policy.policyOids.subordinate, cps: urls.cps }, { oid: timestampPolicy(policy).policyOids.reserved }),
+      crlDistributionPoint(urls.crl),
+      authorityInfoAccess({ method: OID.accessCaIssuers, url: urls.caIssuers }),
+    ],
+  },
+  timestamp: {
+    row: 'TSA-2',
+    clause: 'CSBR 7.1.2.3; RFC 3161 2.3',
+    signatureHash: (policy) => timestampPolicy(policy).keys.hash,
+    extensions: ({ policy, urls }, key) => {
+      const { pointing, others } = timestampPolicies(policy)
+      return [
+        authorityKeyIdentifier(key.issuer),
+        subjectKeyIdentifier(key.own),
+        keyUsage(true, [KEY_USAGE.digitalSignature]),
+        extendedKeyUsage(true, [OID.timeStamping]),
+        certificatePolicies({ oid: pointing, cps: urls.cps }, ...others.map((oid) => ({ oid }))),
+        crlDistributionPoint(urls.crl),
+        // Its issuer is offline: its status is that CA's list, so no OCSP address.
+        authorityInfoAccess({ method: OID.accessCaIssuers, url: urls.caIssuers }),
+      ]
+    },
   },
 }
 

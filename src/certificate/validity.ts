@@ -1,12 +1,12 @@
 /** Validity periods (RFC 5280 4.1.2.5; CSBR 6.3.2 with 1.6.1). Whole seconds, both ends included, so a period of n days ends n days less one second after it began. */
 import type { Policy } from '../policy/policy.ts'
-import type { CertificateKind } from './profile.ts'
+import { type CertificateKind, timestampPolicy } from './profile.ts'
 
 export interface Validity {
   readonly notBefore: Date
   readonly notAfter: Date
 }
-type Periods = Pick<Policy, 'periods'>
+type Periods = Pick<Policy, 'periods' | 'timestamp'>
 
 const SECOND = 1000
 const DAY = 86_400 * SECOND
@@ -26,7 +26,8 @@ export function addMonths(moment: Date, months: number): Date {
 export const addYears = (moment: Date, years: number): Date => addMonths(moment, 12 * years)
 
 /** The first moment that a certificate of this kind, valid from `notBefore`, must not reach any more. */
-export function periodEnd(kind: CertificateKind, notBefore: Date, { periods }: Periods): Date {
+export function periodEnd(kind: CertificateKind, notBefore: Date, policy: Periods): Date {
+  const { periods } = policy
   switch (kind) {
     case 'root':
       return addYears(notBefore, periods.rootYears)
@@ -36,6 +37,10 @@ export function periodEnd(kind: CertificateKind, notBefore: Date, { periods }: P
       return addDays(notBefore, periods.subscriberDays)
     case 'responder':
       return addMonths(notBefore, periods.responderMonths)
+    case 'timestamp-ca':
+      return addYears(notBefore, timestampPolicy(policy).periods.authorityYears)
+    case 'timestamp':
+      return addMonths(notBefore, timestampPolicy(policy).periods.certificateMonths)
   }
 }
 
@@ -50,6 +55,6 @@ export function validityFrom(kind: CertificateKind, now: Date, policy: Periods, 
  * CAK-5: whether a CA that ends at `issuerNotAfter` may still issue to subscribers. It must outlive the longest certificate by the years
  * that status is owed after expiry (CSBR 4.10.1, 7.2), so that status is signed under a valid chain to the end.
  */
-export function mayStillIssue(issuerNotAfter: Date, now: Date, { periods }: Periods): boolean {
+export function mayStillIssue(issuerNotAfter: Date, now: Date, { periods }: Pick<Policy, 'periods'>): boolean {
   return addYears(addDays(wholeSecond(now), periods.subscriberDays), periods.statusYearsAfterExpiry) <= issuerNotAfter
 }

@@ -1,13 +1,13 @@
 /** Opens the three tokens of a ceremony, making them where SoftHSM is embedded, and holds it. */
 import { join } from 'node:path'
 import { holdCeremony, planCeremony } from '../ceremony/ceremony.ts'
+import { holdLater, type LaterPlan } from '../ceremony/later.ts'
 import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Authority } from '../database/authority-store.ts'
 import type { Services } from '../services.ts'
 import { hsmModule, makePin, readPin } from '../signer/open-token.ts'
-import { openSigner } from '../signer/pkcs11.ts'
-import type { Signer } from '../signer/signer.ts'
+import { openSigner, type Pkcs11Signer } from '../signer/pkcs11.ts'
 import { initialiseToken } from '../signer/token.ts'
 
 const HOLDERS = { root: 'ceremony', issuing: 'ca', status: 'status' } as const
@@ -23,7 +23,7 @@ export async function makeHierarchy(services: Services, wanted: { demo: boolean;
   const plan = planCeremony(services, wanted)
   const configs = tokenConfigs(process.env)
   const { path: module, embedded } = hsmModule(configs.root)
-  const open = async (name: keyof typeof HOLDERS): Promise<Signer> => {
+  const open = async (name: keyof typeof HOLDERS): Promise<Pkcs11Signer> => {
     const { tokenLabel, pinFile } = configs[name].hsm!
     // A hardware module's tokens are made with its maker's own tools; SoftHSM's are made here.
     const pin = embedded ? makePin(pinFile) : readPin(pinFile)
@@ -34,11 +34,29 @@ export async function makeHierarchy(services: Services, wanted: { demo: boolean;
     return openSigner({ module, tokenLabel, pin })
   }
   progress('Tokens')
-  const opened: Signer[] = []
+  const opened: Pkcs11Signer[] = []
   try {
     const [root, issuing, status] = [await open('root'), await open('issuing'), await open('status')] as const
     opened.push(root, issuing, status)
     return await holdCeremony(services, plan, { root, issuing, status }, progress)
+  } finally {
+    for (const signer of opened) await signer.close()
+  }
+}
+
+/** Opens the tokens of a ceremony in a hierarchy that stands, and holds it. Here no token is ever made: a missing one is a fault. */
+export async function changeHierarchy(services: Services, plan: LaterPlan, persons: readonly string[], progress: (step: string) => void): Promise<void> {
+  const configs = tokenConfigs(process.env)
+  const { path: module } = hsmModule(configs.root)
+  const opened: Pkcs11Signer[] = []
+  const open = async (name: 'root' | 'status'): Promise<Pkcs11Signer> => {
+    const { tokenLabel, pinFile } = configs[name].hsm!
+    const signer = await openSigner({ module, tokenLabel, pin: readPin(pinFile) })
+    opened.push(signer)
+    return signer
+  }
+  try {
+    await holdLater(services, plan, persons, { root: await open('root'), status: await open('status') }, progress)
   } finally {
     for (const signer of opened) await signer.close()
   }

@@ -20,7 +20,18 @@ const readAuthority = (row: Row): Authority => ({
 })
 
 export async function listAuthorities(db: Database | Transaction): Promise<readonly Authority[]> {
-  return (await db('authorities').orderBy('created_at').orderBy('kind', 'desc')).map(readAuthority)
+  const rows: readonly Authority[] = (await db('authorities').orderBy('created_at').orderBy('id')).map(readAuthority)
+  const made = new Map(rows.map(({ id }, index) => [id, index]))
+  // Those of one ceremony were made at one moment: who signs the others comes first.
+  return [...rows].sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind) || made.get(one.id)! - made.get(other.id)!)
+}
+
+const KINDS: readonly Authority['kind'][] = ['root', 'issuing', 'timestamp-ca']
+
+/** The CA of the time-stamping units: the newest; null in a hierarchy without time-stamps. */
+export async function findTimestampAuthority(db: Database | Transaction): Promise<Authority | null> {
+  const row = await db('authorities').where({ kind: 'timestamp-ca' }).orderBy('created_at', 'desc').first()
+  return row ? readAuthority(row) : null
 }
 
 /** The authority that issues now: the newest issuing one. */

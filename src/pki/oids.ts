@@ -69,4 +69,9 @@ export const OID = {
   // RFC 5652
   pkcs7Data: '1.2.840.113549.1.7.1',
   pkcs7SignedData: '1.2.840.113549.1.7.2',
+  contentType: '1.2.840.113549.1.9.3',
+  messageDigest: '1.2.840.113549.1.9.4',
+  // RFC 3161, RFC 5816
+  tstInfo: '1.2.840.113549.1.9.16.1.4',
+  signingCertificateV2: '1.2.840.113549.1.9.16.2.47',
 } as const

@@ -22,6 +22,53 @@ const method = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), 
 /** CSBR 6.2.7.4.2 (4) (5) (7): reports and agreements that their owner hands in. */
 const DOCUMENTS_ALONE = [4, 5, 7] as const
 
+const timestampSchema = z
+  .strictObject({
+    /** Its subordinate CA, and the units that sign under it. */
+    names: z.strictObject({ authority: name, unit: name }),
+    policyOids: z.strictObject({
+      /** CSBR 7.1.6.1, in both certificates. */
+      reserved: dotted,
+      /** The CA's own certificate policy for units, where it has one. */
+      own: dotted.optional(),
+      /** Under which tokens are given (RFC 3161 2.4.2). */
+      token: dotted,
+    }),
+    keys: z.strictObject({
+      rsaBits: z.int().min(3072, 'CSBR 6.1.5.2 asks for at least 3072 bits'),
+      /** Signs the units' certificates, and so the tokens too (CSBR 6.8). */
+      hash: z.enum(['sha256', 'sha384', 'sha512']),
+    }),
+    periods: z.strictObject({
+      authorityYears: count,
+      certificateMonths: count.max(135, 'CSBR 6.3.2 allows at most 135 months'),
+      keyUseMonths: count.max(15, 'CSBR 6.3.2 allows at most 15 months'),
+      keyRemovalMonths: count.max(18, 'CSBR 6.3.2 allows at most 18 months'),
+      crlValidMonths: count.max(12, 'CSBR 4.9.7 allows at most twelve months'),
+      /** How long before a key or a list ends operators are told. */
+      noticeDays: count,
+    }),
+    imprints: z.array(z.enum(['sha256', 'sha384', 'sha512'])).min(1),
+    accuracySeconds: count,
+    clock: z.strictObject({
+      /** Beyond it the clock is not sure of itself. */
+      maximumErrorMilliseconds: count,
+      /** A change of this much against the machine's steady clock is an adjustment, on the audit log. */
+      stepMilliseconds: count.max(1000, 'CSBR 6.8 asks for an audit event at one second'),
+      checkSeconds: count.max(3600),
+      synchroniseHours: count.max(24, 'CSBR 6.8 asks for it at least every 24 hours'),
+      /** A machine whose state of synchronisation can't be read. */
+      unreadable: z.enum(['refuse', 'stamp-under-demo']),
+    }),
+  })
+  .superRefine(({ accuracySeconds, clock, periods }, context) => {
+    // genTime has whole seconds, cut and never rounded: up to one second is lost before the clock's own error counts.
+    if ((accuracySeconds - 1) * 1000 < clock.maximumErrorMilliseconds) context.addIssue({ code: 'custom', path: ['accuracySeconds'], message: 'must exceed clock.maximumErrorMilliseconds by one second' })
+    if (periods.keyUseMonths > periods.certificateMonths) context.addIssue({ code: 'custom', path: ['periods', 'keyUseMonths'], message: 'must not exceed certificateMonths' })
+    if (periods.keyRemovalMonths < periods.keyUseMonths) context.addIssue({ code: 'custom', path: ['periods', 'keyRemovalMonths'], message: 'must not be shorter than keyUseMonths' })
+    if (periods.authorityYears * 12 < periods.certificateMonths) context.addIssue({ code: 'custom', path: ['periods', 'authorityYears'], message: 'must not be shorter than certificateMonths' })
+  })
+
 const policySchema = z.strictObject({
     id: z.string().regex(/^[a-z0-9.-]+$/),
     title: words,
@@ -66,6 +113,8 @@ const policySchema = z.strictObject({
         context.addIssue({ code: 'custom', path: ['issuingYears'], message: 'must exceed the subscriber period plus the status period (CAK-5)' })
       if (periods.crlIssueHours >= periods.crlValidHours) context.addIssue({ code: 'custom', path: ['crlIssueHours'], message: 'must be shorter than crlValidHours' })
     }),
+    /** CSBR 6.8: the Timestamp Authority. A policy without it makes a CA that gives no time-stamps. */
+    timestamp: timestampSchema.optional(),
     subject: z.strictObject({ countries: z.array(z.string().regex(/^[A-Z]{2}$/)).min(1) }),
     attestation: z.strictObject({
       makers: z.array(z.string()),
@@ -109,6 +158,7 @@ const policySchema = z.strictObject({
   })
 
 export type Policy = z.infer<typeof policySchema> & { readonly texts: readonly PolicyDocument[] }
+export type TimestampPolicy = z.infer<typeof timestampSchema>
 export type NameAttribute = z.infer<typeof attribute>
 export type DocumentKind = 'cp' | 'cps' | 'subscriber-agreement' | 'key-protection-guide'
 export type Language = 'en' | 'ja'

@@ -1,6 +1,8 @@
-/** The status port: OCSP, CRLs and CA certificates over plain HTTP. No session, no cookie, no view. */
+/** The status port: OCSP, CRLs, CA certificates and time-stamps over plain HTTP. No session, no cookie, no view. */
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { TSA_PATH } from '../certificate/addresses.ts'
+import { answerTimestamp } from '../timestamp/endpoint.ts'
 import { handleOcsp } from './ocsp-http.ts'
 import type { OcspService } from './ocsp-service.ts'
 
@@ -9,6 +11,8 @@ export interface StatusParts {
   readonly ocsp: OcspService
   findCrl(authorityId: string): Promise<{ readonly der: Buffer; readonly thisUpdate: Date; readonly nextUpdate: Date } | null>
   findCertificate(authorityId: string): Promise<Buffer | null>
+  /** Time-stamps (RFC 3161); null or absent where there are none. */
+  readonly stamp?: ((request: Buffer) => Promise<Buffer>) | null
   fault(error: unknown): void
 }
 
@@ -37,6 +41,7 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
   const reading = request.method === 'GET' || request.method === 'HEAD'
   response.setHeader('X-Content-Type-Options', 'nosniff')
 
+  if (path === TSA_PATH) return answerTimestamp(parts.stamp ?? null, request, response)
   if (!reading) return refuseMethod(response, 'GET, HEAD')
 
   const crl = /^\/crl\/([a-z0-9-]{1,64})\.crl$/.exec(path)
@@ -51,7 +56,7 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
     if (!found) return plain(response, 404, 'No such certificate.')
     return sendBytes(parts, request, response, found, 'application/pkix-cert', null)
   }
-  return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/.' : 'Not found.')
+  return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/, time-stamps at /tsa.' : 'Not found.')
 }
 
 function sendBytes(parts: StatusParts, request: IncomingMessage, response: ServerResponse, bytes: Buffer, type: string, times: { readonly thisUpdate: Date; readonly nextUpdate: Date } | null): void {

@@ -3,7 +3,8 @@ import type { KeyReference } from './signer.ts'
 
 export interface Authority {
   readonly id: string
-  readonly kind: 'root' | 'issuing'
+  /** `timestamp-ca`: certifies time-stamping units; its key is on the root's token, offline (CSBR 6.2.7.2). */
+  readonly kind: 'root' | 'issuing' | 'timestamp-ca'
   readonly parentId: string | null
   readonly demo: boolean
   readonly key: KeyReference

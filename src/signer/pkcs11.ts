@@ -149,6 +149,27 @@ export class Pkcs11Signer implements Signer {
     })
   }
 
+  /**
+   * Removes a key pair for ever (CSBR 6.3.2). Only the very key that is on record: its public half is compared before anything is destroyed.
+   * @throws SignerUnavailable `key-missing`, `key-changed`; `module-failed` when the key is there still afterwards
+   */
+  async removeKeyPair(key: KeyReference): Promise<void> {
+    if (key.tokenLabel !== this.tokenLabel) throw new SignerUnavailable('wrong-token', `The key ${key.label} is on the token ${key.tokenLabel}, not on ${this.tokenLabel}`)
+    await this.#use((session, seat) => {
+      this.#load(session, seat, key)
+      const id = octets(key.id)
+      const writing = this.#open(SessionFlag.SERIAL_SESSION | SessionFlag.RW_SESSION)
+      try {
+        for (const kind of [ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY]) this.#only(writing, { class: kind, label: key.label, id }, `key ${key.label}`).destroy()
+        if (writing.find({ class: ObjectClass.PRIVATE_KEY, label: key.label }).length > 0) throw new SignerUnavailable('module-failed', `The token ${this.tokenLabel} still has the key ${key.label} after its removal`)
+      } finally {
+        quietly(() => writing.close())
+      }
+    })
+    // No session keeps a handle of what is gone.
+    for (const seat of this.#free) seat.keys.clear()
+  }
+
   close(): Promise<void> {
     this.#closing ??= (async () => {
       const seats = await Promise.all(Array.from({ length: this.#size }, () => this.#take()))

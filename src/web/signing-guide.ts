@@ -14,18 +14,21 @@ const YKCS11 = {
   linux: '/usr/lib/x86_64-linux-gnu/libykcs11.so',
   macos: '/usr/local/lib/libykcs11.dylib',
 }
-/** A time-stamp authority's address, for the subscriber to put in. */
-const TSA = 'http://TIMESTAMP-AUTHORITY'
+/** Where this CA gives no time-stamps: an address for the subscriber to put in. */
+const PLACEHOLDER = 'http://TIMESTAMP-AUTHORITY'
 
 export function signingGuide(
   language: Language,
-  { reference, sha1 }: { reference: string; sha1: string },
+  { reference, sha1, timestamps }: { reference: string; sha1: string; /** The address of this CA's Timestamp Authority, or null. */ timestamps: string | null },
 ): {
+  /** CSBR 6.8: the CA recommends its own authority. */
+  readonly timestampText: string
   readonly modules: readonly { readonly term: string; readonly text: string; readonly mono: boolean; readonly copy: boolean }[]
   readonly tools: readonly GuideTool[]
 } {
   const t = (path: string) => translate(language, `delivery.guide.${path}`)
   const chain = `${reference}.chain.pem`
+  const tsa = timestamps ?? PLACEHOLDER
   const tool = (id: string, commands: readonly (readonly [label: string, text: string])[]): GuideTool => ({
     id,
     title: t(`${id}.title`),
@@ -33,11 +36,12 @@ export function signingGuide(
     commands: commands.map(([label, text]) => ({ label: t(`${id}.${label}`), text })),
   })
   return {
+    timestampText: timestamps === null ? t('time-stamp.text') : translate(language, 'delivery.guide.time-stamp.own', { address: timestamps }),
     modules: Object.entries(YKCS11).map(([system, text]) => ({ term: t(`module.${system}`), text, mono: true, copy: true })),
     tools: [
       tool('import', [['command', `ykman piv certificates import --verify 9c ${reference}.pem`]]),
       tool('signtool', [
-        ['command', `signtool sign /sha1 ${sha1.toUpperCase()} /fd SHA256 /tr ${TSA} /td SHA256 app.exe`],
+        ['command', `signtool sign /sha1 ${sha1.toUpperCase()} /fd SHA256 /tr ${tsa} /td SHA256 app.exe`],
         ['check', 'signtool verify /pa /all /v app.exe'],
       ]),
       tool('osslsigncode', [
@@ -48,11 +52,11 @@ export function signingGuide(
             '  -pkcs11engine /usr/lib/x86_64-linux-gnu/engines-3/pkcs11.so \\',
             `  -pkcs11module ${YKCS11.linux} \\`,
             "  -key 'pkcs11:id=%02;type=private' \\",
-            `  -certs ${chain} -h sha256 -ts ${TSA} \\`,
+            `  -certs ${chain} -h sha256 -ts ${tsa} \\`,
             '  -in app.exe -out app-signed.exe',
           ].join('\n'),
         ],
-        ['check', 'osslsigncode verify -CAfile root.pem -TSA-CAfile tsa-root.pem -in app-signed.exe'],
+        ['check', `osslsigncode verify -CAfile root.pem -TSA-CAfile ${timestamps === null ? 'tsa-root.pem' : 'root.pem'} -in app-signed.exe`],
       ]),
       tool('jarsigner', [
         ['config', ['name = YubiKey', `library = ${YKCS11.linux}`].join('\n')],
@@ -61,7 +65,7 @@ export function signingGuide(
           [
             'jarsigner -keystore NONE -storetype PKCS11 \\',
             '  -providerClass sun.security.pkcs11.SunPKCS11 -providerArg yubikey.cfg \\',
-            `  -certchain ${chain} -tsa ${TSA} \\`,
+            `  -certchain ${chain} -tsa ${tsa} \\`,
             "  app.jar 'X.509 Certificate for Digital Signature'",
           ].join('\n'),
         ],

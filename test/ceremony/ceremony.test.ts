@@ -36,8 +36,8 @@ const codeIn = (text: string): string => /Code of this plan {2}([0-9a-f]{8})/.ex
 const openssl = (...parameters: string[]): string => execFileSync('openssl', parameters, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
 /** The ceremony as two people at a terminal hold it. */
-async function hold(name: string, persons: readonly [string, string], confirmations: (code: string) => readonly string[]): Promise<Ended> {
-  const program = start('commands/ceremony', env(name))
+async function hold(name: string, persons: readonly [string, string], confirmations: (code: string) => readonly string[], later: readonly string[] = []): Promise<Ended> {
+  const program = start('commands/ceremony', env(name), later)
   await program.said('Name of the first person')
   for (const person of persons) program.type(person)
   const text = await Promise.race([program.said('Code of this plan').then(() => program.output()), program.ended.then(() => '')])
@@ -92,6 +92,7 @@ describe('a hierarchy', () => {
   let services: Services
   let root: Authority
   let issuing: Authority
+  let timestamps: Authority
   const file = (name: string) => join(folder, name)
 
   beforeAll(async () => {
@@ -101,6 +102,8 @@ describe('a hierarchy', () => {
     const authorities = await listAuthorities(services.database)
     root = authorities.find((each) => each.kind === 'root')!
     issuing = authorities.find((each) => each.kind === 'issuing')!
+    timestamps = authorities.find((each) => each.kind === 'timestamp-ca')!
+    writeFileSync(file('timestamps.pem'), certificatePem(timestamps.certificateDer))
     writeFileSync(file('root.pem'), certificatePem(root.certificateDer))
     writeFileSync(file('issuing.pem'), certificatePem(issuing.certificateDer))
   })
@@ -110,16 +113,19 @@ describe('a hierarchy', () => {
     expect(ceremony).toMatchObject({ kind: 'first-hierarchy', demo: 0, persons: JSON.stringify(['Aoki Hanako', 'Beppu Taro']) })
     const report = JSON.parse(ceremony.report)
     expect(report).toMatchObject({ persons: ['Aoki Hanako', 'Beppu Taro'], demo: false, policy: services.policy.id })
-    expect(report.keys).toHaveLength(4)
+    expect(report.keys).toHaveLength(6)
     for (const key of report.keys) expect(key.attributes).toEqual({ local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false })
-    expect(report.keys.map((key: { tokenLabel: string }) => key.tokenLabel)).toEqual(['root', 'issuing', 'status', 'status'])
-    for (const authority of [root, issuing]) expect(ended.out).toContain(new X509Certificate(authority.certificateDer).fingerprint256.replaceAll(':', '').toLowerCase())
+    expect(report.keys.map((key: { tokenLabel: string }) => key.tokenLabel)).toEqual(['root', 'issuing', 'status', 'status', 'root', 'status'])
+    for (const authority of [root, issuing, timestamps]) expect(ended.out).toContain(new X509Certificate(authority.certificateDer).fingerprint256.replaceAll(':', '').toLowerCase())
     expect((await services.database('audit_events').orderBy('seq').select('event', 'actor')).map((row: { event: string; actor: string }) => `${row.event} ${row.actor}`)).toEqual([
       'ceremony.held process:ceremony',
       'authority.created process:ceremony',
       'authority.created process:ceremony',
+      'authority.created process:ceremony',
       'responder.key-enrolled process:ceremony',
       'responder.key-enrolled process:ceremony',
+      'timestamp.certificate-issued process:ceremony',
+      'crl.issued process:ceremony',
       'crl.issued process:ceremony',
     ])
     expect((await verifyAuditChain(services.database)).intact).toBe(true)
@@ -167,6 +173,23 @@ describe('a hierarchy', () => {
     expect(root.notAfter > issuing.notAfter).toBe(true)
   })
 
+  test('TSA-2: the time-stamp CA is apart from the code-signing one, its key on the offline token; openssl verifies it and the list that it signed', async () => {
+    const text = openssl('x509', '-in', file('timestamps.pem'), '-noout', '-text')
+    expect(text).toContain('Public-Key: (4096 bit)')
+    expect(text).toMatch(/X509v3 Extended Key Usage: *\n\s+Time Stamping\n/)
+    expect(text).toContain('Policy: 2.23.140.1.4.2')
+    expect(text).not.toMatch(/Code Signing\n|2\.23\.140\.1\.4\.1\n/)
+    expect([timestamps.key.tokenLabel, timestamps.parentId]).toEqual(['root', root.id])
+    expect(openssl('verify', '-x509_strict', '-CAfile', file('root.pem'), file('timestamps.pem'))).toContain('OK')
+    const [row] = await services.database('crls').where({ authority_id: timestamps.id })
+    writeFileSync(file('timestamps.crl.pem'), encodePem('X509 CRL', row.der))
+    const list = openssl('crl', '-in', file('timestamps.crl.pem'), '-CAfile', file('timestamps.pem'), '-noout', '-text')
+    expect(list).toContain('No Revoked Certificates')
+    expect(Date.parse(row.next_update) - Date.parse(row.this_update)).toBeLessThan(366 * 86_400_000)
+    const [unit] = await services.database('timestamp_certificates')
+    expect([unit.token_label, unit.authority_id, unit.revoked_at, unit.removed_at]).toEqual(['status', timestamps.id, null, null])
+  })
+
   test('ISS-3: serial numbers have at least 64 bits of chance, and differ', () => {
     const serials = [root, issuing].map((each) => new X509Certificate(each.certificateDer).serialNumber)
     for (const serial of serials) expect(serial.length).toBeGreaterThanOrEqual(16)
@@ -174,7 +197,7 @@ describe('a hierarchy', () => {
   })
 
   test('CRL-5: the root’s list is in place, empty, in force, and openssl verifies the issuing CA with it', async () => {
-    const [row] = await services.database('crls')
+    const [row] = await services.database('crls').where({ authority_id: root.id })
     expect(row).toMatchObject({ authority_id: root.id, entries: 0 })
     writeFileSync(file('root.crl.pem'), encodePem('X509 CRL', row.der))
     const text = openssl('crl', '-in', file('root.crl.pem'), '-CAfile', file('root.pem'), '-noout', '-text')
@@ -207,6 +230,40 @@ describe('a hierarchy', () => {
     expect(again.out).not.toContain('Name of the first person')
     expect(await services.database('authorities')).toEqual(before)
     expect(await services.database('ceremonies')).toHaveLength(1)
+  })
+
+  test('TSA-2: a later ceremony asks two persons for the code of its plan, and tells what it did', async () => {
+    const refused = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, 'no'], ['change-timestamp-key'])
+    expect([refused.code, refused.err]).toEqual([1, 'ceremony: Beppu Taro did not confirm: nothing was done\n'])
+    expect(await services.database('timestamp_certificates')).toHaveLength(1)
+    const done = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, code], ['change-timestamp-key'])
+    expect([done.code, done.err]).toEqual([0, ''])
+    expect(done.out).toMatch(/New key +RSA 3072, used 15 months, then removed/)
+    const rows = await services.database('timestamp_certificates').orderBy('not_before')
+    expect(rows).toHaveLength(2)
+    const removed = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, code], ['remove-timestamp-key', rows[0].serial])
+    expect([removed.code, removed.err]).toEqual([0, ''])
+    expect((await services.database('ceremonies').orderBy('held_at')).map(({ kind, persons }: { kind: string; persons: string }) => [kind, JSON.parse(persons).length])).toEqual([
+      ['first-hierarchy', 2],
+      ['change-timestamp-key', 2],
+      ['remove-timestamp-key', 2],
+    ])
+  })
+
+  test.each([
+    [['remove-timestamp-key', 'ff'], /^ceremony: No time-stamp certificate with this serial number\. Known:\n {2}01[0-9a-f]+/],
+    [['add-timestamps'], /^ceremony: A time-stamp CA stands already: timestamp-g1\n$/],
+  ])('TSA-2: %j is refused before anybody is asked', async (words, said) => {
+    const ended = await run('commands/ceremony', env('made'), words)
+    expect(ended.code).toBe(1)
+    expect(ended.err).toMatch(said)
+    expect(ended.out).not.toContain('first person')
+  })
+
+  test('CAK-1: an unknown ceremony is answered with those that there are', async () => {
+    const ended = await run('commands/ceremony', env('made'), ['again'])
+    expect(ended.code).toBe(1)
+    for (const name of ['add-timestamps', 'renew-lists', 'change-timestamp-key', 'remove-timestamp-key', 'revoke-timestamp-certificate']) expect(ended.out).toContain(name)
   })
 
   test('demo commands are refused under a hierarchy that is none', async () => {
@@ -251,7 +308,7 @@ describe('the rule itself', () => {
     })
     const broken = { ...services, policy: { ...policy, names: { ...policy.names, root: policy.names.issuing } } }
     await expect(holdCeremony(broken, planCeremony(broken, { demo: false, persons: ['A', 'B'] }), { root: token('root'), issuing: token('issuing'), status: token('status') }, () => undefined)).rejects.toThrow(CeremonyRefused)
-    expect(keys).toBe(4)
+    expect(keys).toBe(6)
     for (const table of ['ceremonies', 'authorities', 'crls', 'audit_events']) expect(await services.database(table), table).toEqual([])
   })
 })

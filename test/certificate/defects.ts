@@ -82,6 +82,7 @@ const CODE_SIGNING = oid('1.2.392.200091.100.381.8')
 const SUBORDINATE = oid('1.2.392.200091.100.901.6')
 const RESPONDER = oid('1.2.392.200091.100.381.9')
 const RESERVED = oid('2.23.140.1.4.1')
+const RESERVED_TIMESTAMPS = oid('2.23.140.1.4.2')
 const CPS = cps(URLS.cps)
 
 const common = {
@@ -92,7 +93,7 @@ const common = {
   ],
   extendedKeyUsage: (right: string): Defect[] => [
     defect('no extended key usage', drop(OID.extendedKeyUsage)),
-    defect('time-stamping for purpose', purposes(OID.timeStamping)),
+    defect('another purpose', purposes(right === OID.timeStamping ? OID.codeSigning : OID.timeStamping)),
     defect('any purpose beside the right one', purposes(right, '2.5.29.37.0')),
   ],
   subjectKeyIdentifier: [
@@ -185,6 +186,7 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
   ],
   'crt-11-signature-algorithm': signatureDefects(OID.sha384WithRsa),
   'ocs-2-signature-algorithm': signatureDefects(OID.sha384WithRsa),
+  'tsa-2-signature-algorithm': signatureDefects(OID.sha384WithRsa),
   'crt-12-signature-algorithm': signatureDefects(OID.sha512WithRsa),
   'crt-14-signature-algorithm': signatureDefects(OID.ecdsaWithSha384),
   'iss-7-issuer-name': [
@@ -222,6 +224,7 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
   'crt-12-period': common.longerPeriod,
   'crt-14-period': common.longerPeriod,
   'ocs-2-period': common.longerPeriod,
+  'tsa-2-period': common.longerPeriod,
   'crt-10-within-issuer': [
     defect('an end one second after its issuer\'s', (parts, order) => {
       if (order.issuer !== 'self') order.issuer = { ...order.issuer, notAfter: second(dateOf(parts.notAfter), -1) }
@@ -231,6 +234,7 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
   'crt-12-key-size': [defect('an RSA key of 3072 bits', key(rsaSpki(soundModulus(3072)))), defect('an elliptic-curve key', key(ecKeyPair('prime256v1').spki))],
   'crt-14-key-size': [defect('an RSA key of 3072 bits', key(rsaSpki(soundModulus(3072)))), defect('an elliptic-curve key', key(ecKeyPair('prime256v1').spki))],
   'ocs-2-key-size': [defect('an RSA key of 2048 bits', key(RSA_2048))],
+  'tsa-2-key-size': [defect('an RSA key of 2048 bits', key(RSA_2048)), defect('an elliptic-curve key', key(ecKeyPair('prime256v1').spki))],
   'key-2-exponent': [
     defect('exponent 3', (parts, order) => key(withExponent(parts.spki, 3n))(parts, order)),
     defect('an even exponent', (parts, order) => key(withExponent(parts.spki, 65538n))(parts, order)),
@@ -335,8 +339,21 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
   'crt-9-no-netscape-type': [defect('a Netscape certificate type', add(OID.netscapeCertificateType, namedBits([3])))],
   'crt-9-no-other-extension': [defect('an extension that nobody knows', add('1.2.3.4', nullValue())), defect('OCSP no-check', add(OID.ocspNoCheck, nullValue()))],
 
-  'crt-12-policies': [defect('no policies', drop(OID.certificatePolicies)), defect('no reserved policy', policies([SUBORDINATE, CPS])), defect('any policy', policies([oid(OID.anyPolicy)], [RESERVED])), defect("the subscribers' policy beside", policies([SUBORDINATE, CPS], [RESERVED], [CODE_SIGNING]))],
-  'crt-12-policy-qualifiers': [defect('no pointer to the practice statement', policies([SUBORDINATE], [RESERVED])), defect('a pointer in the reserved policy', policies([SUBORDINATE, CPS], [RESERVED, CPS]))],
+  'crt-12-policies': [
+    defect('no policies', drop(OID.certificatePolicies)),
+    defect('no reserved policy', policies([SUBORDINATE, CPS])),
+    defect('any policy', policies([oid(OID.anyPolicy)], [RESERVED])),
+    defect("the subscribers' policy beside", policies([SUBORDINATE, CPS], [RESERVED], [CODE_SIGNING])),
+    defect('the reserved policy of time-stamps', policies([SUBORDINATE, CPS], [RESERVED_TIMESTAMPS]), 'issuing'),
+    defect('the reserved policy of code signing', policies([SUBORDINATE, CPS], [RESERVED]), 'timestamp-ca'),
+  ],
+  'crt-12-policy-qualifiers': (['issuing', 'timestamp-ca'] as const).flatMap((kind) => {
+    const reserved = kind === 'issuing' ? RESERVED : RESERVED_TIMESTAMPS
+    return [
+      defect('no pointer to the practice statement', policies([SUBORDINATE], [reserved]), kind),
+      defect('a pointer in the reserved policy', policies([SUBORDINATE, CPS], [reserved, CPS]), kind),
+    ]
+  }),
   'crt-12-policies-not-critical': common.critical(OID.certificatePolicies),
   'crt-12-crl-address': common.crl.address,
   'crt-12-crl-no-ldap': common.crl.ldap,
@@ -353,7 +370,12 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
   'crt-12-no-path-length': common.pathLength,
   'crt-12-key-usage': common.keyUsage([5, 6], [0, 5, 6]),
   'crt-12-key-usage-critical': common.critical(OID.keyUsage),
-  'crt-12-extended-key-usage': [...common.extendedKeyUsage(OID.codeSigning), defect('OCSP signing beside code signing', purposes(OID.codeSigning, OID.ocspSigning))],
+  'crt-12-extended-key-usage': [
+    ...common.extendedKeyUsage(OID.codeSigning).map((each) => ({ ...each, kinds: ['issuing'] as const })),
+    defect('OCSP signing beside code signing', purposes(OID.codeSigning, OID.ocspSigning), 'issuing'),
+    ...common.extendedKeyUsage(OID.timeStamping).map((each) => ({ ...each, kinds: ['timestamp-ca'] as const })),
+    defect('code signing beside time-stamping', purposes(OID.timeStamping, OID.codeSigning), 'timestamp-ca'),
+  ],
   'crt-12-extended-key-usage-not-critical': common.critical(OID.extendedKeyUsage),
   'crt-12-subject-key-identifier': common.subjectKeyIdentifier,
   'crt-12-subject-key-identifier-not-critical': common.critical(OID.subjectKeyIdentifier),
@@ -387,6 +409,33 @@ export const DEFECTS: Readonly<Record<string, readonly Defect[]>> = {
   'ocs-2-authority-key-identifier': common.authorityKeyIdentifier,
   'ocs-2-authority-key-identifier-not-critical': common.critical(OID.authorityKeyIdentifier),
   'ocs-2-no-other-extension': [defect('a CRL distribution point', add(OID.crlDistributionPoints, sequence(point(uri(URLS.crl)))))],
+
+  'tsa-2-policies': [defect('no policies', drop(OID.certificatePolicies)), defect('the reserved policy of code signing', policies([RESERVED])), defect("the subscribers' policy beside", policies([RESERVED_TIMESTAMPS, CPS], [CODE_SIGNING])), defect('any policy', policies([oid(OID.anyPolicy)]))],
+  'tsa-2-policy-qualifiers': [defect('no pointer to the practice statement', policies([RESERVED_TIMESTAMPS])), defect('a pointer to somewhere else', policies([RESERVED_TIMESTAMPS, cps('http://elsewhere.example.jp/')]))],
+  'tsa-2-policies-not-critical': common.critical(OID.certificatePolicies),
+  'tsa-2-key-usage': common.keyUsage([0], [0, 6]),
+  'tsa-2-key-usage-critical': common.critical(OID.keyUsage),
+  'tsa-2-extended-key-usage': [
+    ...common.extendedKeyUsage(OID.timeStamping),
+    defect('code signing beside time-stamping', purposes(OID.timeStamping, OID.codeSigning)),
+  ],
+  'tsa-2-extended-key-usage-critical': common.critical(OID.extendedKeyUsage),
+  'tsa-2-not-a-ca': common.notAnAuthority,
+  'tsa-2-subject-key-identifier': common.subjectKeyIdentifier,
+  'tsa-2-subject-key-identifier-not-critical': common.critical(OID.subjectKeyIdentifier),
+  'tsa-2-authority-key-identifier': common.authorityKeyIdentifier,
+  'tsa-2-authority-key-identifier-not-critical': common.critical(OID.authorityKeyIdentifier),
+  'tsa-2-crl-address': common.crl.address,
+  'tsa-2-crl-no-ldap': common.crl.ldap,
+  'tsa-2-crl-http': common.crl.http,
+  'tsa-2-crl-whole-list': common.crl.whole,
+  'tsa-2-crl-not-critical': common.critical(OID.crlDistributionPoints),
+  'tsa-2-access-ocsp': [defect('an OCSP address', access(ocsp, caIssuers))],
+  'tsa-2-access-ca-issuers': [defect('no authority information access', drop(OID.authorityInfoAccess)), defect("another address of the CA's certificate", access([OID.accessCaIssuers, uri('http://other.example.jp/')]))],
+  'tsa-2-access-methods': [defect('a repository method', access(caIssuers, ['1.3.6.1.5.5.7.48.5', uri('http://status.example.jp/')]))],
+  'tsa-2-access-http': [defect('an HTTPS address', both(access([OID.accessCaIssuers, uri('https://status.example.jp/ca')]), urls({ caIssuers: 'https://status.example.jp/ca' })))],
+  'tsa-2-access-not-critical': common.critical(OID.authorityInfoAccess),
+  'tsa-2-no-other-extension': [defect('OCSP no-check', add(OID.ocspNoCheck, nullValue())), defect('a subject alternative name', add(OID.subjectAltName, sequence(contextPrimitive(1, ia5('a@example.jp')))))],
 }
 
 function signatureDefects(other: string): Defect[] {

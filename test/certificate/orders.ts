@@ -12,7 +12,7 @@ export const policy: Policy = loadPolicy()
 export const NOW = new Date('2027-03-01T09:30:15.750Z')
 export const SERIAL = Buffer.from('01a1b2c3d4e5f60718293a4b5c6d7e8f90', 'hex')
 
-export const KEYS = { authority: rsaSpki(soundModulus(4096)), subscriber: rsaSpki(soundModulus(3072)), responder: rsaSpki(soundModulus(3072, 'responder')) }
+export const KEYS = { authority: rsaSpki(soundModulus(4096)), subscriber: rsaSpki(soundModulus(3072)), responder: rsaSpki(soundModulus(3072, 'responder')), timestamp: rsaSpki(soundModulus(3072, 'timestamp')) }
 export const RSA_2048 = rsaSpki(soundModulus(2048))
 
 export const URLS: CertificateUrls = {
@@ -32,16 +32,25 @@ export const SUBSCRIBER: NameAttribute[] = [
   { type: 'serialNumber', value: '0100-01-000001' },
 ]
 
-const SUBJECTS: Record<CertificateKind, readonly NameAttribute[]> = { root: policy.names.root, issuing: policy.names.issuing, subscriber: SUBSCRIBER, responder: policy.names.responder }
-const SPKI: Record<CertificateKind, Buffer> = { root: KEYS.authority, issuing: KEYS.authority, subscriber: KEYS.subscriber, responder: KEYS.responder }
+const TIMESTAMP = policy.timestamp!.names
+const SUBJECTS: Record<CertificateKind, readonly NameAttribute[]> = {
+  root: policy.names.root,
+  issuing: policy.names.issuing,
+  subscriber: SUBSCRIBER,
+  responder: policy.names.responder,
+  'timestamp-ca': TIMESTAMP.authority,
+  timestamp: TIMESTAMP.unit,
+}
+const SPKI: Record<CertificateKind, Buffer> = { root: KEYS.authority, issuing: KEYS.authority, subscriber: KEYS.subscriber, responder: KEYS.responder, 'timestamp-ca': KEYS.authority, timestamp: KEYS.timestamp }
 
-/** The CA above: the root for an issuing CA, the issuing CA for the others. */
+/** The CA above: the root for a subordinate CA, that CA for the others. */
 export function issuerOf(kind: CertificateKind): Issuer | 'self' {
   if (kind === 'root') return 'self'
+  const subordinate = kind === 'issuing' || kind === 'timestamp-ca'
   return {
-    nameDer: encodeName(kind === 'issuing' ? policy.names.root : policy.names.issuing),
-    keyIdentifier: kind === 'issuing' ? createHash('sha1').update('root').digest() : readPublicKey(KEYS.authority).keyIdentifier,
-    notAfter: new Date(kind === 'issuing' ? '2056-12-31T23:59:59Z' : '2041-12-31T23:59:59Z'),
+    nameDer: encodeName(subordinate ? policy.names.root : kind === 'timestamp' ? TIMESTAMP.authority : policy.names.issuing),
+    keyIdentifier: subordinate ? createHash('sha1').update('root').digest() : readPublicKey(KEYS.authority).keyIdentifier,
+    notAfter: new Date(subordinate ? '2056-12-31T23:59:59Z' : '2041-12-31T23:59:59Z'),
   }
 }
 

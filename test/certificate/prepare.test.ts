@@ -17,6 +17,7 @@ import { contextOf, NOW, policy as shipped, RSA_2048, SUBSCRIBER, URLS } from '.
 
 // Authority keys of 3072 bits keep the test quick; the 4096 of the shipped policy are CRT-12's and CRT-14's lints' matter.
 const policy = { ...shipped, keys: { ...shipped.keys, authority: { ...shipped.keys.authority, rsaBits: 3072 } } }
+const AUTHORITIES: readonly CertificateKind[] = ['root', 'issuing', 'timestamp-ca']
 const clockAndChance = { now: NOW, randomBytes }
 
 const order = (kind: CertificateKind, change: Partial<CertificateOrder> = {}): CertificateOrder => {
@@ -41,7 +42,7 @@ describe('preparing a certificate', () => {
     expect(tbs.serialOctets.toString('hex')).toBe(taken.serial)
     expect([tbs.notBefore.date, tbs.notAfter.date]).toEqual([taken.notBefore, taken.notAfter])
     expect(tbs.signature.raw.equals(taken.signatureAlgorithm)).toBe(true)
-    expect(taken.hash).toBe(kind === 'root' || kind === 'issuing' ? 'sha384' : 'sha256')
+    expect(taken.hash).toBe(AUTHORITIES.includes(kind) ? 'sha384' : 'sha256')
   })
   it('ISS-5: a prepared certificate is good once, and nobody else makes one', () => {
     const result = prepareCertificate(order('subscriber'), clockAndChance)
@@ -87,7 +88,7 @@ describe('the hierarchy, signed', () => {
   const now = new Date('2026-03-02T00:00:00Z')
 
   beforeAll(() => {
-    const keys = { root: rsaKeyPair(3072), issuing: rsaKeyPair(3072), subscriber: rsaKeyPair(3072), responder: rsaKeyPair(3072) }
+    const keys = { root: rsaKeyPair(3072), issuing: rsaKeyPair(3072), subscriber: rsaKeyPair(3072), responder: rsaKeyPair(3072), 'timestamp-ca': rsaKeyPair(3072), timestamp: rsaKeyPair(3072) }
     const issue = (kind: CertificateKind, issuer: Issuer | 'self', signer: KeyPair): Buffer => {
       const taken = prepare(order(kind, { issuer, spki: keys[kind].spki }), now)
       return assembleCertificate(taken.tbs, taken.signatureAlgorithm, sign(taken.hash, taken.tbs, signer.privateKey))
@@ -99,6 +100,8 @@ describe('the hierarchy, signed', () => {
     der.root = issue('root', 'self', keys.root)
     der.issuing = issue('issuing', issuerFrom(der.root), keys.root)
     der.subscriber = issue('subscriber', issuerFrom(der.issuing), keys.issuing)
+    der['timestamp-ca'] = issue('timestamp-ca', issuerFrom(der.root), keys.root)
+    der.timestamp = issue('timestamp', issuerFrom(der['timestamp-ca']), keys['timestamp-ca'])
     der.responder = issue('responder', issuerFrom(der.issuing), keys.issuing)
     for (const kind of CERTIFICATE_KINDS) {
       writeFileSync(file(`${kind}.der`), der[kind])
@@ -112,6 +115,16 @@ describe('the hierarchy, signed', () => {
     const verify = (...more: string[]) => openssl('verify', '-x509_strict', '-attime', time, '-CAfile', file('root.pem'), '-untrusted', file('issuing.pem'), ...more)
     expect(verify('-explicit_policy', '-policy', '2.23.140.1.4.1', file('subscriber.pem'))).toContain('OK')
     expect(verify(file('responder.pem'))).toContain('OK')
+  })
+
+  it('TSA-2: openssl verifies the time-stamp certificate for its purpose alone, under its own CA, with the reserved policy required', () => {
+    const time = String(Math.floor(now.getTime() / 1000) + 3600)
+    const verify = (...more: string[]) => openssl('verify', '-x509_strict', '-attime', time, '-CAfile', file('root.pem'), '-untrusted', file('timestamp-ca.pem'), ...more)
+    expect(verify('-purpose', 'timestampsign', '-explicit_policy', '-policy', '2.23.140.1.4.2', file('timestamp.pem'))).toContain('OK')
+    expect(() => openssl('verify', '-attime', time, '-CAfile', file('root.pem'), '-untrusted', file('issuing.pem'), '-purpose', 'timestampsign', file('subscriber.pem'))).toThrow()
+    const text = openssl('x509', '-in', file('timestamp.pem'), '-noout', '-text')
+    for (const line of ['X509v3 Key Usage: critical\n                Digital Signature\n', 'X509v3 Extended Key Usage: critical\n                Time Stamping\n', 'Public-Key: (3072 bit)', 'Policy: 2.23.140.1.4.2', 'Not After : Jun  1 23:59:59 2037 GMT']) expect(text).toContain(line)
+    expect(text).not.toContain('OCSP - URI')
   })
 
   it.each(CERTIFICATE_KINDS)('openssl reads the %s certificate and its structure', (kind) => {
@@ -148,7 +161,7 @@ describe('the hierarchy, signed', () => {
     expect(theirs.extensions.map(({ type, critical, value }) => ({ oid: type, critical, value: Buffer.from(value) }))).toEqual(ours.tbs.extensions)
     expect(Buffer.from(theirs.publicKey.rawData).equals(ours.tbs.spki)).toBe(true)
     expect(Buffer.from(theirs.signature).equals(ours.signature)).toBe(true)
-    expect(new NodeCertificate(der[kind]).ca).toBe(kind === 'root' || kind === 'issuing')
+    expect(new NodeCertificate(der[kind]).ca).toBe(AUTHORITIES.includes(kind))
   })
   it('ISS-7: the issuer\'s name is the CA\'s, byte for byte', () => {
     expect(readCertificate(der.subscriber).tbs.issuer.equals(readCertificate(der.issuing).tbs.subject)).toBe(true)

@@ -399,3 +399,28 @@ describe('loadPolicy', () => {
     expect(JSON.stringify(other)).not.toMatch(/secom|1\.2\.392/i)
   })
 })
+
+describe('checkPolicy of time-stamps', () => {
+  it('TSA-1: takes a policy without them', () => {
+    expect(reasonsAfter((data) => delete data.timestamp)).toEqual([])
+  })
+
+  it.each<[string, (timestamp: Data) => void, string]>([
+    ['a certificate of 136 months', (timestamp) => (timestamp.periods.certificateMonths = 136), 'timestamp.periods.certificateMonths: CSBR 6.3.2 allows at most 135 months'],
+    ['a key used for 16 months', (timestamp) => (timestamp.periods.keyUseMonths = 16), 'timestamp.periods.keyUseMonths: CSBR 6.3.2 allows at most 15 months'],
+    ['a key that stays for 19 months', (timestamp) => (timestamp.periods.keyRemovalMonths = 19), 'timestamp.periods.keyRemovalMonths: CSBR 6.3.2 allows at most 18 months'],
+    ['a list of 13 months', (timestamp) => (timestamp.periods.crlValidMonths = 13), 'timestamp.periods.crlValidMonths: CSBR 4.9.7 allows at most twelve months'],
+    ['a key of 2048 bits', (timestamp) => (timestamp.keys.rsaBits = 2048), 'timestamp.keys.rsaBits: CSBR 6.1.5.2 asks for at least 3072 bits'],
+    ['a step of 1001 milliseconds let pass', (timestamp) => (timestamp.clock.stepMilliseconds = 1001), 'timestamp.clock.stepMilliseconds: CSBR 6.8 asks for an audit event at one second'],
+    ['a clock not synchronised for 25 hours', (timestamp) => (timestamp.clock.synchroniseHours = 25), 'timestamp.clock.synchroniseHours: CSBR 6.8 asks for it at least every 24 hours'],
+    ['an accuracy that the clock can not keep', (timestamp) => (timestamp.accuracySeconds = 1), 'timestamp.accuracySeconds: must exceed clock.maximumErrorMilliseconds by one second'],
+    ['a key used longer than it stays', (timestamp) => (timestamp.periods.keyRemovalMonths = 14), 'timestamp.periods.keyRemovalMonths: must not be shorter than keyUseMonths'],
+    ['a CA shorter than its certificates', (timestamp) => (timestamp.periods.authorityYears = 11), 'timestamp.periods.authorityYears: must not be shorter than certificateMonths'],
+  ])('TSA-2, TSA-3: refuses %s', (_, change, reason) => {
+    expect(reasonsAfter((data) => change(data.timestamp))).toEqual([reason])
+  })
+
+  it('TSA-1: refuses SHA-1 among the imprints', () => {
+    expect(reasonsAfter((data) => data.timestamp.imprints.push('sha1'))).toHaveLength(1)
+  })
+})

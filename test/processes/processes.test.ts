@@ -55,7 +55,7 @@ describe('npm start', () => {
   test('makes a demo hierarchy: its names begin with DEMO, and it is recorded as one at creation', async () => {
     const services = openServices(readConfig('command', env))
     const authorities = await listAuthorities(services.database)
-    expect(authorities.map((each) => [each.kind, each.demo])).toEqual([['root', true], ['issuing', true]])
+    expect(authorities.map((each) => [each.kind, each.demo])).toEqual([['root', true], ['issuing', true], ['timestamp-ca', true]])
     for (const each of authorities) {
       const { subject } = new X509Certificate(each.certificateDer)
       expect(subject).toMatch(/^CN=DEMO /m)

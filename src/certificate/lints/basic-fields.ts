@@ -2,7 +2,7 @@
 import { rsaSignatureAlgorithm } from '../../pki/algorithm.ts'
 import { bitLength } from '../../pki/public-key.ts'
 import type { Policy } from '../../policy/policy.ts'
-import type { CertificateKind } from '../profile.ts'
+import { type CertificateKind, timestampPolicy } from '../profile.ts'
 import { periodEnd, wholeSecond } from '../validity.ts'
 import { ABSENT, type Lint, lint } from './lint.ts'
 
@@ -21,12 +21,16 @@ const signedWith = (row: string, kinds: readonly CertificateKind[], clause: stri
 const signatures: readonly Lint[] = [
   signedWith('CRT-11', ['subscriber'], 'CP 1.2, table 7.1-5; CSBR 7.1.3.2.1', ['sha256']),
   signedWith('OCS-2', ['responder'], 'CP table 7.3-1', ['sha256']),
-  signedWith('CRT-12', ['issuing'], 'CP tables 7.1-2, 7.1-3', ['sha256', 'sha384']),
+  signedWith('CRT-12', ['issuing', 'timestamp-ca'], 'CP tables 7.1-2, 7.1-3', ['sha256', 'sha384']),
+  // The digest that signs tokens too (TSA-3): exactly the policy's.
+  lint('TSA-2', 'signature-algorithm', ['timestamp'], 'CSBR 6.8, 7.1.3.2.1', ({ tbs }, { policy }) =>
+    rsaSignatureAlgorithm(timestampPolicy(policy).keys.hash).equals(tbs.signature.raw) ? null : `${tbs.signature.oid} ${tbs.signature.parameters?.toString('hex') ?? ABSENT}`,
+  ),
   signedWith('CRT-14', ['root'], 'CSBR 7.1.3.2.1', ['sha256', 'sha384', 'sha512']),
 ]
 
-const period = (row: string, kind: CertificateKind, clause: string): Lint =>
-  lint(row, 'period', [kind], clause, ({ tbs }, { policy }) =>
+const period = (row: string, kinds: readonly CertificateKind[], clause: string): Lint =>
+  lint(row, 'period', kinds, clause, ({ tbs }, { policy, kind }) =>
     // Both ends count (CSBR 1.6.1): the last second must lie before the period's end.
     tbs.notAfter.date < periodEnd(kind, tbs.notBefore.date, policy) ? null : `${tbs.notBefore.date.toISOString()} – ${tbs.notAfter.date.toISOString()}`,
   )
@@ -42,25 +46,27 @@ const validity: readonly Lint[] = [
     const seconds = (tbs.notAfter.date.getTime() - tbs.notBefore.date.getTime()) / 1000 + 1
     return seconds <= policy.periods.subscriberDays * 86_400 ? null : `${tbs.notBefore.date.toISOString()} – ${tbs.notAfter.date.toISOString()}`
   }),
-  period('CRT-12', 'issuing', 'CAK-5; CP 5.6'),
-  period('CRT-14', 'root', 'CAK-5; CP 5.6'),
-  period('OCS-2', 'responder', 'CP table 7.3-1'),
-  lint('CRT-10', 'within-issuer', ['issuing', 'subscriber', 'responder'], 'CP 5.6; RFC 5280 6.1.3', ({ tbs }, { issuer }) =>
+  period('CRT-12', ['issuing', 'timestamp-ca'], 'CAK-5; CP 5.6'),
+  period('CRT-14', ['root'], 'CAK-5; CP 5.6'),
+  period('OCS-2', ['responder'], 'CP table 7.3-1'),
+  period('TSA-2', ['timestamp'], 'CSBR 6.3.2'),
+  lint('CRT-10', 'within-issuer', ['issuing', 'subscriber', 'responder', 'timestamp-ca', 'timestamp'], 'CP 5.6; RFC 5280 6.1.3', ({ tbs }, { issuer }) =>
     issuer === 'self' || tbs.notAfter.date <= issuer.notAfter ? null : tbs.notAfter.date.toISOString(),
   ),
 ]
 
-const keySize = (row: string, kind: CertificateKind, clause: string, accepted: (facts: { type: string; bits: number | null; curve: string }, keys: Policy['keys']) => boolean): Lint =>
-  lint(row, 'key-size', [kind], clause, ({ key: { facts } }, { policy }) => {
+const keySize = (row: string, kinds: readonly CertificateKind[], clause: string, accepted: (facts: { type: string; bits: number | null; curve: string }, keys: Policy['keys'], policy: Policy) => boolean): Lint =>
+  lint(row, 'key-size', kinds, clause, ({ key: { facts } }, { policy }) => {
     const curve = 'curve' in facts ? facts.curve : ''
-    return accepted({ type: facts.type, bits: facts.bits, curve }, policy.keys) ? null : `${facts.type} ${curve || (facts.bits ?? ABSENT)}`
+    return accepted({ type: facts.type, bits: facts.bits, curve }, policy.keys, policy) ? null : `${facts.type} ${curve || (facts.bits ?? ABSENT)}`
   })
 
 const keys: readonly Lint[] = [
-  keySize('KEY-1', 'subscriber', 'CP 6.1.5; CSBR 6.1.5.2', ({ type, bits, curve }, { subscriber }) => (type === 'rsa' ? subscriber.rsaBits.some((size) => size === bits) : (subscriber.curves ?? []).some((name) => name === curve))),
-  keySize('CRT-12', 'issuing', 'CP table 7.1-3; CSBR 6.1.5.1', ({ type, bits }, { authority }) => type === 'rsa' && (bits ?? 0) >= authority.rsaBits),
-  keySize('CRT-14', 'root', 'CSBR 6.1.5.1', ({ type, bits }, { authority }) => type === 'rsa' && (bits ?? 0) >= authority.rsaBits),
-  keySize('OCS-2', 'responder', 'CP table 7.3-1', ({ type, bits }, { responder }) => type === 'rsa' && (bits ?? 0) >= responder.rsaBits),
+  keySize('KEY-1', ['subscriber'], 'CP 6.1.5; CSBR 6.1.5.2', ({ type, bits, curve }, { subscriber }) => (type === 'rsa' ? subscriber.rsaBits.some((size) => size === bits) : (subscriber.curves ?? []).some((name) => name === curve))),
+  keySize('CRT-12', ['issuing', 'timestamp-ca'], 'CP table 7.1-3; CSBR 6.1.5.1', ({ type, bits }, { authority }) => type === 'rsa' && (bits ?? 0) >= authority.rsaBits),
+  keySize('CRT-14', ['root'], 'CSBR 6.1.5.1', ({ type, bits }, { authority }) => type === 'rsa' && (bits ?? 0) >= authority.rsaBits),
+  keySize('OCS-2', ['responder'], 'CP table 7.3-1', ({ type, bits }, { responder }) => type === 'rsa' && (bits ?? 0) >= responder.rsaBits),
+  keySize('TSA-2', ['timestamp'], 'CSBR 6.1.5.2', ({ type, bits }, _, policy) => type === 'rsa' && (bits ?? 0) >= timestampPolicy(policy).keys.rsaBits),
   lint('KEY-2', 'exponent', 'all', 'CSBR 6.1.6', ({ key: { facts } }, { policy }) => {
     if (facts.type !== 'rsa') return null
     const { exponentMinimum, exponentMaximumBits } = policy.keys.subscriber

@@ -5,6 +5,8 @@ import type { CertificateRecord } from '../../application/certificate-record.ts'
 import { findMove } from '../../application/lifecycle.ts'
 import { findGround, REVOCATION_GROUNDS } from '../../application/revocation-grounds.ts'
 import { revokeCertificate } from '../../application/revoke.ts'
+import { TSA_PATH } from '../../certificate/addresses.ts'
+import { findTimestampAuthority } from '../../database/authority-store.ts'
 import { certificateStore } from '../../database/certificate-store.ts'
 import { decodeName, displayName } from '../../pki/name.ts'
 import { certificatePem } from '../../pki/pem.ts'
@@ -94,6 +96,7 @@ export function applyCertificateRoutes(_services: Services): readonly Route[] {
         const { reference, version } = application
         const base = applicationPath(reference, 'certificate')
         const { revocation } = certificate
+        const timestamps = (await findTimestampAuthority(services.database)) && `${services.config.status.url}${TSA_PATH}`
         return page('apply/certificate', 'delivery.title', {
           reference,
           version,
@@ -110,7 +113,7 @@ export function applyCertificateRoutes(_services: Services): readonly Route[] {
             ground: translate(language, `revocation.ground.${revocation.ground}.title`),
             explanation: revocation.explanation || null,
           },
-          guide: signingGuide(language, { reference, sha1: createHash('sha1').update(certificate.der).digest('hex') }),
+          guide: signingGuide(language, { reference, sha1: createHash('sha1').update(certificate.der).digest('hex'), timestamps }),
           problemReports: services.policy.operator.problemReports,
         })
       }),

@@ -1,5 +1,6 @@
 /** The public repository (CP 2.2; REP-1): what the address in every certificate's CPS pointer leads to. Read-only, without sign-in. */
 import { createHash } from 'node:crypto'
+import { TSA_PATH } from '../../certificate/addresses.ts'
 import { listAuthorities, type Authority } from '../../database/authority-store.ts'
 import { attributeLabel, decodeName } from '../../pki/name.ts'
 import { OID } from '../../pki/oids.ts'
@@ -41,6 +42,8 @@ function describeAuthority(authority: Authority, statusUrl: string, language: La
     crl: `${statusUrl}/crl/${authority.id}.crl`,
     // A CA certificate's own status stands in its issuer's list alone (CP 7.1).
     ocsp: authority.kind === 'issuing' ? `${statusUrl}/ocsp` : null,
+    // CSBR 6.8: where its units give time-stamps.
+    timestamps: authority.kind === 'timestamp-ca' ? `${statusUrl}${TSA_PATH}` : null,
   }
 }
 

@@ -51,6 +51,20 @@ describeWith(['jarsigner', 'jar', 'keytool', 'openssl'], 'jarsigner, with the ke
     expect(code).toBe(0)
   })
 
+  test('TSA-1: signs with -tsa, and verifies strictly with revocation checking; the time-stamp and its chain are shown', async () => {
+    const { key } = life.leaf
+    const token = ['-keystore', 'NONE', '-storetype', 'PKCS11', '-providerClass', 'sun.security.pkcs11.SunPKCS11', '-providerArg', 'p11.cfg', '-storepass', pin]
+    const signed = await life.run('jarsigner', [...token, '-certchain', 'chain.pem', '-tsa', `${life.instance.statusUrl}/tsa`, '-signedjar', 'stamped.jar', 'a.jar', key.keyLabel], { SOFTHSM2_CONF: key.softHsmConf })
+    expect(signed.text).toContain('jar signed.')
+    expect(signed.code).toBe(0)
+    const { code, text } = await life.run('jarsigner', ['-verify', '-strict', '-verbose', '-certs', '-revCheck', ...ROOT_STORE, 'stamped.jar'])
+    expect(text).toContain('jar verified')
+    expect(text).toMatch(/Timestamped by "CN=DEMO .*Time-Stamp/)
+    expect(text).toMatch(/Timestamp digest algorithm: SHA-256/)
+    expect(text).not.toMatch(/No -tsa or -tsacert|TSA certificate chain is invalid|invalid/i)
+    expect(code & ~NOT_IN_KEYSTORE).toBe(0)
+  })
+
   describe('before revocation', () => {
     test('OCS-1, CRT-8: verifies strictly with revocation checking: OCSP by GET for the leaf, the root\'s list for the CA', async () => {
       const { code, text } = await verify('-revCheck')

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { certificatePem } from '../../../src/pki/pem.ts'
+import { certificatePem, encodePem } from '../../../src/pki/pem.ts'
 import { readPin } from '../../../src/signer/open-token.ts'
-import { describeWith, pkcs11Engine, present, startLife } from '../../support/signing-tools.ts'
+import { addressesOf, describeWith, fetchBytes, pkcs11Engine, present, startLife } from '../../support/signing-tools.ts'
 import { windowsProgram } from './windows-program.ts'
 
 const COMPILER = 'x86_64-w64-mingw32-gcc'
@@ -25,11 +25,11 @@ describeWith(process.env['CI'] === 'true' ? [...TOOLS, COMPILER] : TOOLS, 'ossls
   }, 120_000)
   afterAll(() => life?.stop())
 
-  const sign = (program: string) => {
+  const sign = (program: string, stamped: readonly string[] = [], out = `signed-${program}`) => {
     const { key } = life.leaf
     const object = `pkcs11:token=${key.tokenLabel};object=${key.keyLabel};type=private;pin-value=${readPin(key.pinFile)}`
     const token = ['-pkcs11engine', pkcs11Engine()!, '-pkcs11module', key.module, '-key', object]
-    const words = ['sign', ...token, '-certs', 'chain.pem', '-h', 'sha256', '-in', program, '-out', `signed-${program}`]
+    const words = ['sign', ...token, '-certs', 'chain.pem', '-h', 'sha256', ...stamped, '-in', program, '-out', out]
     return life.run('osslsigncode', words, { SOFTHSM2_CONF: key.softHsmConf })
   }
   const verify = (program: string, words: readonly string[]) =>
@@ -39,6 +39,30 @@ describeWith(process.env['CI'] === 'true' ? [...TOOLS, COMPILER] : TOOLS, 'ossls
   test.each(PROGRAMS)('CRT-4: signs %s through PKCS #11; the key stays in the token', async (program) => {
     expect(await sign(program)).toMatchObject({ code: 0, text: expect.stringContaining('Succeeded') })
     expect(readFileSync(`${life.folder}/signed-${program}`).includes(life.leaf.certificate.der)).toBe(true)
+  })
+
+  describe('time-stamped by this CA', () => {
+    let tsaRoot: readonly string[]
+    beforeAll(async () => {
+      const list = await fetchBytes(`${life.instance.statusUrl}/crl/timestamp-g1.crl`)
+      const rootList = await fetchBytes(addressesOf(life.issuing).crl!)
+      life.file('tsa-lists.pem', encodePem('X509 CRL', list.bytes) + encodePem('X509 CRL', rootList.bytes))
+      tsaRoot = ['-TSA-CAfile', 'root.pem', '-TSA-CRLfile', 'tsa-lists.pem']
+    })
+
+    test('TSA-1: signs with -ts and verifies signature and time-stamp, both with their lists', async () => {
+      expect(await sign('smallest.exe', ['-ts', `${life.instance.statusUrl}/tsa`], 'signed-stamped.exe')).toMatchObject({ code: 0, text: expect.stringContaining('Succeeded') })
+      const { code, text } = await verify('stamped.exe', [...tsaRoot, ...(await withLists())])
+      expect(text).toContain('Timestamp Server Signature verification: ok')
+      expect(text).toContain('Signature verification: ok')
+      expect(code).toBe(0)
+    })
+
+    test('TSA-1: the time-stamp is refused under another root, so that the verdict above is about it', async () => {
+      const { code, text } = await verify('stamped.exe', ['-TSA-CAfile', 'leaf.pem', '-TSA-CRLfile', 'tsa-lists.pem', ...(await withLists())])
+      expect(text).not.toContain('Timestamp Server Signature verification: ok')
+      expect([code, text.includes('Timestamp Server Signature verification: failed')]).toEqual([expect.any(Number), true])
+    })
   })
 
   describe('before revocation', () => {

@@ -1,0 +1,113 @@
+/** Time-stamping units and their tokens in the database. The ceremony writes the units, `status` the tokens. */
+import type { TokenRecord } from '../timestamp/timestamp-authority.ts'
+import type { TimestampCertificate } from '../timestamp/unit.ts'
+import { isUniqueViolation, type Database, type Row, type Transaction } from './database.ts'
+
+const moment = (text: string | null): Date | null => (text === null ? null : new Date(text))
+
+const read = (row: Row): TimestampCertificate => ({
+  id: row['id'],
+  authorityId: row['authority_id'],
+  key: { tokenLabel: row['token_label'], label: row['key_label'], id: row['key_id'], spkiSha256: row['spki_sha256'] },
+  serial: row['serial'],
+  der: row['der'],
+  notBefore: new Date(row['not_before']),
+  notAfter: new Date(row['not_after']),
+  useUntil: new Date(row['use_until']),
+  removeBy: new Date(row['remove_by']),
+  revokedAt: moment(row['revoked_at']),
+  removedAt: moment(row['removed_at']),
+})
+
+/** Every unit ever made, the oldest first. */
+export async function listTimestampCertificates(db: Database | Transaction): Promise<readonly TimestampCertificate[]> {
+  return (await db('timestamp_certificates').orderBy('not_before').orderBy('id')).map(read)
+}
+
+export async function insertTimestampCertificate(trx: Transaction, certificate: TimestampCertificate, ceremonyId: string, now: Date): Promise<void> {
+  await trx('timestamp_certificates').insert({
+    id: certificate.id,
+    authority_id: certificate.authorityId,
+    ceremony_id: ceremonyId,
+    token_label: certificate.key.tokenLabel,
+    key_label: certificate.key.label,
+    key_id: certificate.key.id,
+    spki_sha256: certificate.key.spkiSha256,
+    serial: certificate.serial,
+    der: certificate.der,
+    not_before: certificate.notBefore.toISOString(),
+    not_after: certificate.notAfter.toISOString(),
+    use_until: certificate.useUntil.toISOString(),
+    remove_by: certificate.removeBy.toISOString(),
+    created_at: now.toISOString(),
+  })
+}
+
+/** False when it was revoked already: what was said once stays (CSBR 4.9.7). */
+export async function revokeTimestampCertificate(trx: Transaction, id: string, at: Date, reason: number): Promise<boolean> {
+  return (await trx('timestamp_certificates').where({ id, revoked_at: null }).update({ revoked_at: at.toISOString(), reason_code: reason })) === 1
+}
+
+/** False when its removal is on record already. */
+export async function recordKeyRemoval(trx: Transaction, id: string, at: Date, ceremonyId: string): Promise<boolean> {
+  return (await trx('timestamp_certificates').where({ id, removed_at: null }).update({ removed_at: at.toISOString(), removal_ceremony_id: ceremonyId })) === 1
+}
+
+/** What goes onto the list of the units' CA. */
+export async function listRevokedTimestampCertificates(db: Database | Transaction, authorityId: string): Promise<readonly { readonly serial: string; readonly revokedAt: Date; readonly reason: number; readonly notAfter: Date }[]> {
+  const rows: Row[] = await db('timestamp_certificates').where({ authority_id: authorityId }).whereNotNull('revoked_at').orderBy('revoked_at').orderBy('serial')
+  return rows.map((row) => ({ serial: row['serial'], revokedAt: new Date(row['revoked_at']), reason: Number(row['reason_code']), notAfter: new Date(row['not_after']) }))
+}
+
+/** The latest time that any node has put on record. */
+export async function lastTokenTime(db: Database): Promise<Date | null> {
+  const row = await db('timestamp_tokens').orderBy('gen_time', 'desc').first('gen_time')
+  return row ? new Date(row.gen_time) : null
+}
+
+/** As many in one statement as SQLite binds values for. */
+const AT_ONCE = 100
+
+interface Waiting {
+  readonly token: TokenRecord
+  done(fresh: boolean): void
+  failed(error: unknown): void
+}
+
+/**
+ * Puts tokens on record. What comes while a statement runs waits and goes together in the next: one write for many, none answered before it is written.
+ * @returns false for a serial number that was given before, by whichever node
+ */
+export function tokenRecorder(db: Database): (token: TokenRecord) => Promise<boolean> {
+  const waiting: Waiting[] = []
+  let writing = false
+
+  const insert = (batch: readonly Waiting[]) =>
+    db('timestamp_tokens').insert(
+      batch.map(({ token }) => ({ serial: token.serial, certificate_id: token.certificateId, gen_time: token.genTime.toISOString(), imprint_hash: token.imprintHash, tst_info_sha256: token.tstInfoSha256 })),
+    )
+
+  async function write(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await insert(batch)
+      for (const each of batch) each.done(true)
+    } catch (error) {
+      // One number that was there takes the others with it: each by itself then.
+      if (batch.length > 1) for (const each of batch) await write([each])
+      else if (isUniqueViolation(error)) batch[0]!.done(false)
+      else batch[0]!.failed(error)
+    }
+  }
+
+  async function run(): Promise<void> {
+    writing = true
+    while (waiting.length > 0) await write(waiting.splice(0, AT_ONCE))
+    writing = false
+  }
+
+  return (token) =>
+    new Promise((done, failed) => {
+      waiting.push({ token, done, failed })
+      if (!writing) void run()
+    })
+}

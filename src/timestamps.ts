@@ -1,0 +1,144 @@
+/** Time-stamps as `status` gives them: the units of this token, the clock of this machine, the audit log, put together. */
+import { performance } from 'node:perf_hooks'
+import { audit } from './audit/audit-log.ts'
+import type { AuditEventName } from './audit/events.ts'
+import { TSA_PATH } from './certificate/addresses.ts'
+import { systemClock } from './clock/system-clock.ts'
+import { latestCrl } from './database/crl-store.ts'
+import { lastTokenTime, listTimestampCertificates, tokenRecorder } from './database/timestamp-store.ts'
+import { every, log } from './process.ts'
+import type { IssuedBy } from './revocation/issued-certificate.ts'
+import type { Services } from './services.ts'
+import type { Authority } from './signer/authority.ts'
+import type { Signer } from './signer/signer.ts'
+import { type ClockSource, watchClock } from './timestamp/clock-watch.ts'
+import { createTimestampAuthority } from './timestamp/timestamp-authority.ts'
+import { readUnit, type TimestampUnit, unitAt } from './timestamp/unit.ts'
+
+export interface Timestamps {
+  respond(request: Buffer): Promise<Buffer>
+  /** One line for who starts the process. */
+  readonly ready: string
+  stop(): Promise<void>
+}
+
+const ACTOR = 'process:status'
+/** How soon a key made in a ceremony signs, and one that was revoked or removed no longer does. */
+const UNITS_MS = 5_000
+/** CSBR 5.4.1.2 (4): how many requests were answered, and how. Each token is on record by itself. */
+const TALLY_MS = 3_600_000
+const NOTICE_MS = 6 * 3_600_000
+const DAY_MS = 86_400_000
+
+/**
+ * Begins to give time-stamps.
+ * @returns the way to add them, in one line, where the policy or the hierarchy has none
+ */
+export async function openTimestamps(
+  services: Services,
+  { signer, authorities, issuedBy, source = systemClock() }: { signer: Pick<Signer, 'sign' | 'tokenLabel'>; authorities: readonly Authority[]; issuedBy: IssuedBy; source?: ClockSource },
+): Promise<Timestamps | { readonly none: string }> {
+  const { policy: { timestamp: policy }, database, clock, random } = services
+  const own = authorities.filter(({ kind }) => kind === 'timestamp-ca')
+  if (!policy) return { none: 'Time-stamps  none: the policy has no "timestamp" part' }
+  if (own.length === 0) return { none: 'Time-stamps  none in this hierarchy: add them with  npm run ceremony -- add-timestamps' }
+  const demo = own.every((each) => each.demo)
+  const note = (event: AuditEventName, details: Readonly<Record<string, unknown>>) => database.transaction((trx) => audit(trx, { at: clock(), actor: ACTOR, event, subject: 'process:status', details }))
+  const fault = (error: unknown) => log({ level: 'error', process: 'status', job: 'timestamps', error: error instanceof Error ? error.message : String(error) })
+
+  const refused = new Set<string>()
+  let units: readonly TimestampUnit[] = []
+  let signing: string | null = null
+  async function readUnits(): Promise<void> {
+    const found: TimestampUnit[] = []
+    for (const record of await listTimestampCertificates(database)) {
+      if (record.revokedAt || record.removedAt || record.key.tokenLabel !== signer.tokenLabel) continue
+      const authority = own.find(({ id }) => id === record.authorityId)
+      // A row is somebody's word; what the authority signed is its own.
+      const unit = authority && issuedBy(authority.id, record.serial, record.der) ? readUnit(record, authority.certificateDer, policy!) : { refused: 'its CA did not sign this certificate' }
+      if (!('refused' in unit)) found.push(unit)
+      else if (!refused.has(record.id)) {
+        refused.add(record.id)
+        log({ level: 'alert', process: 'status', job: 'timestamps', certificate: record.id, refused: unit.refused })
+      }
+    }
+    units = found
+    const inForce = unitAt(units, clock())
+    const hash = inForce?.signer.hash ?? null
+    const now = JSON.stringify([inForce?.certificateId ?? null, hash])
+    if (now === signing) return
+    // CSBR 6.8: any change of the signing process; 5.4.1.2 (2): how it was configured.
+    await note('timestamp.signing-changed', { certificate: inForce?.certificateId ?? null, key: inForce?.key.spkiSha256 ?? null, digest: hash, useUntil: inForce?.useUntil.toISOString() ?? null, policy: policy!.policyOids.token, accuracySeconds: policy!.accuracySeconds, imprints: policy!.imprints, clock: policy!.clock })
+    signing = now
+  }
+
+  let doubted = false
+  const watch = watchClock({
+    rules: policy.clock,
+    demo,
+    clock,
+    monotonic: () => performance.now(),
+    source,
+    lastToken: () => lastTokenTime(database),
+    async note({ event, details }) {
+      await note(event, details)
+      // At the start `ready` says it.
+      if (event !== 'timestamp.clock-sure' || doubted) log({ level: event === 'timestamp.clock-sure' ? 'info' : 'alert', process: 'status', event, ...details })
+      doubted = event !== 'timestamp.clock-sure'
+    },
+  })
+
+  const tally = new Map<string, number>()
+  async function writeTally(): Promise<void> {
+    if (tally.size === 0) return
+    const counts = Object.fromEntries(tally)
+    tally.clear()
+    await note('timestamp.answered', counts)
+  }
+
+  /** Before it is too late for a ceremony: the key's end, the list's end, a key that is still there. */
+  async function giveNotice(): Promise<void> {
+    const now = clock()
+    const soon = (end: Date) => end.getTime() - now.getTime() < policy!.periods.noticeDays * DAY_MS
+    const tell = (what: Record<string, unknown>) => log({ level: 'alert', process: 'status', job: 'timestamps', ...what })
+    const inForce = unitAt(units, now)
+    if (!inForce) tell({ needs: 'no time-stamping key is in force: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
+    else if (soon(inForce.useUntil)) tell({ until: inForce.useUntil.toISOString(), needs: 'the time-stamping key ends: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
+    for (const { id } of authorities.filter(({ kind }) => kind !== 'issuing')) {
+      const list = await latestCrl(database, id)
+      if (!list || soon(list.nextUpdate)) tell({ authority: id, until: list?.nextUpdate.toISOString() ?? null, needs: 'its revocation list ends: npm run ceremony -- renew-lists (CSBR 4.9.7)' })
+    }
+    for (const { serial, removedAt, removeBy, key, useUntil } of await listTimestampCertificates(database))
+      if (!removedAt && useUntil <= now && key.tokenLabel === signer.tokenLabel && soon(removeBy)) tell({ serial, by: removeBy.toISOString(), needs: `its key must go: npm run ceremony -- remove-timestamp-key ${serial} (CSBR 6.3.2)` })
+  }
+
+  await readUnits()
+  await watch.check().catch(fault)
+  const jobs = [
+    every(UNITS_MS, 'timestamp-units', readUnits),
+    every(policy.clock.checkSeconds * 1000, 'timestamp-clock', () => watch.check()),
+    every(NOTICE_MS, 'timestamp-notice', giveNotice),
+  ]
+  const tallying = setInterval(() => void writeTally().catch(fault), TALLY_MS)
+  const respond = createTimestampAuthority({
+    policy,
+    signer,
+    clock: watch,
+    randomBytes: random,
+    unitAt: (at) => unitAt(units, at),
+    record: tokenRecorder(database),
+    answered: (outcome) => void tally.set(outcome, (tally.get(outcome) ?? 0) + 1),
+    fault,
+  })
+  const state = watch.now()
+  const clockWords = watch.says().startsWith('unreadable') && !('unsure' in state) ? `${watch.says()}; a demo hierarchy stamps all the same` : watch.says()
+  return {
+    respond,
+    ready: 'unsure' in state ? `Time-stamps  none while the clock is not sure (${state.unsure}; ${clockWords})` : `Time-stamps  ${services.config.status.url}${TSA_PATH} (clock ${clockWords})`,
+    async stop() {
+      clearInterval(tallying)
+      for (const job of jobs) await job.stop()
+      await writeTally()
+    },
+  }
+}
