@@ -34,6 +34,8 @@ const issuedCertificates = (db: Database | Transaction) =>
   db('certificates')
     .leftJoin('revocations', 'revocations.certificate_id', 'certificates.id')
     .where('certificates.state', 'issued')
+    // The CA's own examples (REP-2) are nobody's: example-store.ts.
+    .whereNotNull('certificates.application_id')
     .select(
       'certificates.*',
       'revocations.reason_code',

@@ -1,5 +1,6 @@
 /** What the database knows of a public key: by its SPKI's SHA-256 (KEY-4, APP-4), by its modulus and beside the others (KEY-3). */
 import { X509Certificate } from 'node:crypto'
+import { EXAMPLE_PURPOSE } from '../application/example.ts'
 import type { KeyRegister } from '../application/verify-key.ts'
 import type { Database, Transaction } from './database.ts'
 
@@ -39,6 +40,8 @@ export function keyRegister(db: Database | Transaction): KeyRegister {
       yield reported.map((row) => row.spki_der)
       const responders: { spki_der: Buffer }[] = await db('responder_keys').select('spki_der')
       const authorities: { certificate_der: Buffer }[] = await db('authorities').select('certificate_der')
+      const examples: { spki_der: Buffer }[] = await db('example_certificates').whereNotNull('spki_der').whereNot({ spki_sha256: spkiSha256 }).select('spki_der')
+      yield examples.map((row) => row.spki_der)
       yield [...responders.map((row) => row.spki_der), ...authorities.flatMap((row) => spkiOf(row.certificate_der))]
     },
     async compromisedAt(spkiSha256) {
@@ -47,7 +50,10 @@ export function keyRegister(db: Database | Transaction): KeyRegister {
     },
     async certifiedFor(spkiSha256) {
       const row = await db('certified_keys').where({ spki_sha256: spkiSha256 }).first('organisation_id', 'purpose')
-      return row ? { organisationId: row.organisation_id, purpose: row.purpose } : null
+      if (row) return { organisationId: row.organisation_id, purpose: row.purpose }
+      // REP-2: the key of an example is for no application, ever.
+      const example = await db('example_certificates').where({ spki_sha256: spkiSha256 }).first('id')
+      return example ? { organisationId: '', purpose: EXAMPLE_PURPOSE } : null
     },
     async appliedElsewhere(spkiSha256, { id, applicantId, organisationId }) {
       const row = await db('applications')

@@ -115,6 +115,17 @@ const policySchema = z.strictObject({
     }),
     /** CSBR 6.8: the Timestamp Authority. A policy without it makes a CA that gives no time-stamps. */
     timestamp: timestampSchema.optional(),
+    /**
+     * REP-2: certificates that show what each status looks like, for the CA's own organisation. A policy without it has none. `expiringMinutes`: the life
+     * of those that show expiry; nothing is dated back. All are made anew every `validDays`, `renewDaysBefore` that end.
+     */
+    examples: z
+      .strictObject({ subject: name, validDays: count, expiringMinutes: count, renewDaysBefore: count })
+      .superRefine(({ validDays, expiringMinutes, renewDaysBefore }, context) => {
+        if (renewDaysBefore >= validDays) context.addIssue({ code: 'custom', path: ['renewDaysBefore'], message: 'must be shorter than validDays' })
+        if (expiringMinutes > (validDays - renewDaysBefore) * 1440) context.addIssue({ code: 'custom', path: ['expiringMinutes'], message: 'must end before the example is made anew' })
+      })
+      .optional(),
     subject: z.strictObject({ countries: z.array(z.string().regex(/^[A-Z]{2}$/)).min(1) }),
     attestation: z.strictObject({
       makers: z.array(z.string()),
@@ -155,6 +166,9 @@ const policySchema = z.strictObject({
         }),
       )
       .refine((rows) => ['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'].every((kind) => rows.filter((row) => row.document === kind).length === 1), 'needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide'),
+  })
+  .superRefine(({ examples, periods }, context) => {
+    if (examples && examples.validDays > periods.subscriberDays) context.addIssue({ code: 'custom', path: ['examples', 'validDays'], message: 'must not exceed periods.subscriberDays (CRT-10)' })
   })
 
 export type Policy = z.infer<typeof policySchema> & { readonly texts: readonly PolicyDocument[] }

@@ -1,0 +1,89 @@
+/**
+ * Example certificates (REP-2): one for each status that a certificate can have, for the CA's own organisation as the policy file names it. What each is to
+ * show, what it shows now, and when it is made anew. Nothing is dated back: expiry comes of a short life, a revocation of a real one.
+ */
+import type { Policy } from '../policy/policy.ts'
+
+export const EXAMPLE_KINDS = ['valid', 'revoked', 'expired', 'revoked-then-expired'] as const
+export type ExampleKind = (typeof EXAMPLE_KINDS)[number]
+
+export const isToBeRevoked = (kind: ExampleKind): boolean => kind === 'revoked' || kind === 'revoked-then-expired'
+export const isToExpire = (kind: ExampleKind): boolean => kind === 'expired' || kind === 'revoked-then-expired'
+
+/** APP-4: what the key of an example is certified for: nobody else's certificate. */
+export const EXAMPLE_PURPOSE = 'example'
+
+/**
+ * RFC 5280 5.3.1, CSBR 7.2.2: the certificate isn't used any more, and no key is said to be compromised that never was.
+ */
+export const EXAMPLE_REASON = 5
+
+/** One example certificate as it stands: signed, on record, its key destroyed. */
+export interface ExampleCertificate {
+  /** Lower-case UUID. */
+  readonly id: string
+  readonly kind: ExampleKind
+  readonly authorityId: string
+  /** Lower-case hex, whole octets, no sign octet. */
+  readonly serial: string
+  readonly der: Buffer
+  readonly notBefore: Date
+  readonly notAfter: Date
+  readonly revokedAt: Date | null
+  readonly spkiSha256: string
+  readonly issuedAt: Date
+  /** When the specimens got their time-stamps; null before, and under a policy without time-stamps. */
+  readonly stampedAt: Date | null
+}
+
+/** As relying parties see it at `now`. */
+export function stateOf({ notAfter, revokedAt }: Pick<ExampleCertificate, 'notAfter' | 'revokedAt'>, now: Date): ExampleKind {
+  // RFC 5280 4.1.2.5: the last second belongs to the life, to its end.
+  const expired = now.getTime() >= notAfter.getTime() + 1000
+  if (revokedAt === null) return expired ? 'expired' : 'valid'
+  return expired ? 'revoked-then-expired' : 'revoked'
+}
+
+/** An example with what it shows at the moment that was asked about. */
+export interface ShownExample extends ExampleCertificate {
+  readonly state: ExampleKind
+  /** It doesn't show yet what its kind says: it becomes so at `notAfter`, or is revoked within minutes. */
+  readonly pending: boolean
+}
+
+/**
+ * Of each authority and kind the newest that shows what it is to show; the newest at all while none does. In the order of the kinds.
+ * @param examples in any order
+ */
+export function shownExamples(examples: readonly ExampleCertificate[], now: Date): readonly ShownExample[] {
+  const shown = examples.map((example): ShownExample => {
+    const state = stateOf(example, now)
+    return { ...example, state, pending: state !== example.kind }
+  })
+  const best = new Map<string, ShownExample>()
+  for (const example of shown) {
+    const place = `${example.authorityId} ${example.kind}`
+    const held = best.get(place)
+    const better = !held || (held.pending === example.pending ? example.notBefore > held.notBefore : held.pending)
+    if (better) best.set(place, example)
+  }
+  return [...best.values()].sort((one, other) => one.authorityId.localeCompare(other.authorityId) || EXAMPLE_KINDS.indexOf(one.kind) - EXAMPLE_KINDS.indexOf(other.kind))
+}
+
+type ExamplePolicy = NonNullable<Policy['examples']>
+
+const DAY = 86_400_000
+
+/** The moment from which another one of its kind is to be made: all at one rhythm, so that an expired one isn't from years ago. */
+export const dueAgainAt = ({ notBefore }: Pick<ExampleCertificate, 'notBefore'>, { validDays, renewDaysBefore }: ExamplePolicy): Date => new Date(notBefore.getTime() + (validDays - renewDaysBefore) * DAY)
+
+/** The kinds that want a new example now, in order. @param newest by kind, of the authority that issues */
+export function dueKinds(newest: ReadonlyMap<ExampleKind, Pick<ExampleCertificate, 'notBefore'>>, policy: ExamplePolicy, now: Date): readonly ExampleKind[] {
+  return EXAMPLE_KINDS.filter((kind) => {
+    const held = newest.get(kind)
+    return !held || now >= dueAgainAt(held, policy)
+  })
+}
+
+/** How many seconds its certificate lives, both ends counted. */
+export const lifeSeconds = (kind: ExampleKind, { validDays, expiringMinutes }: ExamplePolicy): number => (isToExpire(kind) ? expiringMinutes * 60 : validDays * 86_400)
