@@ -12,6 +12,8 @@ const STOP_MS = 8000
  * @throws StartRefused with what the first worker says that refuses to start
  */
 export async function startWorkers(name: string, file: string, count: number): Promise<{ stop(): Promise<void> }> {
+  // Each worker accepts for itself: by way of the primary an answer on a connection of its own costs twice and more (test/bench/results.md).
+  cluster.schedulingPolicy = cluster.SCHED_NONE
   cluster.setupPrimary({ exec: file, execArgv: process.execArgv, args: [] })
   let stopping = false
   const start = (): Promise<void> =>
