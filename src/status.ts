@@ -96,7 +96,7 @@ async function serve(services: Services, config: Config): Promise<{ readonly mor
     ocsp,
     fault,
     stamp: stamping?.respond ?? null,
-    findCrl: (id) => findCrl(database, id),
+    findCrl: (id, shard) => findCrl(database, id, shard),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
   })
   await listen(server, config.status.port, config.status.host, 'status').catch(async (error: unknown) => {

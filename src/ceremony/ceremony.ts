@@ -5,6 +5,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
+import { crlPath } from '../certificate/addresses.ts'
 import { demoName } from '../certificate/demo-name.ts'
 import { timestampPolicy } from '../certificate/profile.ts'
 import { wholeSecond } from '../certificate/validity.ts'
@@ -16,7 +17,7 @@ import type { Services } from '../services.ts'
 import type { Authority, ResponderKey } from '../signer/authority.ts'
 import type { GeneratedKeyPair, Signer } from '../signer/signer.ts'
 import { certify, certifyingKey, type CertifyingKey } from './certify.ts'
-import { insertOfflineList, signOfflineList } from './offline-list.ts'
+import { insertOfflineList, offlineListDetails, signOfflineList } from './offline-list.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
 import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-unit.ts'
 
@@ -130,8 +131,8 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
     }
     for (const offline of [root, ...(timestamps ? [timestamps.authority] : [])]) {
       const list = await signOfflineList(trx, policy, offline, certifyingKey(offline, tokens.root), heldAt)
-      await insertOfflineList(trx, offline.id, list)
-      await entry('crl.issued', `authority:${offline.id}`, { number: String(list.number), sha256: fingerprint(list.der) })
+      await insertOfflineList(trx, offline.id, list, services.config.status.url + crlPath(offline.id))
+      await entry('crl.issued', `authority:${offline.id}`, offlineListDetails(list))
     }
   })
   return authorities

@@ -4,6 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
+import { crlPath } from '../certificate/addresses.ts'
 import { timestampPolicy } from '../certificate/profile.ts'
 import { addMonths, wholeSecond } from '../certificate/validity.ts'
 import { findTimestampAuthority, insertAuthority, listAuthorities } from '../database/authority-store.ts'
@@ -15,7 +16,7 @@ import type { Authority } from '../signer/authority.ts'
 import { type GeneratedKeyPair, type KeyReference, type Signer, SignerUnavailable } from '../signer/signer.ts'
 import type { TimestampCertificate } from '../timestamp/unit.ts'
 import { certifyingKey } from './certify.ts'
-import { insertOfflineList, signOfflineList } from './offline-list.ts'
+import { insertOfflineList, offlineListDetails, signOfflineList } from './offline-list.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
 import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-unit.ts'
 
@@ -175,8 +176,8 @@ export async function holdLater(services: Services, plan: LaterPlan, persons: re
     for (const each of await listAuthorities(trx)) {
       if (each.kind === 'issuing' || (each.kind === 'root' && !withRoot)) continue
       const list = await signOfflineList(trx, policy, each, certifyingKey(each, tokens.root), heldAt)
-      await insertOfflineList(trx, each.id, list)
-      await entry('crl.issued', `authority:${each.id}`, { number: String(list.number), sha256: fingerprint(list.der) })
+      await insertOfflineList(trx, each.id, list, services.config.status.url + crlPath(each.id))
+      await entry('crl.issued', `authority:${each.id}`, offlineListDetails(list))
       progress(`List ${list.number} of ${each.id}, until ${list.nextUpdate.toISOString()}`)
     }
   }

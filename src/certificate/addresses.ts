@@ -1,7 +1,15 @@
 /** The addresses that certificates carry, from configuration and an authority's id. `status` and the repository serve the same. */
 import type { CertificateUrls } from './profile.ts'
 
-export const crlPath = (authorityId: string): string => `/crl/${authorityId}.crl`
+/** Where a list stands: an authority's own (shard 0), or that of one of its shards. */
+export const crlPath = (authorityId: string, shard = 0): string => (shard === 0 ? `/crl/${authorityId}.crl` : `/crl/${authorityId}/${shard}.crl`)
+
+/** The list at this path; null when it is none's. */
+export function readCrlPath(path: string): { readonly authorityId: string; readonly shard: number } | null {
+  const found = /^\/crl\/([a-z0-9-]{1,64})(?:\/([1-9]\d{0,3}))?\.crl$/.exec(path)
+  return found && { authorityId: found[1]!, shard: Number(found[2] ?? 0) }
+}
+
 export const caPath = (authorityId: string): string => `/ca/${authorityId}.cer`
 export const OCSP_PATH = '/ocsp'
 /** The Timestamp Authority (RFC 3161 3.4). */

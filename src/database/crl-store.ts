@@ -1,19 +1,209 @@
-/** Revocation lists in the database, and what goes on them. `ca` writes them, `status` serves the newest. */
+/**
+ * Revocation lists in the database. A list is the octets before its entries, chunks of encoded entries that lists share (immutable, named by their
+ * SHA-256), the octets behind them, and the seal: algorithm and signature. Nothing here holds a whole list; readers get it in pieces.
+ */
+import { createHash } from 'node:crypto'
+import { crlHeader } from '../revocation/crl.ts'
+import { type ListedCertificate, readListedCertificates, readTbsCertList } from '../revocation/crl-reader.ts'
 import type { Database, Transaction, Row } from './database.ts'
 
-export interface StoredCrl {
+/** One list of an authority: its own (shard 0), or that of a shard. */
+export interface ListId {
   readonly authorityId: string
+  readonly shard: number
+}
+
+/** What a row says of a list, without its octets. */
+export interface CrlRecord extends ListId {
+  /** Rises from list to list of one authority, over all its shards (RFC 5280 5.2.3). */
   readonly number: bigint
   readonly thisUpdate: Date
   readonly nextUpdate: Date
   /** How many revoked certificates stand on it. */
   readonly entries: number
-  readonly tbs: Buffer
-  /** Null while it is on record and not yet signed. */
-  readonly der: Buffer | null
+  /** SHA-256 of the signed octets, lower-case hex. */
+  readonly tbsSha256: string
+  /** Length of the whole signed list, DER. */
+  readonly octets: number
 }
-export interface PublishedCrl extends StoredCrl {
-  readonly der: Buffer
+
+/** The octets of a list; the seal is null while it is on record and not yet signed. */
+export interface CrlBody {
+  readonly tbsHead: Buffer
+  /** SHA-256 of each chunk, in order. */
+  readonly chunks: readonly Buffer[]
+  readonly tbsTail: Buffer
+  /** AlgorithmIdentifier and BIT STRING. */
+  readonly seal: Buffer | null
+}
+
+export interface Chunk {
+  readonly sha256: Buffer
+  readonly entries: number
+  readonly octets: Buffer
+}
+
+/** A stored list whose octets are not what its row says. */
+export class CrlDamaged extends Error {
+  readonly #crlDamaged = true
+  static is(error: unknown): error is CrlDamaged {
+    return typeof error === 'object' && error !== null && #crlDamaged in error
+  }
+}
+
+const RECORD = ['crls.authority_id', 'crls.shard', 'crls.number', 'crls.this_update', 'crls.next_update', 'crls.entries', 'crls.tbs_sha256', 'crls.octets']
+/** So many chunks are in memory at once while a list is read. */
+const AT_ONCE = 8
+
+const read = (row: Row): CrlRecord => ({
+  authorityId: row['authority_id'],
+  shard: Number(row['shard']),
+  number: BigInt(row['number']),
+  thisUpdate: new Date(row['this_update']),
+  nextUpdate: new Date(row['next_update']),
+  entries: Number(row['entries']),
+  tbsSha256: row['tbs_sha256'],
+  octets: Number(row['octets']),
+})
+
+const key = ({ authorityId, number }: Pick<CrlRecord, 'authorityId' | 'number'>) => ({ authority_id: authorityId, number: Number(number) })
+
+const newest = (db: Database | Transaction) =>
+  db('crl_lists')
+    .join('crls', function () {
+      this.on('crls.authority_id', 'crl_lists.authority_id').andOn('crls.shard', 'crl_lists.shard').andOn('crls.number', 'crl_lists.number')
+    })
+    .whereNotNull('crls.seal')
+    .select(RECORD)
+
+/** The list published last; null before the first. */
+export async function latestCrl(db: Database | Transaction, authorityId: string, shard = 0): Promise<CrlRecord | null> {
+  const row = await newest(db).where({ 'crl_lists.authority_id': authorityId, 'crl_lists.shard': shard }).first()
+  return row ? read(row) : null
+}
+
+/** The newest published list of each authority and shard, of one authority or of all, in that order. */
+export async function latestCrls(db: Database | Transaction, authorityId?: string): Promise<readonly CrlRecord[]> {
+  const query = newest(db).orderBy('crls.authority_id').orderBy('crls.shard')
+  const rows: Row[] = await (authorityId === undefined ? query : query.where({ 'crl_lists.authority_id': authorityId }))
+  return rows.map(read)
+}
+
+/** The lists that an authority has, published or opened for a shard. */
+export async function listsOf(db: Database | Transaction, authorityId: string): Promise<readonly number[]> {
+  const rows: Row[] = await db('crl_lists').where({ authority_id: authorityId }).orderBy('shard').select('shard')
+  return rows.map((row) => Number(row['shard']))
+}
+
+/** The addresses under which certificates name a list, the oldest first. */
+export async function addressesOfList(db: Database | Transaction, { authorityId, shard }: ListId): Promise<readonly string[]> {
+  const rows: Row[] = await db('crl_addresses').where({ authority_id: authorityId, shard }).orderBy('first_used_at').orderBy('url').select('url')
+  return rows.map((row) => row['url'])
+}
+
+/** Opens a list, and an address of it, once for each. */
+export async function openList(db: Database | Transaction, { authorityId, shard }: ListId, url: string, now: Date): Promise<void> {
+  await db('crl_lists').insert({ authority_id: authorityId, shard, number: null }).onConflict(['authority_id', 'shard']).ignore()
+  await db('crl_addresses').insert({ authority_id: authorityId, shard, url, first_used_at: now.toISOString() }).onConflict(['authority_id', 'shard', 'url']).ignore()
+}
+
+/** The highest number of an authority on record, signed or not. */
+export async function lastNumber(db: Database | Transaction, authorityId: string): Promise<bigint> {
+  const row = await db('crls').where({ authority_id: authorityId }).max('number as number').first()
+  return BigInt(row?.number ?? 0)
+}
+
+/** The newest record of a list that waits for its signature; null when the newest one is signed. */
+export async function unsignedCrl(db: Database | Transaction, { authorityId, shard }: ListId): Promise<CrlRecord | null> {
+  const row = await db('crls').where({ authority_id: authorityId, shard }).orderBy('number', 'desc').first()
+  return row && row.seal === null ? read(row) : null
+}
+
+/** @throws CrlDamaged when it is not on record */
+export async function readCrlBody(db: Database | Transaction, crl: Pick<CrlRecord, 'authorityId' | 'number'>): Promise<CrlBody> {
+  const row = await db('crls').where(key(crl)).first('tbs_head', 'chunks', 'tbs_tail', 'seal')
+  if (!row) throw new CrlDamaged(`CRL ${crl.number} of ${crl.authorityId} is not on record`)
+  const digests: Buffer = row.chunks ?? Buffer.alloc(0)
+  const chunks = Array.from({ length: digests.length / 32 }, (_, at) => digests.subarray(at * 32, at * 32 + 32))
+  return { tbsHead: row.tbs_head, chunks, tbsTail: row.tbs_tail ?? Buffer.alloc(0), seal: row.seal }
+}
+
+/**
+ * Chunks in the order asked for, a few at a time.
+ * @throws CrlDamaged for one that is missing or isn't what its name says
+ */
+export async function* readChunks(db: Database | Transaction, digests: readonly Buffer[]): AsyncGenerator<Chunk> {
+  for (let at = 0; at < digests.length; at += AT_ONCE) {
+    const wanted = digests.slice(at, at + AT_ONCE)
+    const rows: Row[] = await db('crl_chunks').whereIn('sha256', wanted.map((digest) => digest.toString('hex'))).select('sha256', 'entries', 'octets')
+    const found = new Map(rows.map((row) => [row['sha256'], row]))
+    for (const sha256 of wanted) {
+      const row = found.get(sha256.toString('hex'))
+      if (!row) throw new CrlDamaged(`the entries ${sha256.toString('hex')} are missing`)
+      const octets: Buffer = row['octets']
+      if (!createHash('sha256').update(octets).digest().equals(sha256)) throw new CrlDamaged(`the entries ${sha256.toString('hex')} are others`)
+      yield { sha256, entries: Number(row['entries']), octets }
+    }
+  }
+}
+
+/** The signed list, DER, in pieces. @throws CrlDamaged */
+export async function* crlOctets(db: Database | Transaction, crl: Pick<CrlRecord, 'authorityId' | 'number' | 'octets'>): AsyncGenerator<Buffer> {
+  const { tbsHead, chunks, tbsTail, seal } = await readCrlBody(db, crl)
+  if (!seal) throw new CrlDamaged(`CRL ${crl.number} of ${crl.authorityId} is not signed`)
+  yield Buffer.concat([crlHeader(crl.octets), tbsHead])
+  for await (const { octets } of readChunks(db, chunks)) yield octets
+  yield Buffer.concat([tbsTail, seal])
+}
+
+/** The whole signed list, DER: for lists that are known to be small, and for tests. */
+export async function readCrl(db: Database | Transaction, crl: Pick<CrlRecord, 'authorityId' | 'number' | 'octets'>): Promise<Buffer> {
+  const pieces: Buffer[] = []
+  for await (const piece of crlOctets(db, crl)) pieces.push(piece)
+  return Buffer.concat(pieces)
+}
+
+/** Who is revoked on a list, in its order, read in pieces. @throws CrlDamaged, MalformedDer */
+export async function* crlEntries(db: Database | Transaction, crl: Pick<CrlRecord, 'authorityId' | 'number'>): AsyncGenerator<ListedCertificate> {
+  const { tbsHead, chunks, tbsTail } = await readCrlBody(db, crl)
+  // Written whole: the lists of ceremonies, and those from before there were chunks.
+  if (chunks.length === 0) yield* readTbsCertList(Buffer.concat([tbsHead, tbsTail])).entries ?? []
+  for await (const { octets } of readChunks(db, chunks)) yield* readListedCertificates(octets)
+}
+
+/** Keeps chunks that lists to come will name. What no list names harms nobody. */
+export async function keepChunks(db: Database | Transaction, chunks: readonly Chunk[]): Promise<void> {
+  if (chunks.length === 0) return
+  const rows = chunks.map(({ sha256, entries, octets }) => ({ sha256: sha256.toString('hex'), entries, octets }))
+  await db('crl_chunks').insert(rows).onConflict('sha256').ignore()
+}
+
+/** Puts a list on record before its signature. The primary key refuses a number that is taken (CRL-2). */
+export async function recordCrl(trx: Transaction, crl: CrlRecord, { tbsHead, chunks, tbsTail }: CrlBody): Promise<void> {
+  await trx('crls').insert({
+    ...key(crl),
+    shard: crl.shard,
+    this_update: crl.thisUpdate.toISOString(),
+    next_update: crl.nextUpdate.toISOString(),
+    entries: crl.entries,
+    tbs_head: tbsHead,
+    chunks: Buffer.concat(chunks),
+    tbs_tail: tbsTail,
+    tbs_sha256: crl.tbsSha256,
+    octets: crl.octets,
+    seal: null,
+  })
+}
+
+/**
+ * Publishes a recorded list in the place of the one that it was made from: one row changes, so a reader gets the old list or the new (CRL-4).
+ * @param previous number of that one; null for the first
+ * @returns false when another list was published meanwhile, or this one was
+ */
+export async function publishCrl(trx: Transaction, crl: Pick<CrlRecord, 'authorityId' | 'shard' | 'number'>, previous: bigint | null, seal: Buffer): Promise<boolean> {
+  const list = { authority_id: crl.authorityId, shard: crl.shard }
+  const taken = await trx('crl_lists').where({ ...list, number: previous === null ? null : Number(previous) }).update({ number: Number(crl.number) })
+  return taken === 1 && (await trx('crls').where({ ...key(crl), shard: crl.shard, seal: null }).update({ seal })) === 1
 }
 
 export interface RevokedCertificate {
@@ -21,28 +211,6 @@ export interface RevokedCertificate {
   readonly revokedAt: Date
   readonly reason: number
   readonly notAfter: Date
-}
-
-const read = (row: Row): StoredCrl => ({
-  authorityId: row['authority_id'],
-  number: BigInt(row['number']),
-  thisUpdate: new Date(row['this_update']),
-  nextUpdate: new Date(row['next_update']),
-  entries: Number(row['entries']),
-  tbs: row['tbs'],
-  der: row['der'],
-})
-
-/** The list published last: the highest number that is signed (CRL-4: one row, whole or not there). */
-export async function latestCrl(db: Database | Transaction, authorityId: string): Promise<PublishedCrl | null> {
-  const row = await db('crls').where({ authority_id: authorityId }).whereNotNull('der').orderBy('number', 'desc').first()
-  return row ? (read(row) as PublishedCrl) : null
-}
-
-/** The list with the highest number, signed or not. */
-export async function lastRecordedCrl(db: Database | Transaction, authorityId: string): Promise<StoredCrl | null> {
-  const row = await db('crls').where({ authority_id: authorityId }).orderBy('number', 'desc').first()
-  return row ? read(row) : null
 }
 
 /** Every revoked certificate of this authority, in the order of revocation. */
@@ -59,22 +227,4 @@ export async function listRevoked(db: Database | Transaction, authorityId: strin
     reason: Number(row['reason_code']),
     notAfter: new Date(row['not_after']),
   }))
-}
-
-/** Puts a list on record before its signature. The primary key refuses a number that is taken (CRL-2). */
-export async function recordCrl(trx: Transaction, crl: StoredCrl): Promise<void> {
-  await trx('crls').insert({
-    authority_id: crl.authorityId,
-    number: Number(crl.number),
-    this_update: crl.thisUpdate.toISOString(),
-    next_update: crl.nextUpdate.toISOString(),
-    entries: crl.entries,
-    tbs: crl.tbs,
-    der: null,
-  })
-}
-
-/** False when that list was signed already. */
-export async function publishCrl(trx: Transaction, authorityId: string, number: bigint, der: Buffer): Promise<boolean> {
-  return (await trx('crls').where({ authority_id: authorityId, number: Number(number), der: null }).update({ der })) === 1
 }

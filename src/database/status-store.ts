@@ -2,6 +2,8 @@
 import type { Responder } from '../signer/authority.ts'
 import type { IssuedBy } from '../revocation/issued-certificate.ts'
 import type { CertificateStatus } from '../revocation/ocsp-response.ts'
+import type { ServedCrl } from '../revocation/served-crl.ts'
+import { crlOctets, latestCrl } from './crl-store.ts'
 import type { Database } from './database.ts'
 
 /** What a row says and its certificate doesn't bear out. */
@@ -64,8 +66,8 @@ export async function findResponder(db: Database, checks: StatusChecks, authorit
   return null
 }
 
-/** The newest published list of an authority. */
-export async function findCrl(db: Database, authorityId: string): Promise<{ readonly der: Buffer; readonly thisUpdate: Date; readonly nextUpdate: Date; readonly number: string } | null> {
-  const row = await db('crls').where({ authority_id: authorityId }).whereNotNull('der').orderBy('number', 'desc').first()
-  return row ? { der: row.der, thisUpdate: new Date(row.this_update), nextUpdate: new Date(row.next_update), number: String(row.number) } : null
+/** The newest published list of an authority, or of a shard of it, for sending: its octets are read in pieces when they are asked for. */
+export async function findCrl(db: Database, authorityId: string, shard = 0): Promise<ServedCrl | null> {
+  const found = await latestCrl(db, authorityId, shard)
+  return found && { ...found, pieces: () => crlOctets(db, found) }
 }

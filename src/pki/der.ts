@@ -239,13 +239,31 @@ export function readDer(bytes: Uint8Array, limits: { maxBytes?: number; maxDepth
   return root
 }
 
+/**
+ * Reads values that stand one behind the other and fill `bytes`, as the content of a SEQUENCE OF does.
+ * @throws MalformedDer as readDer does
+ */
+export function readDerValues(bytes: Uint8Array, limits: { maxBytes?: number; maxDepth?: number; maxNodes?: number } = {}): Der[] {
+  const { maxBytes = 1 << 20, maxDepth = 32, maxNodes = 5000 } = limits
+  if (bytes.length > maxBytes) throw new MalformedDer(`longer than ${maxBytes} octets`, 0)
+  const source = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const budget = { nodes: maxNodes, maxDepth }
+  const found: Der[] = []
+  for (let cursor = 0; cursor < source.length; cursor = found.at(-1)!.end) found.push(new Der(source, cursor, source.length, budget, 0))
+  return found
+}
+
 // ---- writer ----
+
+/** Identifier and length octets of a value whose content has `length` octets. */
+export function header(tag: number, length: number): Buffer {
+  return Buffer.from(length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : length < 0x10000 ? [tag, 0x82, length >> 8, length & 0xff] : length < 0x1000000 ? [tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff] : [tag, 0x84, length >>> 24, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff])
+}
 
 /** One value: identifier octet and content. */
 export function tlv(tag: number, ...content: Uint8Array[]): Buffer {
   const length = content.reduce((sum, part) => sum + part.length, 0)
-  const head = length < 0x80 ? [tag, length] : length < 0x100 ? [tag, 0x81, length] : length < 0x10000 ? [tag, 0x82, length >> 8, length & 0xff] : length < 0x1000000 ? [tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff] : [tag, 0x84, length >>> 24, (length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff]
-  return Buffer.concat([Buffer.from(head), ...content])
+  return Buffer.concat([header(tag, length), ...content])
 }
 export const sequence = (...content: Uint8Array[]): Buffer => tlv(TAG.sequence, ...content)
 /** SET OF, its elements in ascending order of their encodings (X.690 11.6). */

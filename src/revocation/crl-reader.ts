@@ -1,5 +1,5 @@
 /** Reads our own revocation lists back, octet by octet, for the lints before signing and the comparison after it. Judges nothing beyond the encoding. */
-import { type Der, MalformedDer, TAG, readDer } from '../pki/der.ts'
+import { type Der, MalformedDer, TAG, readDer, readDerValues } from '../pki/der.ts'
 import { type Extension, readExtensions } from '../pki/x509-certificate.ts'
 import { serialHex } from './signed-object.ts'
 
@@ -75,6 +75,12 @@ function tbsCertList(root: Der): TbsCertList {
   if (parts.length > 0) throw new MalformedDer('TBSCertList has a part too many', parts[0]!.offset)
   return { version, signatureDer, issuerNameDer, thisUpdate, nextUpdate, entries, extensions }
 }
+
+/**
+ * Entries of revokedCertificates, one behind the other as they stand inside it.
+ * @throws MalformedDer
+ */
+export const readListedCertificates = (entries: Uint8Array): ListedCertificate[] => readDerValues(entries, limits).map(listedCertificate)
 
 function wrapped(tagged: Der): Extension[] {
   const [list, ...rest] = tagged.children()

@@ -3,7 +3,7 @@
  * The bytes are linted (crl-lints.ts) between the two. Entries go out in the order that they come in.
  */
 import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
-import { bitString, context, contextPrimitive, generalizedTime, integer, sequence, time } from '../pki/der.ts'
+import { bitString, context, contextPrimitive, generalizedTime, header, integer, sequence, TAG, time } from '../pki/der.ts'
 import { extension } from '../pki/extension-encoding.ts'
 import { publishedReason } from './reason.ts'
 import { EXTENSION, type SignatureHash, serialNumber } from './signed-object.ts'
@@ -81,4 +81,20 @@ function entryExtensions({ revokedAt, reason, invalidityDate }: CrlEntry): Buffe
 }
 
 /** The CertificateList: signed bytes, algorithm, signature. `hash` must be the one inside `tbs` (RFC 5280 5.1.1.2); readCertificateList checks it. */
-export const assembleCertificateList = (tbs: Uint8Array, hash: SignatureHash, signature: Uint8Array): Buffer => sequence(tbs, rsaSignatureAlgorithm(hash), bitString(signature))
+export const assembleCertificateList = (tbs: Uint8Array, hash: SignatureHash, signature: Uint8Array): Buffer => sequence(tbs, crlSeal(hash, signature))
+
+/** What follows the signed octets in a CertificateList: algorithm and signature. */
+export const crlSeal = (hash: SignatureHash, signature: Uint8Array): Buffer => Buffer.concat([rsaSignatureAlgorithm(hash), bitString(signature)])
+
+/**
+ * The identifier and length octets with which a CertificateList of so many octets begins.
+ * @throws RangeError when no encoding has that length
+ */
+export function crlHeader(octets: number): Buffer {
+  for (let content = octets - 2; content >= 0; content--) {
+    const found = header(TAG.sequence, content)
+    if (found.length + content === octets) return found
+    if (found.length + content < octets) break
+  }
+  throw new RangeError(`no value has ${octets} octets`)
+}

@@ -1,11 +1,16 @@
 /** What revocation lists and OCSP answers share: digests, extension types, serial numbers in hex. */
+import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { type Der, integer } from '../pki/der.ts'
 
 /** RSASSA-PKCS1-v1_5 with this hash (CSBR 7.1.3.2.1). */
 export type SignatureHash = 'sha256' | 'sha384'
 
+/** The digest of this AlgorithmIdentifier (DER); null for another algorithm. */
+export const signatureHashOf = (algorithm: Uint8Array): SignatureHash | null => (['sha256', 'sha384'] as const).find((hash) => rsaSignatureAlgorithm(hash).equals(algorithm)) ?? null
+
 export const EXTENSION = {
   crlNumber: '2.5.29.20',
+  issuingDistributionPoint: '2.5.29.28',
   reasonCode: '2.5.29.21',
   invalidityDate: '2.5.29.24',
   authorityKeyIdentifier: '2.5.29.35',

@@ -1,29 +1,31 @@
 /** The status port: OCSP, CRLs, CA certificates and time-stamps over plain HTTP. No session, no cookie, no view. */
-import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { TSA_PATH } from '../certificate/addresses.ts'
+import { readCrlPath, TSA_PATH } from '../certificate/addresses.ts'
 import { answerTimestamp } from '../timestamp/endpoint.ts'
 import { handleOcsp } from './ocsp-http.ts'
 import type { OcspService } from './ocsp-service.ts'
+import { HighestServed, sendCrl, type ServedCrl } from './served-crl.ts'
 
 export interface StatusParts {
   readonly now: () => Date
   readonly ocsp: OcspService
-  findCrl(authorityId: string): Promise<{ readonly der: Buffer; readonly thisUpdate: Date; readonly nextUpdate: Date } | null>
+  /** @param shard 0 for the authority's own list */
+  findCrl(authorityId: string, shard: number): Promise<ServedCrl | null>
   findCertificate(authorityId: string): Promise<Buffer | null>
   /** Time-stamps (RFC 3161); null or absent where there are none. */
   readonly stamp?: ((request: Buffer) => Promise<Buffer>) | null
   fault(error: unknown): void
 }
 
-/** How long a cache may hold an answer without asking again: short, so that a revocation shows soon behind one too (REV-4). */
-const CACHE_SECONDS = 30
+/** A list older than one that was served before. */
+class CrlWentBack extends Error {}
 
 export function createStatusServer(parts: StatusParts): Server {
+  const highest = new HighestServed()
   // Room for the longest request by GET, each of its characters escaped.
   const server = createServer({ maxHeaderSize: 48 * 1024 }, (request, response) => {
     if (handleOcsp(parts, request, response)) return
-    answer(parts, request, response).catch((error: unknown) => {
+    answer(parts, highest, request, response).catch((error: unknown) => {
       parts.fault(error)
       if (!response.headersSent) plain(response, 500, 'The status could not be read. Try again later.')
       else response.destroy()
@@ -35,7 +37,7 @@ export function createStatusServer(parts: StatusParts): Server {
   return server
 }
 
-async function answer(parts: StatusParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(parts: StatusParts, highest: HighestServed, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const raw = request.url ?? '/'
   const path = raw.split('?')[0]!
   const reading = request.method === 'GET' || request.method === 'HEAD'
@@ -44,42 +46,29 @@ async function answer(parts: StatusParts, request: IncomingMessage, response: Se
   if (path === TSA_PATH) return answerTimestamp(parts.stamp ?? null, request, response)
   if (!reading) return refuseMethod(response, 'GET, HEAD')
 
-  const crl = /^\/crl\/([a-z0-9-]{1,64})\.crl$/.exec(path)
-  if (crl) {
-    const found = await parts.findCrl(crl[1]!)
+  const list = readCrlPath(path)
+  if (list) {
+    const found = await parts.findCrl(list.authorityId, list.shard)
     if (!found) return plain(response, 404, 'No such list.')
-    return sendBytes(parts, request, response, found.der, 'application/pkix-crl', { thisUpdate: found.thisUpdate, nextUpdate: found.nextUpdate })
+    if (highest.admits(found)) return sendCrl(found, parts.now(), request, response)
+    parts.fault(new CrlWentBack(`CRL ${found.number} of ${path} has a lower number than one served before: it is not served (CRL-2)`))
+    return plain(response, 503, 'No newer list can be read. Try again later.')
   }
   const certificate = /^\/ca\/([a-z0-9-]{1,64})\.cer$/.exec(path)
   if (certificate) {
     const found = await parts.findCertificate(certificate[1]!)
     if (!found) return plain(response, 404, 'No such certificate.')
-    return sendBytes(parts, request, response, found, 'application/pkix-cert', null)
+    return sendCertificate(request, response, found)
   }
   return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/, time-stamps at /tsa.' : 'Not found.')
 }
 
-function sendBytes(parts: StatusParts, request: IncomingMessage, response: ServerResponse, bytes: Buffer, type: string, times: { readonly thisUpdate: Date; readonly nextUpdate: Date } | null): void {
-  response.setHeader('Content-Type', type)
-  if (times) {
-    const etag = `"${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}"`
-    const left = Math.floor((times.nextUpdate.getTime() - parts.now().getTime()) / 1000)
-    response.setHeader('ETag', etag)
-    response.setHeader('Last-Modified', times.thisUpdate.toUTCString())
-    response.setHeader('Expires', times.nextUpdate.toUTCString())
-    response.setHeader('Cache-Control', `max-age=${Math.max(0, Math.min(CACHE_SECONDS, left))}, public, no-transform, must-revalidate`)
-    if (isKnown(request.headers['if-none-match'], etag)) {
-      response.statusCode = 304
-      response.end()
-      return
-    }
-  } else response.setHeader('Cache-Control', type === 'application/pkix-cert' ? 'max-age=3600, public' : 'no-store')
-  response.setHeader('Content-Length', bytes.length)
-  response.end(request.method === 'HEAD' ? undefined : bytes)
+function sendCertificate(request: IncomingMessage, response: ServerResponse, der: Buffer): void {
+  response.setHeader('Content-Type', 'application/pkix-cert')
+  response.setHeader('Cache-Control', 'max-age=3600, public')
+  response.setHeader('Content-Length', der.length)
+  response.end(request.method === 'HEAD' ? undefined : der)
 }
-
-/** RFC 9110 13.1.2: one of a list, compared weakly since a cache on the way may have weakened it, or any. */
-const isKnown = (header: string | undefined, etag: string): boolean => header !== undefined && header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
 
 function plain(response: ServerResponse, status: number, text: string): void {
   response.statusCode = status

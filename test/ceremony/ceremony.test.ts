@@ -8,6 +8,7 @@ import { CeremonyRefused, holdCeremony, planCeremony } from '../../src/ceremony/
 import { readConfig } from '../../src/config.ts'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
 import { listAuthorities, listResponderKeys, type Authority } from '../../src/database/authority-store.ts'
+import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
 import { migrate } from '../../src/database/database.ts'
 import { certificatePem, encodePem } from '../../src/pki/pem.ts'
 import { enrolmentHolds, enrolmentStatement } from '../../src/revocation/responder-enrolment.ts'
@@ -48,7 +49,7 @@ async function hold(name: string, persons: readonly [string, string], confirmati
 
 const nothingMade = async (name: string) => {
   const { database } = servicesOf(name)
-  for (const table of ['ceremonies', 'authorities', 'responder_keys', 'crls', 'audit_events']) expect(await database(table), table).toEqual([])
+  for (const table of ['ceremonies', 'authorities', 'responder_keys', 'crls', 'crl_lists', 'audit_events']) expect(await database(table), table).toEqual([])
   expect(() => statSync(join(folder, name, 'pins'))).toThrow('ENOENT')
   expect(() => statSync(join(folder, name, 'softhsm'))).toThrow('ENOENT')
 }
@@ -181,11 +182,11 @@ describe('a hierarchy', () => {
     expect(text).not.toMatch(/Code Signing\n|2\.23\.140\.1\.4\.1\n/)
     expect([timestamps.key.tokenLabel, timestamps.parentId]).toEqual(['root', root.id])
     expect(openssl('verify', '-x509_strict', '-CAfile', file('root.pem'), file('timestamps.pem'))).toContain('OK')
-    const [row] = await services.database('crls').where({ authority_id: timestamps.id })
-    writeFileSync(file('timestamps.crl.pem'), encodePem('X509 CRL', row.der))
+    const { thisUpdate, nextUpdate, ...crl } = (await latestCrl(services.database, timestamps.id))!
+    writeFileSync(file('timestamps.crl.pem'), encodePem('X509 CRL', await readCrl(services.database, crl)))
     const list = openssl('crl', '-in', file('timestamps.crl.pem'), '-CAfile', file('timestamps.pem'), '-noout', '-text')
     expect(list).toContain('No Revoked Certificates')
-    expect(Date.parse(row.next_update) - Date.parse(row.this_update)).toBeLessThan(366 * 86_400_000)
+    expect(nextUpdate.getTime() - thisUpdate.getTime()).toBeLessThan(366 * 86_400_000)
     const [unit] = await services.database('timestamp_certificates')
     expect([unit.token_label, unit.authority_id, unit.revoked_at, unit.removed_at]).toEqual(['status', timestamps.id, null, null])
   })
@@ -197,16 +198,16 @@ describe('a hierarchy', () => {
   })
 
   test('CRL-5: the root’s list is in place, empty, in force, and openssl verifies the issuing CA with it', async () => {
-    const [row] = await services.database('crls').where({ authority_id: root.id })
-    expect(row).toMatchObject({ authority_id: root.id, entries: 0 })
-    writeFileSync(file('root.crl.pem'), encodePem('X509 CRL', row.der))
+    const crl = (await latestCrl(services.database, root.id))!
+    expect(crl).toMatchObject({ authorityId: root.id, shard: 0, entries: 0 })
+    writeFileSync(file('root.crl.pem'), encodePem('X509 CRL', await readCrl(services.database, crl)))
     const text = openssl('crl', '-in', file('root.crl.pem'), '-CAfile', file('root.pem'), '-noout', '-text')
     expect(text).toContain('No Revoked Certificates')
     expect(openssl('verify', '-x509_strict', '-crl_check', '-CRLfile', file('root.crl.pem'), '-CAfile', file('root.pem'), file('issuing.pem'))).toContain('OK')
     // What the row says of its end is what the list says.
     const nextUpdate = new Date(openssl('crl', '-in', file('root.crl.pem'), '-noout', '-nextupdate').trim().slice('nextUpdate='.length))
-    expect(nextUpdate.toISOString()).toBe(row.next_update)
-    expect(nextUpdate.getTime() - Date.parse(row.this_update)).toBeLessThanOrEqual(366 * 86_400_000)
+    expect(nextUpdate).toEqual(crl.nextUpdate)
+    expect(nextUpdate.getTime() - crl.thisUpdate.getTime()).toBeLessThanOrEqual(366 * 86_400_000)
   })
 
   test('OCS-2: each responder key was enrolled by the issuing CA’s own signature, which holds for that key alone', async () => {

@@ -1,7 +1,7 @@
-import { createPublicKey, verify } from 'node:crypto'
+import { createHash, createPublicKey, verify } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
-import { latestCrl } from '../../src/database/crl-store.ts'
+import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
 import type { Database } from '../../src/database/database.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { authoritiesOn, signingAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
@@ -42,7 +42,8 @@ describeOnBothDatabases('revocation lists', (open, engine) => {
   const issue = (of: Services = services, by = authority) => issueCrl(of, by)
   const published = async () => {
     const crl = (await latestCrl(database, authority.id))!
-    return { ...crl, list: readCertificateList(crl.der) }
+    const der = await readCrl(database, crl)
+    return { ...crl, der, list: readCertificateList(der) }
   }
 
   async function certificate(): Promise<{ id: string; serial: string }> {
@@ -64,7 +65,7 @@ describeOnBothDatabases('revocation lists', (open, engine) => {
     expect(list.tbs.thisUpdate.at).toEqual(thisUpdate)
     expect(list.tbs.nextUpdate!.at).toEqual(nextUpdate)
     expect(nextUpdate.getTime() - thisUpdate.getTime()).toBe(services.policy.periods.crlValidHours * HOUR - 1000)
-    expect(await database('crls').where({ authority_id: authority.id }).first()).toMatchObject({ tbs: list.tbsDer, der })
+    expect(await latestCrl(database, authority.id)).toMatchObject({ tbsSha256: createHash('sha256').update(list.tbsDer).digest('hex'), octets: der.length })
     expect(await database('audit_events').where({ event: 'crl.issued', subject: `authority:${authority.id}` })).toHaveLength(1)
     expect(await verifyAuditChain(database)).toMatchObject({ intact: true })
   })
@@ -146,7 +147,7 @@ describeOnBothDatabases('revocation lists', (open, engine) => {
     expect(await issue(), 'another process may be about to sign it').toBeNull()
     later += 6_000
     expect(await issue()).toBe(3n)
-    expect((await database('crls').where({ authority_id: authority.id }).orderBy('number')).map((row: { number: unknown; der: Buffer | null }) => [Number(row.number), row.der !== null])).toEqual([[1, true], [2, false], [3, true]])
+    expect((await database('crls').where({ authority_id: authority.id }).orderBy('number')).map((row: { number: unknown; seal: Buffer | null }) => [Number(row.number), row.seal !== null])).toEqual([[1, true], [2, false], [3, true]])
   })
 
   test('CRL-2: two processes never issue two lists of one number, and one list is enough', async () => {

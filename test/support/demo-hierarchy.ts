@@ -26,7 +26,7 @@ export interface DemoHierarchy {
 }
 
 /** In the order of their foreign keys. */
-const TABLES = ['ceremonies', 'authorities', 'responder_keys', 'crls', 'timestamp_certificates', 'demo_anchors']
+const TABLES = ['ceremonies', 'authorities', 'responder_keys', 'crls', 'crl_lists', 'crl_addresses', 'timestamp_certificates', 'demo_anchors']
 
 /** Takes a few seconds: call it in beforeAll, once. It points this process's DATA_DIR to a folder of its own. */
 export async function demoHierarchy(): Promise<DemoHierarchy> {

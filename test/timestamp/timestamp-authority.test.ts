@@ -9,6 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { holdLater, planLater } from '../../src/ceremony/later.ts'
 import { addMonths } from '../../src/certificate/validity.ts'
 import { findTimestampAuthority, listAuthorities, type Authority } from '../../src/database/authority-store.ts'
+import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
 import { listTimestampCertificates } from '../../src/database/timestamp-store.ts'
 import { integer, octetString, oid, nullValue, sequence } from '../../src/pki/der.ts'
 import { certificatePem, encodePem } from '../../src/pki/pem.ts'
@@ -379,8 +380,7 @@ describe('later ceremonies', () => {
     await expect(hold('revoke-timestamp-certificate', { serial: fresh.serial, reason: 'because' })).rejects.toThrow('Give a reason')
     now = new Date(now.getTime() + 60_000)
     await hold('revoke-timestamp-certificate', { serial: fresh.serial, reason: 'key-compromise' })
-    const row = await services.database('crls').where({ authority_id: authority.id }).orderBy('number', 'desc').first()
-    writeFileSync(file('list.pem'), encodePem('X509 CRL', row.der))
+    writeFileSync(file('list.pem'), encodePem('X509 CRL', await readCrl(services.database, (await latestCrl(services.database, authority.id))!)))
     const list = openssl('crl', '-in', 'list.pem', '-CAfile', 'timestamp-ca.pem', '-noout', '-text')
     expect(list).toContain(`Serial Number: ${fresh.serial.toUpperCase()}`)
     expect(list).toContain('Key Compromise')
@@ -399,11 +399,11 @@ describe('later ceremonies', () => {
     expect(await numbers()).toEqual(before.map(([id, number]) => [id, Number(number) + 1]))
     for (const kind of ['root', 'timestamp-ca'] as const) {
       const { id } = authorities.find((each) => each.kind === kind)!
-      const { der, next_update: next } = await services.database('crls').where({ authority_id: id }).orderBy('number', 'desc').first()
-      writeFileSync(file('list.pem'), encodePem('X509 CRL', der))
+      const list = (await latestCrl(services.database, id))!
+      writeFileSync(file('list.pem'), encodePem('X509 CRL', await readCrl(services.database, list)))
       const text = openssl('crl', '-in', 'list.pem', '-CAfile', `${kind}.pem`, '-noout', '-text')
       expect(text.includes('Key Compromise')).toBe(kind === 'timestamp-ca')
-      expect(Date.parse(next)).toBeLessThan(addMonths(now, 12).getTime())
+      expect(list.nextUpdate.getTime()).toBeLessThan(addMonths(now, 12).getTime())
     }
   })
 
@@ -413,7 +413,7 @@ describe('later ceremonies', () => {
     // As it was before: rows of the first ceremony that know nothing of time-stamps.
     await database.raw('DROP TRIGGER timestamp_certificates_stay')
     await database('timestamp_certificates').delete()
-    await database('crls').where({ authority_id: authority.id }).delete()
+    for (const table of ['crls', 'crl_lists']) await database(table).where({ authority_id: authority.id }).delete()
     await database('authorities').where({ id: authority.id }).delete()
     const plan = await planLater(apart, 'add-timestamps', { serial: null, reason: null })
     expect(plan.lines.join('\n')).toContain('DEMO')
