@@ -1,4 +1,4 @@
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { anchorCurrent, anchorStanding } from '../../src/attestation/anchor-checks.ts'
 import { withChanges, type AnchorChange } from '../../src/attestation/anchor-changes.ts'
@@ -64,7 +64,7 @@ describe('the operator\'s changes of makers\' keys', () => {
   it('ATT-2: a key that was added is relied on, by name and key', () => {
     expect(judge([], without(fake.NEWER))).toEqual(untrusted('yubikey-piv.pinned.unknown'))
     expect(judge([added(fake.NEWER)], without(fake.NEWER))).toBe('verified')
-    const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
+    const other = spkiOf(rsa(2048))
     const sameName = added(fake.NEWER, { spki: other.toString('base64'), spkiSha256: createHash('sha256').update(other).digest('hex') })
     expect(judge([sameName], without(fake.NEWER))).toEqual(untrusted('yubikey-piv.device-signature.bad'))
   })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { createPublicKey, generateKeyPairSync, verify, X509Certificate } from 'node:crypto'
+import { createPublicKey, verify, X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { migrate } from '../../src/database/database.ts'
 import { certificatePem, encodePem } from '../../src/pki/pem.ts'
 import { enrolmentHolds, enrolmentStatement } from '../../src/revocation/responder-enrolment.ts'
 import { openServices, type Services } from '../../src/services.ts'
+import { rsaKeyPair } from '../pki/keys.ts'
 import { run, start, type Ended } from '../support/program.ts'
 
 // Real names are made here with development's embedded module; what production asks beyond it stands in production.test.ts.
@@ -31,7 +32,7 @@ afterAll(async () => {
 })
 
 // For a token that is never asked to sign.
-const KEY = (): Buffer => generateKeyPairSync('rsa', { modulusLength: 4096 }).publicKey.export({ type: 'spki', format: 'der' })
+const KEY = (): Buffer => rsaKeyPair(4096).spki
 
 const codeIn = (text: string): string => /Code of this plan {2}([0-9a-f]{8})/.exec(text)![1]!
 const openssl = (...parameters: string[]): string => execFileSync('openssl', parameters, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })

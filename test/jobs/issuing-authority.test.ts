@@ -1,11 +1,11 @@
-import { generateKeyPairSync } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { commonName, writeCertificate } from '../../attestations/demo/certificate.ts'
 import type { Authority } from '../../src/database/authority-store.ts'
 import { AuthorityRefused, signingAuthority } from '../../src/jobs/issuing-authority.ts'
 import { spkiSha256 } from '../../src/signer/signer.ts'
+import { rsaKeyPair } from '../pki/keys.ts'
 
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const { privateKey, publicKey } = rsaKeyPair(2048)
 const spki = publicKey.export({ type: 'spki', format: 'der' })
 const place = { status: { url: 'http://status.test' }, portal: { url: 'https://portal.test' } }
 const signer = { sign: () => Promise.reject(new Error('signed')) }

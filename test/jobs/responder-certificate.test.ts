@@ -1,4 +1,4 @@
-import { generateKeyPairSync, sign, X509Certificate } from 'node:crypto'
+import { sign, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
 import { validResponderCertificates } from '../../src/database/responder-store.ts'
@@ -11,18 +11,18 @@ import { enrolmentStatement } from '../../src/revocation/responder-enrolment.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { spkiSha256 } from '../../src/signer/signer.ts'
+import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 
 let hierarchy: DemoHierarchy
 let token: Pkcs11Signer
-let stranger: { spki: Buffer; privateKey: ReturnType<typeof generateKeyPairSync>['privateKey'] }
+let stranger: KeyPair
 
 beforeAll(async () => {
   hierarchy = await demoHierarchy()
   token = await hierarchy.token('ca')
-  const pair = generateKeyPairSync('rsa', { modulusLength: 3072 })
-  stranger = { spki: pair.publicKey.export({ type: 'spki', format: 'der' }), privateKey: pair.privateKey }
+  stranger = rsaKeyPair(3072)
 }, 120_000)
 afterAll(() => hierarchy.remove())
 
@@ -114,7 +114,7 @@ describeOnBothDatabases('responder certificates', (open) => {
   })
 
   test('ISS-1: signs nothing that a lint refuses', async () => {
-    const small = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })
+    const { spki: small } = rsaKeyPair(2048)
     await database('responder_keys').delete()
     await insertKey('small', await authority.sign(enrolmentStatement(authority.id, spkiSha256(small)), 'sha256'), small)
     await expect(renew(services, { ...authority, sign: () => Promise.reject(new Error('signed')) })).rejects.toThrow('ocs-2-key-size')

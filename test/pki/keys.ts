@@ -1,6 +1,7 @@
 /** Keys and requests for tests, written apart from the code under test: the DER writer is all they share. */
-import { constants, createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
 import { bitString, context, integer, nullValue, octetString, oid, sequence, setOf, utf8String } from '../../src/pki/der.ts'
+import { keptText } from '../support/kept.ts'
 
 export interface KeyPair {
   readonly privateKey: KeyObject
@@ -9,7 +10,17 @@ export interface KeyPair {
 }
 
 const withSpki = ({ privateKey, publicKey }: { privateKey: KeyObject; publicKey: KeyObject }): KeyPair => ({ privateKey, publicKey, spki: publicKey.export({ type: 'spki', format: 'der' }) })
-export const rsaKeyPair = (bits: number, exponent = 65537): KeyPair => withSpki(generateKeyPairSync('rsa', { modulusLength: bits, publicExponent: exponent }))
+
+const drawn = new Map<string, number>()
+/** Another RSA key each time within a test file; each file draws the same ones, since to make one takes up to seconds. */
+export function rsaKeyPair(bits: number, exponent = 65537): KeyPair {
+  const kind = `rsa-${bits}-${exponent}`
+  const number = (drawn.get(kind) ?? 0) + 1
+  drawn.set(kind, number)
+  const made = () => generateKeyPairSync('rsa', { modulusLength: bits, publicExponent: exponent }).privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const privateKey = createPrivateKey(keptText(`${kind}-${number}.pem`, made))
+  return withSpki({ privateKey, publicKey: createPublicKey(privateKey) })
+}
 export const ecKeyPair = (namedCurve: string): KeyPair => withSpki(generateKeyPairSync('ec', { namedCurve }))
 export const ed25519KeyPair = (): KeyPair => withSpki(generateKeyPairSync('ed25519'))
 

@@ -4,8 +4,9 @@ import { zipSync } from 'fflate'
 import { readEvidence } from '../../src/attestation/evidence.ts'
 import { integer, nullValue, octetString, oid, sequence } from '../../src/pki/der.ts'
 import { isDerSequence, isPrivateKey, isPublicKeyDer } from '../../src/pki/private-key.ts'
+import { rsaKeyPair } from './keys.ts'
 
-const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey
+const rsa = rsaKeyPair(2048).privateKey
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
 const ed25519 = generateKeyPairSync('ed25519').privateKey
 const der = (key: typeof rsa, type: 'pkcs1' | 'pkcs8' | 'sec1'): Buffer => key.export({ type, format: 'der' } as { type: 'pkcs8'; format: 'der' })
@@ -62,7 +63,7 @@ describe('a public key in DER is told from everything else', () => {
   it.each<[string, Buffer]>([
     ['P-256, in 91 octets', public256],
     ['Ed25519, in 44 octets', generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'der' })],
-    ['RSA', generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'der' })],
+    ['RSA', rsaKeyPair(2048).spki],
     ['any algorithm', sequence(algorithm, bits)],
   ])('KEY-1: %s', (_, bytes) => expect(isPublicKeyDer(bytes)).toBe(true))
 

@@ -1,17 +1,18 @@
-import { createPublicKey, generateKeyPairSync, verify, X509Certificate } from 'node:crypto'
+import { createPublicKey, verify, X509Certificate } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { Module, ObjectClass, SessionFlag, type Session, UserType } from 'graphene-pk11'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openSigner, type Pkcs11Signer, type TokenAccess } from '../../src/signer/pkcs11.ts'
 import { type GeneratedKeyPair, type Hash, type SignerFault, SignerUnavailable } from '../../src/signer/signer.ts'
 import { bitString, integer, nullValue, oid, printableString, sequence, setOf, time } from '../../src/pki/der.ts'
+import { rsaKeyPair } from '../pki/keys.ts'
 import { freshSoftHsm, type TestHsm } from '../support/softhsm.ts'
 
 const DATA = Buffer.from('to be signed')
 const HASHES: Hash[] = ['sha256', 'sha384', 'sha512']
 
 // Made in software, to stand where it must not.
-const OUTSIDE = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })
+const OUTSIDE = rsaKeyPair(2048).privateKey.export({ format: 'jwk' })
 
 let hsm: TestHsm
 let access: TokenAccess

@@ -1,7 +1,8 @@
-/** One demo hierarchy on a real SoftHSM for a test file, put into as many databases as its tests want. */
-import { mkdtempSync, rmSync } from 'node:fs'
+/** One demo hierarchy on a real SoftHSM, put into as many databases as a test file wants. */
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { deserialize, serialize } from 'node:v8'
 import { makeDemoMaker, type DemoMaker } from '../../attestations/demo/make.ts'
 import type { Clock } from '../../src/application/ports.ts'
 import { makeHierarchy } from '../../src/commands/hierarchy.ts'
@@ -11,6 +12,7 @@ import type { Policy } from '../../src/policy/policy.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { openConfiguredToken } from '../../src/signer/open-token.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
+import { keptFolder } from './kept.ts'
 
 export interface DemoHierarchy {
   /** The environment of a process of this installation. */
@@ -28,21 +30,38 @@ export interface DemoHierarchy {
 /** In the order of their foreign keys. */
 const TABLES = ['ceremonies', 'authorities', 'responder_keys', 'crls', 'crl_lists', 'crl_addresses', 'timestamp_certificates', 'demo_anchors']
 
-/** Takes a few seconds: call it in beforeAll, once. It points this process's DATA_DIR to a folder of its own. */
-export async function demoHierarchy(): Promise<DemoHierarchy> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'hierarchy-'))
+interface Made {
+  readonly maker: DemoMaker
+  readonly rows: ReadonlyMap<string, object[]>
+}
+
+const environment = (dataDir: string) => ({ NODE_ENV: 'test', DATA_DIR: dataDir, PORTAL_URL: 'https://portal.test', STATUS_URL: 'http://status.test' })
+
+/** The ceremony's keys take seconds: held once in a run, its tokens and rows copied by each test file. */
+async function holdCeremony(folder: string): Promise<void> {
+  const dataDir = join(folder, 'data')
   process.env['DATA_DIR'] = dataDir
-  const env = { NODE_ENV: 'test', DATA_DIR: dataDir, PORTAL_URL: 'https://portal.test', STATUS_URL: 'http://status.test' }
-  const config = (name: ProcessName) => readConfig(name, env)
   const maker = makeDemoMaker(new Date())
-  const signers: Pkcs11Signer[] = []
-  const made = openDatabase('sqlite::memory:')
-  await migrate(made)
-  await makeHierarchy(openServices(config('command'), { database: made }), { demo: true, persons: ['test'] }, () => undefined)
-  await made('demo_anchors').insert({ id: 'test', anchor: JSON.stringify(maker.anchor), created_at: new Date().toISOString() })
+  const database = openDatabase('sqlite::memory:')
+  await migrate(database)
+  await makeHierarchy(openServices(readConfig('command', environment(dataDir)), { database }), { demo: true, persons: ['test'] }, () => undefined)
+  await database('demo_anchors').insert({ id: 'test', anchor: JSON.stringify(maker.anchor), created_at: new Date().toISOString() })
   const rows = new Map<string, object[]>()
-  for (const table of TABLES) rows.set(table, await made(table).select())
-  await made.destroy()
+  for (const table of TABLES) rows.set(table, await database(table).select())
+  await database.destroy()
+  writeFileSync(join(folder, 'made'), serialize({ maker, rows } satisfies Made), { mode: 0o600 })
+}
+
+/** Call it in beforeAll, once. It points this process's DATA_DIR to a folder of its own. */
+export async function demoHierarchy(): Promise<DemoHierarchy> {
+  const kept = await keptFolder('demo-hierarchy', holdCeremony)
+  const { maker, rows } = deserialize(readFileSync(join(kept, 'made'))) as Made
+  const dataDir = mkdtempSync(join(tmpdir(), 'hierarchy-'))
+  cpSync(join(kept, 'data'), dataDir, { recursive: true })
+  process.env['DATA_DIR'] = dataDir
+  const env = environment(dataDir)
+  const config = (name: ProcessName) => readConfig(name, env)
+  const signers: Pkcs11Signer[] = []
   return {
     env,
     maker,

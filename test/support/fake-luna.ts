@@ -1,7 +1,8 @@
 /** A stand-in for a Luna module and Thales's factory: the real names and shapes, keys of our own, one thing changed at a time. */
-import { createHash, generateKeyPairSync, sign } from 'node:crypto'
+import { createHash, sign } from 'node:crypto'
 import { readAnchors, type Anchors } from '../../src/attestation/anchors.ts'
 import { bitString, boolean, context, integer, namedBits, nullValue, octetString, oid, printableString, readDer, sequence, setOf, time, tlv } from '../../src/pki/der.ts'
+import { rsaKeyPair } from '../pki/keys.ts'
 import { ec, rsa, spkiOf, type KeyPair } from './fake-yubikey.ts'
 
 export const ARC = '1.3.6.1.4.1.12383.'
@@ -83,7 +84,7 @@ export function lunaAnchors(luna: Omit<FakeLuna, 'anchors'>, ecc: 'on' | 'off' =
 
 export function fakeLuna(): FakeLuna {
   // The real root has the exponent 3.
-  const keys = { root: generateKeyPairSync('rsa', { modulusLength: 2048, publicExponent: 3 }), integrity: rsa(2048), origin: rsa(2048), device: rsa(2048), eccRoot: ec('P-384'), eccOrigin: ec('P-256') }
+  const keys = { root: rsaKeyPair(2048, 3), integrity: rsa(2048), origin: rsa(2048), device: rsa(2048), eccRoot: ec('P-384'), eccOrigin: ec('P-256') }
   return { ...keys, anchors: lunaAnchors(keys) }
 }
 

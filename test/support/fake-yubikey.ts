@@ -6,6 +6,7 @@ import { createHash, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { certificationAuthority, commonName, extension, writeCertificate } from '../../attestations/demo/certificate.ts'
 import { readAnchors, type Anchors } from '../../src/attestation/anchors.ts'
 import { bitString, context, integer, nullValue, octetString, oid, sequence, setOf } from '../../src/pki/der.ts'
+import { rsaKeyPair } from '../pki/keys.ts'
 
 export const ARC = '1.3.6.1.4.1.41482.3.'
 export const OLDER = 'Yubico PIV Root CA Serial 263751'
@@ -19,7 +20,7 @@ export interface KeyPair {
   privateKey: KeyObject
   publicKey: KeyObject
 }
-export const rsa = (bits: number): KeyPair => generateKeyPairSync('rsa', { modulusLength: bits })
+export const rsa = (bits: number): KeyPair => rsaKeyPair(bits)
 export const ec = (curve: string): KeyPair => generateKeyPairSync('ec', { namedCurve: curve })
 export const spkiOf = (key: KeyPair): Buffer => key.publicKey.export({ type: 'spki', format: 'der' })
 

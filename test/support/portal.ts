@@ -19,6 +19,7 @@ import type { Policy } from '../../src/policy/policy.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { createApp } from '../../src/web/app.ts'
 import { Client, type Page } from './client.ts'
+import { keptTextAsync } from './kept.ts'
 
 export { Client, type Page } from './client.ts'
 export { words } from './page-checks.ts'
@@ -123,7 +124,8 @@ export async function createPerson(
   const email = options.email ?? `${options.roles[0]}-${number}@people.example`
   const password = `plum orchard lantern ${number}`
   const secret = newTotpSecret()
-  const passwordHash = await hashPassword(password)
+  // The product's own parameters, at the product's own price: once in a run for each password.
+  const passwordHash = await keptTextAsync(`password-${number}.phc`, () => hashPassword(password))
   const id = await services.database.transaction(async (trx) => {
     const now = services.clock()
     const organisationId = options.organisation === undefined ? null : await organisationNamed(trx, options.organisation, now)
