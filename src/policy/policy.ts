@@ -18,6 +18,60 @@ const attribute = z.strictObject({
 const name = z.array(attribute).min(2)
 const count = z.int().positive()
 
+/** CSBR 3.2.10: what is disclosed of an agency before its word is relied on. No value means that the field is absent from certificates. */
+const agency = z.strictObject({
+  id: z.string().regex(/^[a-z0-9-]+$/),
+  name: words,
+  kinds: z.array(z.enum(['incorporating', 'registration'])).min(1),
+  website: z.url({ protocol: /^https$/ }),
+  /** The accepted values of the subject's jurisdiction fields. */
+  jurisdiction: z.strictObject({ country: z.array(z.string().regex(/^[A-Z]{2}$/)).min(1), stateOrProvince: z.array(z.string().min(1)), locality: z.array(z.string().min(1)) }),
+  /** The form of its numbers, in words; null where any form is taken. */
+  registrationNumber: words.nullable(),
+})
+
+const agenciesSchema = z
+  .strictObject({
+    entries: z.array(agency),
+    /** Every change of the entries, the newest first. */
+    revisions: z.array(z.strictObject({ version: z.string().min(1), publishedOn: z.iso.date(), change: words })).min(1, 'CSBR 3.2.10 asks for a revision history'),
+  })
+  .superRefine(({ entries, revisions }, context) => {
+    for (const [key, values] of [['entries', entries.map(({ id }) => id)], ['revisions', revisions.map(({ version }) => version)]] as const) if (new Set(values).size < values.length) context.addIssue({ code: 'custom', path: [key], message: 'each needs a name of its own (CSBR 3.2.10)' })
+    if (revisions.some(({ publishedOn }, index) => index > 0 && publishedOn > revisions[index - 1]!.publishedOn)) context.addIssue({ code: 'custom', path: ['revisions'], message: 'must stand newest first' })
+  })
+
+/** A text that was in force, its octets pinned: what anybody agreed to then can be read for ever. */
+const pinnedFile = z.strictObject({ file: z.string().min(1), sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 lower-case hexadecimal digits') })
+const earlierVersion = z.strictObject({
+  version: z.string().min(1),
+  inForceFrom: z.iso.date(),
+  /** Where it differs from the present one. */
+  title: words.optional(),
+  texts: z.strictObject({ en: pinnedFile.optional(), ja: pinnedFile.optional() }).refine(({ en, ja }) => en !== undefined || ja !== undefined, 'needs a text in one language at least'),
+})
+
+const documentSchema = z
+  .strictObject({
+    document: z.enum(['cp', 'cps', 'subscriber-agreement', 'key-protection-guide']),
+    version: z.string().min(1),
+    sample: z.boolean(),
+    /** Null for a sample, which was never in force. */
+    inForceFrom: z.iso.date().nullable(),
+    title: words,
+    files: words,
+    /** Every version that was in force before, the newest first; each ended when the next began (CSBR 2.2, 2.3). */
+    earlier: z.array(earlierVersion).optional(),
+  })
+  .superRefine(({ version, sample, inForceFrom, earlier = [] }, context) => {
+    const say = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message })
+    if (sample !== (inForceFrom === null)) say(['inForceFrom'], sample ? 'a sample was never in force: must be null' : 'must be the day since which the text is in force')
+    if (sample && earlier.length > 0) say(['earlier'], 'a sample has no earlier versions')
+    const days = [inForceFrom, ...earlier.map((each) => each.inForceFrom)]
+    days.forEach((day, index) => index > 0 && !(day! < days[index - 1]!) && !sample && say(['earlier', index - 1, 'inForceFrom'], 'must lie before the next version’s'))
+    if (new Set([version, ...earlier.map((each) => each.version)]).size < days.length) say(['earlier'], 'each version needs a name of its own')
+  })
+
 const method = z.union([z.literal(1), z.literal(2), z.literal(3), z.literal(4), z.literal(5), z.literal(6), z.literal(7)])
 /** CSBR 6.2.7.4.2 (4) (5) (7): reports and agreements that their owner hands in. */
 const DOCUMENTS_ALONE = [4, 5, 7] as const
@@ -126,6 +180,12 @@ const policySchema = z.strictObject({
         if (expiringMinutes > (validDays - renewDaysBefore) * 1440) context.addIssue({ code: 'custom', path: ['expiringMinutes'], message: 'must end before the example is made anew' })
       })
       .optional(),
+    /** CSBR 3.2.10: the agencies whose registers applicants are checked in. */
+    agencies: agenciesSchema,
+    publication: z.strictObject({
+      /** Whether key generation reports name who was present, or tell their number alone. */
+      ceremonyNames: z.enum(['published', 'withheld']),
+    }),
     subject: z.strictObject({ countries: z.array(z.string().regex(/^[A-Z]{2}$/)).min(1) }),
     attestation: z.strictObject({
       makers: z.array(z.string()),
@@ -156,22 +216,14 @@ const policySchema = z.strictObject({
       for (const number of DOCUMENTS_ALONE) if (methods.includes(number) && !personConfirms.includes(number)) context.addIssue({ code: 'custom', path: ['personConfirms'], message: `method ${number} rests on documents that only a person can judge: it needs one` })
     }),
     documents: z
-      .array(
-        z.strictObject({
-          document: z.enum(['cp', 'cps', 'subscriber-agreement', 'key-protection-guide']),
-          version: z.string().min(1),
-          sample: z.boolean(),
-          title: words,
-          files: words,
-        }),
-      )
+      .array(documentSchema)
       .refine((rows) => ['cp', 'cps', 'subscriber-agreement', 'key-protection-guide'].every((kind) => rows.filter((row) => row.document === kind).length === 1), 'needs exactly one of each: cp, cps, subscriber-agreement, key-protection-guide'),
   })
   .superRefine(({ examples, periods }, context) => {
     if (examples && examples.validDays > periods.subscriberDays) context.addIssue({ code: 'custom', path: ['examples', 'validDays'], message: 'must not exceed periods.subscriberDays (CRT-10)' })
   })
 
-export type Policy = z.infer<typeof policySchema> & { readonly texts: readonly PolicyDocument[] }
+export type Policy = z.infer<typeof policySchema> & { readonly texts: readonly PolicyDocument[]; readonly earlierTexts: readonly EarlierText[] }
 export type TimestampPolicy = z.infer<typeof timestampSchema>
 export type NameAttribute = z.infer<typeof attribute>
 export type DocumentKind = 'cp' | 'cps' | 'subscriber-agreement' | 'key-protection-guide'
@@ -187,6 +239,13 @@ export interface PolicyDocument {
   text: string
   /** SHA-256 of the text's UTF-8 octets, lower-case hex. */
   sha256: string
+}
+
+/** A text that was in force before the present one. */
+export interface EarlierText extends PolicyDocument {
+  /** Both are days; it was in force no more on the second. */
+  readonly inForceFrom: string
+  readonly inForceUntil: string
 }
 
 /** Everything wrong with a policy file, one line each. */
@@ -225,17 +284,32 @@ export function loadPolicy(file: string = SHIPPED_POLICY): Policy {
   const checked = checkPolicy(data)
   if ('reasons' in checked) throw new PolicyRefused(file, checked.reasons)
   const texts: PolicyDocument[] = []
+  const earlierTexts: EarlierText[] = []
   const missing: string[] = []
+  const read = (name: string, where: string): { text: string; sha256: string } | null => {
+    try {
+      const text = readFileSync(isAbsolute(name) ? name : resolve(dirname(file), name), 'utf8')
+      return { text, sha256: createHash('sha256').update(text, 'utf8').digest('hex') }
+    } catch {
+      missing.push(`${where}: cannot be read (${name})`)
+      return null
+    }
+  }
   for (const row of checked.policy.documents)
     for (const language of ['en', 'ja'] as const) {
-      const path = isAbsolute(row.files[language]) ? row.files[language] : resolve(dirname(file), row.files[language])
-      try {
-        const text = readFileSync(path, 'utf8')
-        texts.push({ document: row.document, version: row.version, language, title: row.title[language], sample: row.sample, text, sha256: createHash('sha256').update(text, 'utf8').digest('hex') })
-      } catch {
-        missing.push(`documents.${row.document}.files.${language}: cannot be read (${row.files[language]})`)
+      const common = { document: row.document, language, sample: row.sample }
+      const present = read(row.files[language], `documents.${row.document}.files.${language}`)
+      if (present) texts.push({ ...common, version: row.version, title: row.title[language], ...present })
+      for (const [index, { version, inForceFrom, title, texts: pinned }] of (row.earlier ?? []).entries()) {
+        const kept = pinned[language]
+        const where = `documents.${row.document}.earlier.${version}.texts.${language}`
+        const found = kept && read(kept.file, where)
+        if (!found) continue
+        // What was agreed to is never altered afterwards.
+        if (found.sha256 !== kept.sha256) missing.push(`${where}: is not the text that was in force, its SHA-256 is ${found.sha256} (${kept.file})`)
+        earlierTexts.push({ ...common, version, title: (title ?? row.title)[language], inForceFrom, inForceUntil: row.earlier![index - 1]?.inForceFrom ?? row.inForceFrom!, ...found })
       }
     }
   if (missing.length > 0) throw new PolicyRefused(file, missing)
-  return Object.freeze({ ...checked.policy, texts })
+  return Object.freeze({ ...checked.policy, texts, earlierTexts })
 }

@@ -14,12 +14,25 @@ function shippedData() {
   return JSON.parse(readFileSync(SHIPPED_POLICY, 'utf8'))
 }
 
+const PINNED = { file: 'cp-6.01.en.md', sha256: '0'.repeat(64) }
+
 /** The reasons for refusing the shipped policy after one change (none: accepted). */
 function reasonsAfter(change: (data: Data) => void): string[] {
   const data = shippedData()
   change(data)
   const checked = checkPolicy(data)
   return 'reasons' in checked ? checked.reasons : []
+}
+
+/** The other CA's data with its texts found from any folder. */
+function otherCaFromAnywhere(): Data {
+  const data = JSON.parse(readFileSync(OTHER_CA, 'utf8'))
+  const from = (name: string) => join(dirname(OTHER_CA), name)
+  for (const { files, earlier = [] } of data.documents) {
+    for (const language of LANGUAGES) files[language] = from(files[language])
+    for (const { texts } of earlier) for (const pinned of Object.values<{ file: string }>(texts)) pinned.file = from(pinned.file)
+  }
+  return data
 }
 
 function refusalOf(file: string): PolicyRefused {
@@ -358,14 +371,43 @@ describe('loadPolicy', () => {
   }
 
   it('names every text that is missing, and only those', () => {
-    const data = JSON.parse(readFileSync(OTHER_CA, 'utf8'))
-    for (const row of data.documents) row.files = { en: join(dirname(OTHER_CA), 'terms.en.md'), ja: join(dirname(OTHER_CA), 'terms.ja.md') }
+    const data = otherCaFromAnywhere()
     data.documents[1].files.en = 'gone.en.md'
     data.documents[3].files.ja = 'gone.ja.md'
     expect(refusalOf(write('missing-texts.json', JSON.stringify(data))).reasons).toEqual([
       'documents.cps.files.en: cannot be read (gone.en.md)',
       'documents.key-protection-guide.files.ja: cannot be read (gone.ja.md)',
     ])
+  })
+
+  it('REP-1: reads every version that was in force before, with the days between which it was and its SHA-256', () => {
+    const other = loadPolicy(OTHER_CA)
+    expect(other.earlierTexts.map(({ document, version, language, title, inForceFrom, inForceUntil }) => [document, version, language, title, inForceFrom, inForceUntil])).toEqual([
+      ['cp', '1.1', 'en', 'Policy', '2025-09-01', '2026-02-01'],
+      ['cp', '1', 'en', 'First Policy', '2025-03-01', '2025-09-01'],
+      ['cp', '1', 'ja', '最初のポリシー', '2025-03-01', '2025-09-01'],
+    ])
+    for (const { text, sha256 } of other.earlierTexts) expect(sha256).toBe(createHash('sha256').update(text, 'utf8').digest('hex'))
+  })
+
+  it('REP-1: refuses an earlier text that is not, octet for octet, what was in force', () => {
+    const data = otherCaFromAnywhere()
+    data.documents[0].earlier[1].texts.ja.file = write('policy-1.ja.md', readFileSync(join(dirname(OTHER_CA), 'policy-1.ja.md'), 'utf8').replace('3072', '2048'))
+    expect(refusalOf(write('altered.json', JSON.stringify(data))).reasons).toEqual([expect.stringMatching(/^documents\.cp\.earlier\.1\.texts\.ja: is not the text that was in force, its SHA-256 is [0-9a-f]{64}/)])
+  })
+
+  it.each<[string, (data: Data) => void, string]>([
+    ['a text in force without a day', (data) => (data.documents[0].inForceFrom = null), 'documents.0.inForceFrom: must be the day since which the text is in force'],
+    ['a sample that is in force', (data) => (data.documents[1].inForceFrom = '2026-01-01'), 'documents.1.inForceFrom: a sample was never in force: must be null'],
+    ['an earlier version of the same day', (data) => (data.documents[0].earlier = [{ version: '6.01', inForceFrom: '2022-12-08', texts: { en: PINNED } }]), 'documents.0.earlier.0.inForceFrom: must lie before the next version’s'],
+    ['two versions of one name', (data) => (data.documents[0].earlier = [{ version: '6.02', inForceFrom: '2022-12-07', texts: { en: PINNED } }]), 'documents.0.earlier: each version needs a name of its own'],
+    ['an earlier version that nobody can read', (data) => (data.documents[0].earlier = [{ version: '6.01', inForceFrom: '2022-12-07', texts: {} }]), 'documents.0.earlier.0.texts: needs a text in one language at least'],
+    ['an agency without a jurisdiction', (data) => (data.agencies.entries[0].jurisdiction.country = []), 'agencies.entries.0.jurisdiction.country: Too small: expected array to have >=1 items'],
+    ['agencies without a revision history', (data) => (data.agencies.revisions = []), 'agencies.revisions: CSBR 3.2.10 asks for a revision history'],
+    ['two revisions of one number', (data) => data.agencies.revisions.push({ ...data.agencies.revisions[0] }), 'agencies.revisions: each needs a name of its own (CSBR 3.2.10)'],
+    ['revisions that stand oldest first', (data) => data.agencies.revisions.push({ ...data.agencies.revisions[0], version: '2', publishedOn: '2026-11-23' }), 'agencies.revisions: must stand newest first'],
+  ])('REP-1: refuses %s', (_, change, reason) => {
+    expect(reasonsAfter(change)).toEqual([reason])
   })
 
   it('refuses a file that is no JSON, naming the file', () => {
