@@ -10,6 +10,8 @@ import { checkKeyApiRoutes } from './pages/check-key-api.ts'
 import { checkKeyUseRoutes } from './pages/check-key-use.ts'
 import { makersRoutes } from './pages/makers.ts'
 import { repositoryRoutes } from './pages/repository.ts'
+import { repositoryDocumentsRoutes } from './pages/repository-documents.ts'
+import { repositoryFactsRoutes } from './pages/repository-facts.ts'
 import { reviewRoutes } from './pages/review.ts'
 import { accountRoutes } from './pages/account.ts'
 import { auditRoutes } from './pages/audit.ts'
@@ -32,5 +34,5 @@ import type { Route } from './reply.ts'
 export function routeTable(services: Services): readonly Route[] {
   const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
   const apply = [applicationsRoutes, applyOrganisationRoutes, applyAgreementsRoutes, applySubjectRoutes, applyRequestRoutes, applyKeyProtectionRoutes, applySubmitRoutes, applyCertificateRoutes].flatMap((routes) => routes(services))
-  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...makersRoutes(services), ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
+  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...repositoryDocumentsRoutes(services), ...repositoryFactsRoutes(services), ...makersRoutes(services), ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
 }

@@ -1,97 +1,53 @@
-/** The public repository (CP 2.2; REP-1): what the address in every certificate's CPS pointer leads to. Read-only, without sign-in. */
-import { createHash } from 'node:crypto'
-import { TSA_PATH } from '../../certificate/addresses.ts'
-import { listAuthorities, type Authority } from '../../database/authority-store.ts'
-import { attributeLabel, decodeName } from '../../pki/name.ts'
-import { OID } from '../../pki/oids.ts'
-import { readCertificate } from '../../pki/x509-certificate.ts'
-import type { PolicyDocument } from '../../policy/policy.ts'
+/** The public repository (CP 2.2; REP-1, REP-2): what the address in every certificate's CPS pointer leads to. Read-only, without sign-in. */
+import { listAuthorities } from '../../database/authority-store.ts'
+import { certificatePem } from '../../pki/pem.ts'
+import type { DocumentKind } from '../../policy/policy.ts'
+import { ccadbRows } from '../../repository/ccadb.ts'
+import { writeCsv } from '../../repository/csv.ts'
 import type { Services } from '../../services.ts'
-import { formatInstant, type Language } from '../locales.ts'
-import { parseMarkdown } from '../markdown.ts'
 import { page, type PageRequest, type Reply, type Route } from '../reply.ts'
+import { authorityModel, authorityRecords, documentAddress, drawTree, hierarchyTrees, readPublished } from '../repository-model.ts'
 import { weakListNotice } from '../weak-lists.ts'
 
-const addressOf = (text: PolicyDocument): string => `/repository/documents/${text.document}/${encodeURIComponent(text.version)}/${text.language}`
-
-function findText({ services, params }: PageRequest): PolicyDocument | null {
-  return services.policy.texts.find((text) => text.document === params['document'] && text.version === params['version'] && text.language === params['language']) ?? null
+const showRepository = async ({ services, language, now }: PageRequest): Promise<Reply> => {
+  const { policy } = services
+  const published = await readPublished(services, now)
+  return page('repository/repository', 'repository.title', {
+    policy: policy.title[language],
+    problemReports: policy.operator.problemReports,
+    weakLists: await weakListNotice(services, language, 'public'),
+    oids: [policy.policyOids.codeSigning, policy.policyOids.reservedCodeSigning],
+    years: policy.periods.statusYearsAfterExpiry,
+    documents: policy.documents.map((row) => ({
+      title: row.title[language],
+      version: row.version,
+      sample: row.sample,
+      since: row.inForceFrom,
+      texts: policy.texts.filter((text) => text.document === row.document).map((text) => ({ language: text.language, href: documentAddress(text), sha256: text.sha256 })),
+    })),
+    earlier: policy.earlierTexts.length > 0,
+    trees: (await hierarchyTrees(services, published, language, now)).map(drawTree),
+    authorities: published.map((each) => authorityModel(each, services, language, now)),
+  })
 }
 
-/** One attribute a line, so that nothing needs escaping. */
-const linesOf = (name: Buffer): string => decodeName(name).flat().map(({ oid, text, raw }) => `${attributeLabel(oid)} = ${text ?? `#${raw.toString('hex')}`}`).join('\n')
+const sendPem = async ({ services, params }: PageRequest): Promise<Reply> => {
+  const authority = (await listAuthorities(services.database)).find(({ id }) => id === params['authority'])
+  return authority ? { kind: 'file', bytes: Buffer.from(certificatePem(authority.certificateDer)), type: 'application/x-pem-file', name: `${authority.id}.pem` } : { kind: 'not-found' }
+}
 
-/** Both fingerprints are of the whole certificate, in the upper-case hex that certificate viewers show. */
-function describeAuthority(authority: Authority, statusUrl: string, language: Language) {
-  const { tbs } = readCertificate(authority.certificateDer)
-  const serial = tbs.serialNumber.toString(16).toUpperCase()
-  const fingerprint = (hash: 'sha256' | 'sha1') => createHash(hash).update(authority.certificateDer).digest('hex').toUpperCase().replace(/..(?!$)/g, '$&:')
-  return {
-    id: authority.id,
-    kind: authority.kind,
-    demo: authority.demo,
-    title: decodeName(tbs.subject).flat().findLast(({ oid }) => oid === OID.commonName)?.text ?? authority.id,
-    name: linesOf(tbs.subject),
-    issuer: linesOf(tbs.issuer),
-    serial: serial.padStart(serial.length + (serial.length % 2), '0'),
-    from: formatInstant(language, tbs.notBefore.date),
-    to: formatInstant(language, tbs.notAfter.date),
-    sha256: fingerprint('sha256'),
-    sha1: fingerprint('sha1'),
-    certificate: `${statusUrl}/ca/${authority.id}.cer`,
-    crl: `${statusUrl}/crl/${authority.id}.crl`,
-    // A CA certificate's own status stands in its issuer's list alone (CP 7.1).
-    ocsp: authority.kind === 'issuing' ? `${statusUrl}/ocsp` : null,
-    // CSBR 6.8: where its units give time-stamps.
-    timestamps: authority.kind === 'timestamp-ca' ? `${statusUrl}${TSA_PATH}` : null,
-  }
+const sendRecords = async ({ services, now }: PageRequest): Promise<Reply> => {
+  const { policy, config } = services
+  const published = await readPublished(services, now)
+  const text = (document: DocumentKind) => ({ url: `${config.portal.url}${documentAddress(policy.texts.find((each) => each.document === document && each.language === 'en')!)}`, inForceFrom: policy.documents.find((row) => row.document === document)!.inForceFrom })
+  const owner = { name: policy.operator.name.en, country: policy.names.issuing.find(({ type }) => type === 'countryName')?.value ?? '', policies: { cp: text('cp'), cps: text('cps') } }
+  return { kind: 'file', bytes: Buffer.from(writeCsv(ccadbRows(authorityRecords(published, config.status.url), owner)), 'utf8'), type: 'text/csv; charset=utf-8; header=present', name: 'ccadb.csv' }
 }
 
 export function repositoryRoutes(_services: Services): readonly Route[] {
-  const showRepository = async ({ services, language }: PageRequest): Promise<Reply> => {
-    const { policy, config } = services
-    const authorities = await listAuthorities(services.database)
-    return page('repository/repository', 'repository.title', {
-      policy: policy.title[language],
-      operator: policy.operator.name[language],
-      problemReports: policy.operator.problemReports,
-      weakLists: await weakListNotice(services, language, 'public'),
-      oids: [policy.policyOids.codeSigning, policy.policyOids.reservedCodeSigning],
-      years: policy.periods.statusYearsAfterExpiry,
-      documents: policy.documents.map((row) => ({
-        title: row.title[language],
-        version: row.version,
-        sample: row.sample,
-        texts: policy.texts.filter((text) => text.document === row.document).map((text) => ({ language: text.language, href: addressOf(text), sha256: text.sha256 })),
-      })),
-      authorities: authorities.map((authority) => describeAuthority(authority, config.status.url, language)),
-    })
-  }
-
-  const showDocument = async (request: PageRequest): Promise<Reply> => {
-    const text = findText(request)
-    if (!text) return { kind: 'not-found' }
-    const others = request.services.policy.texts.filter((each) => each.document === text.document && each.language !== text.language)
-    return page('repository/document', { key: 'repository.document.title', values: { title: text.title } }, {
-      version: text.version,
-      sample: text.sample,
-      sha256: text.sha256,
-      textLanguage: text.language,
-      blocks: parseMarkdown(text.text),
-      others: others.map((each) => ({ language: each.language, href: addressOf(each) })),
-      source: `${addressOf(text)}/source`,
-    })
-  }
-
-  // The octets that the SHA-256 is of, so that anybody can check what was agreed to.
-  const sendSource = async (request: PageRequest): Promise<Reply> => {
-    const text = findText(request)
-    return text ? { kind: 'file', bytes: Buffer.from(text.text, 'utf8'), type: 'text/markdown; charset=utf-8', name: `${text.document}-${text.version}.${text.language}.md` } : { kind: 'not-found' }
-  }
-
   return [
     { method: 'GET', path: '/repository', who: 'anyone', events: [], handle: showRepository },
-    { method: 'GET', path: '/repository/documents/:document/:version/:language', who: 'anyone', events: [], handle: showDocument },
-    { method: 'GET', path: '/repository/documents/:document/:version/:language/source', who: 'anyone', events: [], handle: sendSource },
+    { method: 'GET', path: '/repository/authorities/:authority/pem', who: 'anyone', events: [], handle: sendPem },
+    { method: 'GET', path: '/repository/ccadb.csv', who: 'anyone', events: [], handle: sendRecords },
   ]
 }

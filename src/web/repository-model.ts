@@ -1,0 +1,134 @@
+/** What the repository's pages show of the hierarchy (REP-1, REP-2). */
+import { caPath, crlPath, OCSP_PATH, TSA_PATH } from '../certificate/addresses.ts'
+import { listAuthorities, type Authority } from '../database/authority-store.ts'
+import { latestCrl } from '../database/crl-store.ts'
+import { publishedLists, respondersInForce, type PublishedList, type ResponderInForce } from '../database/repository-store.ts'
+import { listTimestampCertificates } from '../database/timestamp-store.ts'
+import { attributeLabel, type RelativeDistinguishedName } from '../pki/name.ts'
+import type { PolicyDocument } from '../policy/policy.ts'
+import { revocationOn } from '../repository/authority-revocation.ts'
+import type { AuthorityRecord } from '../repository/ccadb.ts'
+import { factsOf, type CertificateFacts } from '../repository/certificate-facts.ts'
+import type { Services } from '../services.ts'
+import { drawNarrow, drawWide, type PictureNode } from './hierarchy-picture.ts'
+import { formatInstant, translate, type Language } from './locales.ts'
+
+export interface Published {
+  readonly authority: Authority
+  readonly facts: CertificateFacts
+  readonly list: PublishedList | null
+  readonly revoked: AuthorityRecord['revoked']
+  readonly responders: readonly ResponderInForce[]
+}
+type Units = Awaited<ReturnType<typeof listTimestampCertificates>>
+
+export const documentAddress = (text: Pick<PolicyDocument, 'document' | 'version' | 'language'>): string => `/repository/documents/${text.document}/${encodeURIComponent(text.version)}/${text.language}`
+export const pemAddress = (authorityId: string): string => `/repository/authorities/${authorityId}/pem`
+
+/** Every CA of the hierarchy, those of earlier generations included, each with what is published beside it. */
+export async function readPublished({ database }: Pick<Services, 'database'>, now: Date): Promise<readonly Published[]> {
+  const authorities = await listAuthorities(database)
+  const [lists, responders] = [await publishedLists(database), await respondersInForce(database, now)]
+  const rootLists = new Map<string, Buffer>()
+  // Offline lists are short; an issuing CA's list is never read here.
+  for (const { id, kind } of authorities) if (kind === 'root') rootLists.set(id, (await latestCrl(database, id))?.der ?? Buffer.alloc(0))
+  return authorities.map((authority) => {
+    const facts = factsOf(authority.certificateDer)
+    const parentList = authority.parentId ? rootLists.get(authority.parentId) : undefined
+    return {
+      authority,
+      facts,
+      list: lists.find(({ authorityId }) => authorityId === authority.id) ?? null,
+      revoked: parentList && parentList.length > 0 ? revocationOn(parentList, facts.serial) : null,
+      responders: responders.filter(({ authorityId }) => authorityId === authority.id),
+    }
+  })
+}
+
+export type Standing = 'in-force' | 'expired' | 'not-yet' | 'revoked'
+export const standingOf = ({ facts, revoked }: Pick<Published, 'facts' | 'revoked'>, now: Date): Standing => (revoked ? 'revoked' : now < facts.notBefore ? 'not-yet' : now > facts.notAfter ? 'expired' : 'in-force')
+export const STANDING_TAG: Readonly<Record<Standing, 'good' | 'bad' | 'wait' | 'neutral'>> = { 'in-force': 'good', expired: 'neutral', 'not-yet': 'wait', revoked: 'bad' }
+
+/** One attribute a line, so that nothing needs escaping. */
+export const linesOf = (name: readonly RelativeDistinguishedName[]): string => name.flat().map(({ oid, text, raw }) => `${attributeLabel(oid)} = ${text ?? `#${raw.toString('hex')}`}`).join('\n')
+
+/** Upper-case hex in pairs, as certificate viewers show it. */
+export const pairs = (hex: string): string => hex.toUpperCase().replace(/..(?!$)/g, '$&:')
+
+/** One CA with everything that it publishes. */
+export function authorityModel(published: Published, services: Pick<Services, 'config'>, language: Language, now: Date) {
+  const { authority, facts, list, revoked } = published
+  const { status } = services.config
+  const standing = standingOf(published, now)
+  return {
+    id: authority.id,
+    kind: authority.kind,
+    demo: authority.demo,
+    standing,
+    tag: STANDING_TAG[standing],
+    revokedAt: revoked ? formatInstant(language, revoked.at) : null,
+    title: facts.commonName ?? authority.id,
+    name: linesOf(facts.subject),
+    issuer: linesOf(facts.issuer),
+    serial: facts.serial,
+    from: formatInstant(language, facts.notBefore),
+    to: formatInstant(language, facts.notAfter),
+    key: facts.key,
+    signature: facts.signatureHash?.toUpperCase().replace('SHA', 'SHA-') ?? '–',
+    keyIdentifier: facts.subjectKeyIdentifier ? pairs(facts.subjectKeyIdentifier.toString('hex')) : null,
+    sha256: pairs(facts.sha256),
+    sha1: pairs(facts.sha1),
+    certificate: `${status.url}${caPath(authority.id)}`,
+    pem: pemAddress(authority.id),
+    crl: `${status.url}${crlPath(authority.id)}`,
+    list: list && { number: list.number, from: formatInstant(language, list.thisUpdate), to: formatInstant(language, list.nextUpdate), entries: list.entries, late: list.nextUpdate < now },
+    // A CA certificate's own status stands in its issuer's list alone (CP 7.1).
+    ocsp: authority.kind === 'issuing' ? `${status.url}${OCSP_PATH}` : null,
+    // CSBR 6.8: where its units give time-stamps.
+    timestamps: authority.kind === 'timestamp-ca' ? `${status.url}${TSA_PATH}` : null,
+  }
+}
+
+/** The hierarchy as trees of words, one for each root. */
+export async function hierarchyTrees({ database }: Pick<Services, 'database'>, published: readonly Published[], language: Language, now: Date): Promise<readonly PictureNode[]> {
+  const units = published.some(({ authority }) => authority.kind === 'timestamp-ca') ? await listTimestampCertificates(database) : []
+  const t = (key: string, values?: Record<string, string>) => translate(language, `repository.${key}`, values)
+  const node = (each: Published): PictureNode => {
+    const { authority, facts } = each
+    const standing = standingOf(each, now)
+    return {
+      kind: authority.kind === 'root' ? 'root' : 'authority',
+      title: facts.commonName ?? authority.id,
+      lines: [`${t(`kind.${authority.kind}`)} · ${facts.key}`, t('tree.until', { to: formatInstant(language, facts.notAfter) }), ...(standing === 'in-force' ? [] : [t(`standing.${standing}`)])],
+      ended: standing !== 'in-force',
+      children: [...published.filter((other) => other.authority.parentId === authority.id).map(node), ...leaves(each)],
+    }
+  }
+  const leaves = ({ authority, responders }: Published): readonly PictureNode[] => {
+    const leaf = (title: string, lines: readonly string[], ended = false): PictureNode => ({ kind: 'leaf', title, lines, ended, children: [] })
+    if (authority.kind === 'issuing')
+      return [leaf(t('tree.subscribers'), []), ...responders.map(({ notAfter }, index) => leaf(t('tree.responder', { number: String(index + 1) }), [t('tree.until', { to: formatInstant(language, notAfter) })]))]
+    return units.filter(({ authorityId }) => authorityId === authority.id).map((unit, index) => leaf(t('tree.unit', { number: String(index + 1) }), [unitLine(unit)], unit.revokedAt !== null || unit.removedAt !== null || now >= unit.useUntil))
+  }
+  const unitLine = ({ useUntil, revokedAt, removedAt }: Units[number]): string => {
+    if (revokedAt) return t('tree.unit-revoked', { at: formatInstant(language, revokedAt) })
+    return removedAt ? t('tree.unit-removed', { at: formatInstant(language, removedAt) }) : t(now < useUntil ? 'tree.unit-signs' : 'tree.unit-signed', { to: formatInstant(language, useUntil) })
+  }
+  return published.filter(({ authority }) => authority.parentId === null).map(node)
+}
+
+export const drawTree = (tree: PictureNode) => ({ tree, wide: drawWide(tree), narrow: drawNarrow(tree) })
+
+/** The records of the CA table, each with its issuer's. */
+export function authorityRecords(published: readonly Published[], statusUrl: string): readonly AuthorityRecord[] {
+  const made = new Map<string, AuthorityRecord>()
+  const record = ({ authority, facts, revoked }: Published): AuthorityRecord => {
+    const known = made.get(authority.id)
+    if (known) return known
+    const issuer = published.find((each) => each.authority.id === authority.parentId)
+    const fresh: AuthorityRecord = { facts, revoked, parent: issuer ? record(issuer) : null, fullCrl: `${statusUrl}${crlPath(authority.id)}`, partitionedCrls: [] }
+    made.set(authority.id, fresh)
+    return fresh
+  }
+  return published.map(record)
+}

@@ -1,0 +1,144 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listAuthorities } from '../../src/database/authority-store.ts'
+import { loadPolicy } from '../../src/policy/policy.ts'
+import { LANGUAGES } from '../../src/web/locales.ts'
+import { readCsv } from '../support/csv.ts'
+import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { startPortal, words, type Portal } from '../support/portal.ts'
+
+const OTHER_CA = loadPolicy(fileURLToPath(new URL('../policy/other-ca/policy.json', import.meta.url)))
+
+let made: DemoHierarchy
+let portal: Portal
+let authorities: Awaited<ReturnType<typeof listAuthorities>>
+beforeAll(async () => {
+  made = await demoHierarchy()
+  portal = await startPortal()
+  await made.services(portal.services.database)
+  authorities = await listAuthorities(portal.services.database)
+})
+afterAll(async () => {
+  expect(portal.faults).toEqual([])
+  await made.remove()
+})
+
+describe('REP-1: the hierarchy', () => {
+  test.each(LANGUAGES)('REP-1: is drawn, told as a list, and each CA stands with its facts, its list and its addresses (%s)', async (language) => {
+    const { html, text } = await portal.client({ language }).get('/repository')
+    expect(html.match(/<svg class="tree/g)).toHaveLength(2)
+    for (const size of ['wide', 'narrow']) expect(html).toMatch(new RegExp(`<svg class="tree tree-${size}" role="img" aria-labelledby="tree-${size}-title tree-${size}-text"`))
+    const list = /<details[\s\S]*?<\/details>/.exec(html)![0]
+    for (const { certificateDer, id } of authorities) {
+      const certificate = new X509Certificate(certificateDer)
+      const name = /CN=(.*)/.exec(certificate.subject)![1]!
+      expect(list).toContain(name)
+      for (const fact of [certificate.fingerprint256, certificate.fingerprint, name]) expect(text).toContain(fact)
+      expect(html).toContain(`href="/repository/authorities/${id}/pem"`)
+    }
+    expect(html).toContain(`data-copy="${words('repository.fact.sha256', {}, language)}"`)
+    const { number, next_update: until } = await portal.services.database('crls').where({ authority_id: 'root-g1' }).first()
+    expect(text).toMatch(language === 'en' ? new RegExp(`No\\. ${number}, issued .* next by ${until.slice(0, 10)}`) : new RegExp(`第${number}号`))
+    // The issuing CA has published nothing yet: its list is the work of `ca`.
+    expect(text).toContain(words('repository.list.none', {}, language))
+  })
+
+  test('REP-1: gives each CA certificate as PEM, the same octets; nothing for an unknown one', async () => {
+    for (const { id, certificateDer } of authorities) {
+      const { bytes, header } = await download(`/repository/authorities/${id}/pem`)
+      expect(new X509Certificate(bytes).raw.equals(certificateDer)).toBe(true)
+      expect(header('content-disposition')).toContain(`${id}.pem`)
+    }
+    expect((await portal.client().get('/repository/authorities/other/pem')).status).toBe(404)
+  })
+
+  test('REP-1: a list whose next one is overdue is marked, and a CA past its end', async () => {
+    const late = await startPortal({ clock: () => new Date('2058-01-01T00:00:00Z') })
+    await made.services(late.services.database)
+    const { text } = await late.client().get('/repository')
+    expect(text).toContain(words('repository.list.late'))
+    expect(text).toContain(words('repository.standing.expired'))
+    expect((await portal.client().get('/repository')).text).not.toContain(words('repository.list.late'))
+  })
+})
+
+describe('REP-2: the CA records', () => {
+  test('REP-2: are read by a strict reader, with what the certificates say', async () => {
+    const { bytes, header } = await download('/repository/ccadb.csv')
+    expect(header('content-type')).toContain('text/csv')
+    const [head, ...rows] = readCsv(bytes.toString('utf8'))
+    expect(rows).toHaveLength(authorities.length)
+    const records = rows.map((row) => Object.fromEntries(row.map((value, index) => [head![index]!, value])))
+    for (const [index, record] of records.entries()) {
+      const certificate = new X509Certificate(authorities[index]!.certificateDer)
+      const { kind } = authorities[index]!
+      expect(record).toMatchObject({
+        'CA Owner': portal.services.policy.operator.name.en,
+        'Certificate Record Type': kind === 'root' ? 'Root Certificate' : 'Intermediate Certificate',
+        'SHA-256 Fingerprint': certificate.fingerprint256.replaceAll(':', ''),
+        'Parent SHA-256 Fingerprint': kind === 'root' ? '' : records[0]!['SHA-256 Fingerprint'],
+        'Subject Key Identifier': createHash('sha1').update(certificate.publicKey.export({ type: 'pkcs1', format: 'der' })).digest('base64').replace(/^(?=[+=@-])/, "'"),
+        'Valid From (GMT)': new Date(certificate.validFrom).toISOString().slice(0, 10).replaceAll('-', '.'),
+        'Revocation Status': 'Not Revoked',
+        'Full CRL Issued By This CA': `${portal.services.config.status.url}/crl/${authorities[index]!.id}.crl`,
+        'Technically Constrained': kind === 'root' ? 'False' : 'True',
+        'Extended Key Usage': { root: '', issuing: 'Code Signing', 'timestamp-ca': 'Time Stamping' }[kind],
+        'CP Effective Date': '2022.12.08',
+        'CPS Effective Date': '',
+      })
+      expect(new X509Certificate(record['PEM Info']!.replace(/^'/, '')).fingerprint256).toBe(certificate.fingerprint256)
+      expect(record['Authority Key Identifier']).toBe(kind === 'root' ? '' : records[0]!['Subject Key Identifier'])
+    }
+    for (const cell of rows.flat()) expect(cell).not.toMatch(/^[=+\-@\t\r]/)
+  })
+})
+
+describe('REP-1: documents and agencies', () => {
+  let other: Portal
+  beforeAll(async () => {
+    other = await startPortal({ policy: OTHER_CA })
+  })
+
+  test.each(LANGUAGES)('REP-1: every version that was in force stands with its days and SHA-256, and can be read (%s)', async (language) => {
+    const client = other.client({ language })
+    const { text, html } = await client.get('/repository/documents')
+    expect(text).toContain(words('repository.history.from-until', { from: '2025-09-01', until: '2026-02-01' }, language))
+    expect(text).toContain(words('repository.since', { since: '2026-02-01' }, language))
+    for (const { document, version, language: written, sha256, inForceFrom, inForceUntil, text: source } of OTHER_CA.earlierTexts) {
+      const path = `/repository/documents/${document}/${version}/${written}`
+      expect(html).toContain(`href="${path}"`)
+      expect(text).toContain(sha256)
+      const page = await client.get(path)
+      expect(page.text).toContain(words('repository.document.earlier-text', { from: inForceFrom, until: inForceUntil }, language))
+      expect(createHash('sha256').update((await download(`${path}/source`, other)).bytes).digest('hex')).toBe(createHash('sha256').update(source).digest('hex'))
+    }
+    expect((await client.get('/repository/documents/cp/1.1/ja')).status).toBe(404)
+    expect((await client.get('/repository/documents/cp/2/en')).text).not.toContain(words('repository.document.earlier-title', {}, language))
+  })
+
+  test('REP-1: each agency stands with the values of its jurisdiction, the form of its numbers, and the list’s history (CSBR 3.2.10)', async () => {
+    const theirs = await other.client().get('/repository/agencies')
+    for (const fact of ['Example Chamber of Commerce', 'https://register.chamber.example/', 'NL', 'Utrecht', words('agencies.any-number'), words('agencies.version', { version: '2', date: '2026-02-01' }), 'Belgian register removed']) expect(theirs.text).toContain(fact)
+    const ours = await portal.client({ language: 'ja' }).get('/repository/agencies')
+    for (const { name, website, registrationNumber } of portal.services.policy.agencies.entries) for (const fact of [name.ja, website, registrationNumber!.ja]) expect(ours.text).toContain(fact)
+  })
+
+  test.each(LANGUAGES)('REP-1: tells how to report a problem, at any hour and without an account, and what follows (CSBR 4.9.2, 4.9.3, 4.9.5) (%s)', async (language) => {
+    const { html, text } = await other.client({ language }).get('/repository')
+    expect(html).toContain('href="mailto:problems@ca.example"')
+    for (const key of ['text', 'which', 'what', 'evidence', 'key', 'then', 'own']) expect(text).toContain(words(`repository.report.${key}`, {}, language))
+  })
+})
+
+test.each(LANGUAGES)('REP-2: the profiles tell each kind of certificate with the addresses of this CA (%s)', async (language) => {
+  const { text } = await portal.client({ language }).get('/repository/profiles')
+  for (const kind of ['root', 'issuing', 'subscriber', 'responder', 'timestamp-ca', 'timestamp']) expect(text).toContain(words(`profiles.kind.${kind}`, {}, language))
+  for (const fact of [`${portal.services.config.status.url}/ca/issuing-g1.cer`, portal.services.policy.policyOids.ocspResponder, 'id-kp-codeSigning (1.3.6.1.5.5.7.3.3)', words('profiles.value.days', { count: '460' }, language)]) expect(text).toContain(fact)
+})
+
+async function download(path: string, from: Portal = portal): Promise<{ bytes: Buffer; header: (name: string) => string | null }> {
+  const answer = await fetch(`${from.url}${path}`)
+  expect(answer.status).toBe(200)
+  return { bytes: Buffer.from(await answer.arrayBuffer()), header: (name) => answer.headers.get(name) }
+}
