@@ -1,8 +1,8 @@
 /** What the repository's pages show of the hierarchy (REP-1, REP-2). */
 import { caPath, crlPath, OCSP_PATH, TSA_PATH } from '../certificate/addresses.ts'
 import { listAuthorities, type Authority } from '../database/authority-store.ts'
-import { latestCrl } from '../database/crl-store.ts'
-import { publishedLists, respondersInForce, type PublishedList, type ResponderInForce } from '../database/repository-store.ts'
+import { latestCrls, readCrl, type CrlRecord } from '../database/crl-store.ts'
+import { respondersInForce, type ResponderInForce } from '../database/repository-store.ts'
 import { listTimestampCertificates } from '../database/timestamp-store.ts'
 import { attributeLabel, type RelativeDistinguishedName } from '../pki/name.ts'
 import type { PolicyDocument } from '../policy/policy.ts'
@@ -16,7 +16,8 @@ import { formatInstant, translate, type Language } from './locales.ts'
 export interface Published {
   readonly authority: Authority
   readonly facts: CertificateFacts
-  readonly list: PublishedList | null
+  /** The list in force, and beside it those of the shards, each by its number. */
+  readonly lists: readonly CrlRecord[]
   readonly revoked: AuthorityRecord['revoked']
   readonly responders: readonly ResponderInForce[]
 }
@@ -28,18 +29,21 @@ export const pemAddress = (authorityId: string): string => `/repository/authorit
 /** Every CA of the hierarchy, those of earlier generations included, each with what is published beside it. */
 export async function readPublished({ database }: Pick<Services, 'database'>, now: Date): Promise<readonly Published[]> {
   const authorities = await listAuthorities(database)
-  const [lists, responders] = [await publishedLists(database), await respondersInForce(database, now)]
+  const [lists, responders] = [await latestCrls(database), await respondersInForce(database, now)]
   const rootLists = new Map<string, Buffer>()
   // Offline lists are short; an issuing CA's list is never read here.
-  for (const { id, kind } of authorities) if (kind === 'root') rootLists.set(id, (await latestCrl(database, id))?.der ?? Buffer.alloc(0))
+  for (const { id, kind } of authorities) {
+    const own = kind === 'root' && lists.find(({ authorityId }) => authorityId === id)
+    if (own) rootLists.set(id, await readCrl(database, own))
+  }
   return authorities.map((authority) => {
     const facts = factsOf(authority.certificateDer)
     const parentList = authority.parentId ? rootLists.get(authority.parentId) : undefined
     return {
       authority,
       facts,
-      list: lists.find(({ authorityId }) => authorityId === authority.id) ?? null,
-      revoked: parentList && parentList.length > 0 ? revocationOn(parentList, facts.serial) : null,
+      lists: lists.filter(({ authorityId }) => authorityId === authority.id),
+      revoked: parentList ? revocationOn(parentList, facts.serial) : null,
       responders: responders.filter(({ authorityId }) => authorityId === authority.id),
     }
   })
@@ -57,7 +61,7 @@ export const pairs = (hex: string): string => hex.toUpperCase().replace(/..(?!$)
 
 /** One CA with everything that it publishes. */
 export function authorityModel(published: Published, services: Pick<Services, 'config'>, language: Language, now: Date) {
-  const { authority, facts, list, revoked } = published
+  const { authority, facts, lists, revoked } = published
   const { status } = services.config
   const standing = standingOf(published, now)
   return {
@@ -80,8 +84,11 @@ export function authorityModel(published: Published, services: Pick<Services, 'c
     sha1: pairs(facts.sha1),
     certificate: `${status.url}${caPath(authority.id)}`,
     pem: pemAddress(authority.id),
-    crl: `${status.url}${crlPath(authority.id)}`,
-    list: list && { number: list.number, from: formatInstant(language, list.thisUpdate), to: formatInstant(language, list.nextUpdate), entries: list.entries, late: list.nextUpdate < now },
+    // Before the first list there is its address already: certificates carry it.
+    lists: (lists.length > 0 ? lists : [null]).map((list) => ({
+      address: `${status.url}${crlPath(authority.id, list?.shard)}`,
+      facts: list && { number: String(list.number), from: formatInstant(language, list.thisUpdate), to: formatInstant(language, list.nextUpdate), entries: list.entries, late: list.nextUpdate < now },
+    })),
     // A CA certificate's own status stands in its issuer's list alone (CP 7.1).
     ocsp: authority.kind === 'issuing' ? `${status.url}${OCSP_PATH}` : null,
     // CSBR 6.8: where its units give time-stamps.
@@ -122,11 +129,14 @@ export const drawTree = (tree: PictureNode) => ({ tree, wide: drawWide(tree), na
 /** The records of the CA table, each with its issuer's. */
 export function authorityRecords(published: readonly Published[], statusUrl: string): readonly AuthorityRecord[] {
   const made = new Map<string, AuthorityRecord>()
-  const record = ({ authority, facts, revoked }: Published): AuthorityRecord => {
+  const record = ({ authority, facts, revoked, lists }: Published): AuthorityRecord => {
     const known = made.get(authority.id)
     if (known) return known
     const issuer = published.find((each) => each.authority.id === authority.parentId)
-    const fresh: AuthorityRecord = { facts, revoked, parent: issuer ? record(issuer) : null, fullCrl: `${statusUrl}${crlPath(authority.id)}`, partitionedCrls: [] }
+    const address = (shard?: number) => `${statusUrl}${crlPath(authority.id, shard)}`
+    // With shards there is no list of everything: the parts together are.
+    const parts = lists.some(({ shard }) => shard > 0) ? lists.map(({ shard }) => address(shard)) : []
+    const fresh: AuthorityRecord = { facts, revoked, parent: issuer ? record(issuer) : null, fullCrl: parts.length > 0 ? null : address(), partitionedCrls: parts }
     made.set(authority.id, fresh)
     return fresh
   }
