@@ -1,9 +1,16 @@
 /** `ca`: issues what was approved, signs revocation lists, keeps the OCSP responder certified. Holds the issuing CA's key; has no HTTP port. */
+import { Gauge, Registry } from 'prom-client'
 import { forgetStatusChanges } from './database/status-feed.ts'
 import { issueCrl } from './jobs/crl.ts'
 import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
 import { renewResponderCertificates } from './jobs/responder-certificate.ts'
+import { endedLists, reachDatabase } from './database/seen-store.ts'
+import { tellFault } from './fault.ts'
+import { counted, type SigningCounts, signingFigures } from './metrics/ocsp-figures.ts'
+import { gauge, processFigures } from './metrics/process-figures.ts'
+import { seen } from './metrics/seen.ts'
+import { issuanceFigures, signerFigures } from './metrics/state-figures.ts'
 import { every, log, runProcess, StartRefused } from './process.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
 import { spkiSha256 } from './signer/signer.ts'
@@ -14,8 +21,11 @@ function refuse(error: unknown): never {
 }
 
 await runProcess('ca', async (services, config) => {
-  const { database } = services
-  const signer = await openConfiguredToken(config)
+  const { database, clock } = services
+  const token = await openConfiguredToken(config)
+  const signing: SigningCounts = { signatures: 0, errors: 0, time: 0 }
+  const elapsed = () => performance.now()
+  const signer = { tokenLabel: token.tokenLabel, sign: counted(token.sign.bind(token), signing, elapsed) }
   try {
     const authorities = () => authoritiesOn(signer, database, config)
     const authority = await currentAuthority(database, signer, config).catch(refuse)
@@ -23,11 +33,13 @@ await runProcess('ca', async (services, config) => {
     const { key } = authority.row
     const { tokenLabel } = signer
     if (key.tokenLabel !== tokenLabel) throw new StartRefused(`The key of ${authority.id} is on the token ${key.tokenLabel}; CA_TOKEN names ${tokenLabel}`)
-    const present = spkiSha256(await signer.publicKey(key.label)) === key.spkiSha256
+    const present = spkiSha256(await token.publicKey(key.label)) === key.spkiSha256
     if (!present) throw new StartRefused(`The token ${tokenLabel} has another key under the label ${key.label} than the one of ${authority.id}`)
     await authorities().catch(refuse)
 
+    let auditBreaks = 0
     const parts = issuingParts(services, signer, ({ at, reason }) => {
+      auditBreaks++
       const means = 'nothing is issued until it is whole again: npm run audit:verify (LOG-1)'
       log({ level: 'alert', job: 'issuing', refused: `the audit log is broken at entry ${at} (${reason})`, means })
     })
@@ -47,15 +59,40 @@ await runProcess('ca', async (services, config) => {
         }
       }),
     ]
+    const registry = new Registry()
+    const stopFigures = processFigures(registry, clock())
+    signingFigures(registry, signing)
+    issuanceFigures({ registry, database, clock, elapsed })
+    const { lists, signers } = signerFigures({ registry, database, clock, elapsed })
+    new Gauge({ name: 'audit_breaks', help: 'Breaches of the audit log found since the start: above 0 nothing is issued', registers: [registry], aggregator: 'max', collect: gauge(() => auditBreaks) })
     return {
+      seen: seen(
+        registry,
+        [
+          { name: 'database', run: () => reachDatabase(database) },
+          { name: 'token', run: async () => (spkiSha256(await token.publicKey(key.label)) === key.spkiSha256 ? null : `another key than that of ${authority.id}`) },
+          { name: 'lists', run: async () => endedLists(await authorities(), await lists(), clock()) },
+          {
+            name: 'responder',
+            async run() {
+              const ends = await signers()
+              const missing = (await authorities()).filter(({ id }) => !ends.some(({ kind, authorityId }) => kind === 'responder' && authorityId === id))
+              return missing.length === 0 ? null : `no responder certificate in force for ${missing.map(({ id }) => id).join(', ')}`
+            },
+          },
+          { name: 'audit-log', run: () => (auditBreaks === 0 ? null : 'the audit log is broken: npm run audit:verify (LOG-1)') },
+        ],
+        tellFault,
+      ),
       ready: `CA       ${authority.id}${authority.demo ? ' (demo)' : ''}, key in token ${tokenLabel}`,
       async stop() {
         await Promise.all(jobs.map((job) => job.stop()))
-        await signer.close()
+        stopFigures()
+        await token.close()
       },
     }
   } catch (error) {
-    await signer.close()
+    await token.close()
     throw error
   }
 })

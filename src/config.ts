@@ -3,7 +3,8 @@
  * The table below is also what README.md prints.
  */
 import { existsSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
+import { BlockList, isIP } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { join, resolve } from 'node:path'
 import { SHIPPED_POLICY } from './policy/policy.ts'
@@ -18,6 +19,10 @@ export interface Config {
   readonly databaseUrl: string
   readonly portal: { readonly host: string; readonly port: number; readonly url: string; readonly trustProxy: boolean; readonly tls: { readonly certificate: string; readonly key: string } | null }
   readonly status: { readonly host: string; readonly port: number; readonly url: string; readonly workers: number }
+  /** What this node is called in logs, files and figures. */
+  readonly node: string
+  /** Where this process tells figures and readiness; a port of null: nowhere. */
+  readonly metrics: { readonly host: string; readonly port: number | null }
   readonly mail: { readonly smtpUrl: string | null; readonly from: string }
   readonly session: { readonly idleMinutes: number; readonly absoluteHours: number }
   /** Null in processes that must not reach a key (`portal`). PINs are read from files, never from the environment. */
@@ -47,6 +52,12 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'STATUS_HOST', usedBy: 'status', fallback: '127.0.0.1', meaning: 'the address status listens on' },
   { name: 'STATUS_URL', usedBy: 'all', fallback: 'http://localhost:STATUS_PORT', meaning: 'the base of the OCSP, CRL and CA addresses put into certificates (HTTP)' },
   { name: 'STATUS_WORKERS', usedBy: 'status', fallback: 'one for each core; 1 outside production', meaning: 'how many processes answer for status on this machine' },
+  { name: 'NODE_NAME', usedBy: 'all', fallback: 'the host name', meaning: 'what this machine is called in logs, figures and the names of access-log files: letters, digits, `-` and `.`' },
+  { name: 'PORTAL_METRICS_PORT', usedBy: 'portal', fallback: 'PORTAL_PORT + 100', meaning: 'private port with `/metrics`, `/health` and `/ready`; `none`: none' },
+  { name: 'STATUS_METRICS_PORT', usedBy: 'status', fallback: 'STATUS_PORT + 100', meaning: 'the same for status, one for all its workers' },
+  { name: 'CA_METRICS_PORT', usedBy: 'ca', fallback: 'STATUS_PORT + 101', meaning: 'the same for ca' },
+  { name: 'METRICS_HOST', usedBy: 'portal, ca, status', fallback: '127.0.0.1', meaning: 'the address of the private port' },
+  { name: 'METRICS_BEYOND_LOOPBACK', usedBy: 'portal, ca, status', fallback: 'no', meaning: '`yes` lets METRICS_HOST be an address that other machines reach: inner figures, no password' },
   { name: 'SMTP_URL', usedBy: 'portal, ca', fallback: 'none', meaning: '`smtp://user:password@host:port`; without it (development only) mail is shown in the terminal and at /mail' },
   { name: 'MAIL_FROM', usedBy: 'portal, ca', fallback: 'ca@localhost', meaning: 'the sender of mail' },
   { name: 'SESSION_IDLE_MINUTES', usedBy: 'portal', fallback: '30', meaning: 'a session without a request ends after this' },
@@ -74,6 +85,11 @@ export class ConfigRefused extends Error {
     return typeof error === 'object' && error !== null && #configRefused in error
   }
 }
+
+const LOOPBACK = new BlockList()
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
+LOOPBACK.addAddress('::1', 'ipv6')
+const isLoopback = (host: string): boolean => host === 'localhost' || (isIP(host) !== 0 && LOOPBACK.check(host, isIP(host) === 6 ? 'ipv6' : 'ipv4'))
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -124,6 +140,22 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
   if ((certificate === null) !== (key === null)) reasons.push('PORTAL_TLS_CERTIFICATE and PORTAL_TLS_KEY: give both or none')
   const proxy = text('TRUST_PROXY', 'no')
   if (proxy !== 'yes' && proxy !== 'no') reasons.push(`TRUST_PROXY: must be yes or no, is "${proxy}"`)
+  const node = text('NODE_NAME', hostname().replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 64) || 'node')
+  if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/.test(node)) reasons.push(`NODE_NAME: must be at most 64 letters, digits, - and ., is "${node}"`)
+  const metricsHost = text('METRICS_HOST', '127.0.0.1')
+  const beyond = text('METRICS_BEYOND_LOOPBACK', 'no')
+  if (beyond !== 'yes' && beyond !== 'no') reasons.push(`METRICS_BEYOND_LOOPBACK: must be yes or no, is "${beyond}"`)
+  // Set on purpose or not at all: the figures tell how much is left before something breaks.
+  if (beyond !== 'yes' && !isLoopback(metricsHost)) reasons.push(`METRICS_HOST: ${metricsHost} may be reached from other machines: bind to 127.0.0.1, or set METRICS_BEYOND_LOOPBACK=yes on purpose`)
+  const privatePort = (name: string, publicPort: number, ahead: number): number | null => {
+    // A port that is high already has its private one below.
+    const fallback = publicPort + ahead <= 65535 ? publicPort + ahead : publicPort - ahead
+    if (text(name, '') === 'none' || (text(name, '') === '' && mode === 'test')) return null
+    const port = whole(name, fallback, 1, 65535)
+    if (port === portalPort || port === statusPort) reasons.push(`${name}: must differ from PORTAL_PORT and STATUS_PORT`)
+    return port
+  }
+  const metricsPorts: Partial<Record<ProcessName, number | null>> = { portal: privatePort('PORTAL_METRICS_PORT', portalPort, 100), status: privatePort('STATUS_METRICS_PORT', statusPort, 100), ca: privatePort('CA_METRICS_PORT', statusPort, 101) }
   const smtpUrl = env['SMTP_URL'] ? address('SMTP_URL', '', ['smtp:', 'smtps:']) : null
   if (production && (processName === 'portal' || processName === 'ca')) {
     if (smtpUrl === null) reasons.push('SMTP_URL: production sends real mail; give a server')
@@ -148,6 +180,8 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
     databaseUrl,
     portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? Object.freeze({ certificate, key }) : null }),
     status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl, workers }),
+    node,
+    metrics: Object.freeze({ host: metricsHost, port: metricsPorts[processName] ?? null }),
     mail: Object.freeze({ smtpUrl, from: text('MAIL_FROM', 'ca@localhost') }),
     session: Object.freeze({ idleMinutes, absoluteHours }),
     hsm: wanted ? Object.freeze({ module, tokenLabel: text(wanted[0], wanted[2]), pinFile: text(wanted[1], join(dataDir, 'pins', wanted[2])) }) : null,

@@ -7,6 +7,7 @@ import { listAuthorities } from './database/authority-store.ts'
 import { migrate } from './database/database.ts'
 import { holdDataFolder } from './instance-lock.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
+import { log, nameLog } from './log.ts'
 import { explain, onStopSignal, refuseSamples, say, StartRefused } from './process.ts'
 import { openServices } from './services.ts'
 
@@ -45,7 +46,7 @@ function launch(name: (typeof PROCESSES)[number]): Promise<string> {
         return
       }
       // One that refuses to start says so itself.
-      if (started || signal) process.stderr.write(`${name} ended by itself (${signal ?? `exit code ${code}`}): stopping the others\n`)
+      if (started || signal) log({ level: 'alert', child: name, error: `ended by itself (${signal ?? `exit code ${code}`}): stopping the others` })
       stop(1)
     })
   })
@@ -55,6 +56,7 @@ onStopSignal(() => stop(0), killAll)
 
 try {
   const config = readConfig('command')
+  nameLog({ process: 'main', node: config.node })
   await holdDataFolder(config.dataDir)
   const services = openServices(config)
   let link: string | null

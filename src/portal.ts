@@ -2,13 +2,22 @@
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { readFileSync } from 'node:fs'
+import { Counter, Registry } from 'prom-client'
+import { listAuthorities } from './database/authority-store.ts'
 import { removeExpiredFiles } from './database/kept-files.ts'
 import { endingAnchors } from './attestation/anchor-report.ts'
 import { presentMakers } from './database/protection-store.ts'
-import { sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
+import { reachDatabase } from './database/seen-store.ts'
+import { tellFault } from './fault.ts'
+import { ATTEMPTS, sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
+import { keep, processFigures } from './metrics/process-figures.ts'
+import { seen } from './metrics/seen.ts'
+import { auditFigures, mailFigures } from './metrics/state-figures.ts'
+import { requestFigures } from './metrics/request-figures.ts'
 import { removeOldAttempts } from './people/attempts.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { every, listen, log, runProcess, say, stopServer } from './process.ts'
+import { mailFault } from './mail/mail-fault.ts'
 import { createApp } from './web/app.ts'
 import { removeEndedSessions } from './web/session-store.ts'
 
@@ -23,7 +32,17 @@ await runProcess('portal', async (services, config) => {
   await listen(server, config.portal.port, config.portal.host, 'portal')
   const transport = config.mail.smtpUrl ? smtpTransport(config.mail.smtpUrl, config.mail.from) : terminalTransport(say)
   // Never the text or the address: links in mails are secrets.
-  const mailFailed = (mail: { id: string; failures: number }, error: unknown) => log({ level: 'warning', job: 'mail', mail: mail.id, attempt: mail.failures, error: (error as Error).message })
+  let mailFailures = 0
+  const mailFailed = (mail: { id: string; failures: number }, error: unknown) => {
+    mailFailures++
+    log({ level: 'warning', job: 'mail', mail: mail.id, attempt: mail.failures, error: mailFault(error) })
+  }
+  const registry = new Registry()
+  const stopFigures = processFigures(registry, services.clock())
+  requestFigures(registry, server, () => performance.now())
+  mailFigures({ registry, database: services.database }, ATTEMPTS)
+  new Counter({ name: 'mail_failures_total', help: 'Attempts at sending mail that failed', registers: [registry], collect: keep(() => mailFailures) })
+  auditFigures({ registry, database: services.database }, 'sign_in_events_total', 'Sign-ins and refusals since this process started, of all portals', ['session.signed-in', 'session.refused', 'session.locked', 'access.refused'])
   const jobs = [
     every(1000, 'mail', () => sendWaitingMail(services.database, transport, services.clock, { keepText: !config.production, failed: mailFailed })),
     every(3_600_000, 'attempts', () => removeOldAttempts(services.database, services.clock())),
@@ -34,9 +53,11 @@ await runProcess('portal', async (services, config) => {
   // Under `npm start` the parent prints the link; alone, this process does.
   const link = process.send ? null : await createFirstAdministratorLink(services)
   return {
+    seen: seen(registry, [{ name: 'database', run: () => reachDatabase(services.database) }, { name: 'hierarchy', run: async () => ((await listAuthorities(services.database)).length > 0 ? null : 'no hierarchy yet: npm run ceremony') }], tellFault),
     ready: [`Portal   ${config.portal.url}`, ...(ending.length > 0 ? [`         Keys of makers that ended or end soon: ${ending.length} (npm run anchors -- report)`] : []), ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : [])].join('\n'),
     async stop() {
       await stopServer(server)
+      stopFigures()
       await Promise.all(jobs.map((job) => job.stop()))
     },
   }

@@ -6,17 +6,18 @@ import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
 import { migrate } from './database/database.ts'
 import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
-import { describeFault } from './fault.ts'
+import { describeFault, tellFault } from './fault.ts'
+import { log, nameLog } from './log.ts'
+import { createPrivateServer } from './metrics/private-port.ts'
+import type { Seen } from './metrics/seen.ts'
 import { openServices, type Services } from './services.ts'
 import { SignerUnavailable } from './signer/signer.ts'
 import { StartRefused } from './start-refused.ts'
 
-export { StartRefused }
+export { log, StartRefused }
 
 export const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-/** One JSON line on standard error; never a body, a cookie, a PIN. */
-export const log = (line: Record<string, unknown>): void => void process.stderr.write(`${JSON.stringify({ at: new Date().toISOString(), ...line })}\n`)
 
 /** What a driver, the system or a library refuses has a code of its own, and its message is for the operator; the rest is a fault of ours and shows where. */
 const isRefusal = (error: Error): boolean => /^(SQLITE_(CANTOPEN|READONLY|FULL|IOERR|NOTADB|CORRUPT|BUSY|PERM)|(08|28|3D|53|57)[0-9A-Z]{3}$|E[A-Z]+$|ERR_OSSL_|ERR_SSL_)/.test(String((error as NodeJS.ErrnoException).code ?? ''))
@@ -28,7 +29,7 @@ export function explain(error: unknown): string {
   // Both addresses of a name were tried: either says it.
   const cause = error instanceof AggregateError && error.errors[0] instanceof Error ? error.errors[0] : error
   if (code === 'ECONNREFUSED' || code === 'ENOTFOUND') return `The database can't be reached: ${cause.message}`
-  return isRefusal(error) ? cause.message : describeFault(error)
+  return isRefusal(error) ? tellFault(cause) : describeFault(error)
 }
 
 /** A second signal within this time is the same key press told twice: the terminal tells the whole group, and npm passes it on. */
@@ -50,21 +51,32 @@ export function onStopSignal(stop: (signal: string) => void, atOnce: () => void 
   process.on('SIGTERM', take)
 }
 
+export interface Running {
+  /** What its private port tells. */
+  readonly seen: Seen
+  stop(): Promise<void>
+}
+
 /**
  * Starts one process: configuration, services, tables; then `start`, which returns how to stop.
  * SIGINT and SIGTERM stop it cleanly. Under `npm start` the parent alone says when: by SIGTERM, or by going away.
  */
-export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'), start: (services: Services, config: Config) => Promise<{ ready: string; stop(): Promise<void> }>): Promise<void> {
+export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'), start: (services: Services, config: Config) => Promise<Running & { readonly ready: string }>): Promise<void> {
   const hasParent = process.send !== undefined
   // Ctrl-C reaches the whole process group; here it would come before the parent's word, or twice.
   if (hasParent) process.on('SIGINT', () => undefined)
   let services: Services | null = null
   try {
     const config = readConfig(name)
+    nameLog({ process: name, node: config.node })
     services = openServices(config)
     refuseSamples(services)
     await migrate(services.database)
     const running = await start(services, config)
+    const privatePort = await openPrivatePort(name, config, running.seen).catch(async (error: unknown) => {
+      await running.stop().catch(() => undefined)
+      throw error
+    })
     const opened = services
     const ready = name === 'status' ? running.ready : [running.ready, ...(await weakKeyNotice(services, name))].join('\n')
     await note(opened, name, 'process.started')
@@ -72,14 +84,15 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
     const stop = (signal: string) => {
       if (stopping) return
       stopping = true
-      void running
-        .stop()
+      void privatePort
+        .close()
+        .then(() => running.stop())
         .then(() => note(opened, name, 'process.stopped'))
         .then(() => opened.close())
         .then(
           () => process.exit(0),
           (error) => {
-            log({ level: 'error', process: name, signal, error: explain(error) })
+            log({ level: 'error', signal, error: explain(error) })
             process.exit(1)
           },
         )
@@ -105,11 +118,12 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
  * Starts one of several equal workers of a process. The parent made the tables and writes the audit log; it says when to stop, by SIGTERM or by going
  * away, and hears why a worker refuses to start.
  */
-export async function runWorker(name: ProcessName & 'status', start: (services: Services, config: Config) => Promise<{ stop(): Promise<void> }>): Promise<void> {
+export async function runWorker(name: ProcessName & 'status', start: (services: Services, config: Config) => Promise<Running>): Promise<void> {
   process.on('SIGINT', () => undefined)
   let services: Services | null = null
   try {
     const config = readConfig(name)
+    nameLog({ process: name, node: config.node, worker: process.pid })
     const opened = (services = openServices(config))
     const running = await start(opened, config)
     let stopping = false
@@ -122,7 +136,7 @@ export async function runWorker(name: ProcessName & 'status', start: (services: 
         .then(
           () => process.exit(0),
           (error) => {
-            log({ level: 'error', process: name, error: explain(error) })
+            log({ level: 'error', error: explain(error) })
             process.exit(1)
           },
         )
@@ -130,12 +144,32 @@ export async function runWorker(name: ProcessName & 'status', start: (services: 
     process.on('SIGTERM', stop)
     process.on('disconnect', stop)
     if (!process.connected) return stop()
+    answerPrimary(running.seen)
     process.send!({ ready: true })
   } catch (error) {
     process.send?.({ refused: explain(error) })
     await services?.close().catch(() => undefined)
     process.exit(1)
   }
+}
+
+/** The primary has the one private port and asks its workers (workers.ts). */
+function answerPrimary(seen: Seen): void {
+  process.on('message', (message: { ask?: 'figures' | 'readiness'; id?: number }) => {
+    const { ask, id } = message
+    if (ask !== 'figures' && ask !== 'readiness') return
+    seen[ask]().then(
+      (answer) => process.send?.({ answer, id }),
+      (error: unknown) => log({ level: 'error', error: explain(error) }),
+    )
+  })
+}
+
+async function openPrivatePort(name: string, { metrics: { host, port } }: Config, seen: Seen): Promise<{ close(): Promise<void> }> {
+  if (port === null) return { close: async () => undefined }
+  const server = createPrivateServer(seen, () => performance.now(), (error) => log({ level: 'error', job: 'metrics', error: explain(error) }))
+  await listen(server, port, host, `${name}_metrics`)
+  return { close: () => stopServer(server) }
 }
 
 /** KEY-3: who takes or certifies keys says at start which of Debian's weak keys can't be looked for. */

@@ -1,11 +1,14 @@
 /** `status`: OCSP, CRLs, CA certificates and time-stamps. Holds the responder and time-stamping keys, in a token of their own. With several workers each has all of its own parts. */
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
+import { Registry } from 'prom-client'
 import type { Config } from './config.ts'
 import { listAuthorities, listResponderKeys } from './database/authority-store.ts'
 import { statusFeed } from './database/status-feed.ts'
 import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } from './database/status-store.ts'
-import { every, listen, log, runProcess, runWorker, StartRefused, stopServer } from './process.ts'
+import { tellFault } from './fault.ts'
+import { every, listen, log, type Running, runProcess, runWorker, StartRefused, stopServer } from './process.ts'
+import { AnswerTally } from './revocation/answer-tally.ts'
 import { issuedBy } from './revocation/issued-certificate.ts'
 import { OcspService } from './revocation/ocsp-service.ts'
 import { createResponder } from './revocation/responder.ts'
@@ -13,6 +16,11 @@ import { remembering } from './revocation/status-memory.ts'
 import { createStatusServer } from './revocation/status-server.ts'
 import { StatusWatch } from './revocation/status-watch.ts'
 import type { Services } from './services.ts'
+import { endedLists, reachDatabase } from './database/seen-store.ts'
+import { answerFigures, counted, ocspStateFigures, type SigningCounts, signingFigures, timestampFigures } from './metrics/ocsp-figures.ts'
+import { processFigures } from './metrics/process-figures.ts'
+import { seen } from './metrics/seen.ts'
+import { signerFigures } from './metrics/state-figures.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
 import { openTimestamps } from './timestamps.ts'
 import { startWorkers } from './workers.ts'
@@ -25,19 +33,19 @@ function alertOnce({ table, authorityId, serial }: FalseRow): void {
   if (alerted.has(row) || alerted.size >= ALERTS) return
   alerted.add(row)
   const why = 'this row holds no certificate that the authority signed: its status is unknown (OCS-3)'
-  log({ level: 'alert', process: 'status', table, authority: authorityId, serial, refused: why })
+  log({ level: 'alert', job: 'ocsp', table, authority: authorityId, serial, refused: why })
 }
 
 /** A fault that lasts meets every request: it is said once in this time. */
 const FAULT_MS = 5000
 const said = new Map<string, number>()
 function fault(error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = tellFault(error)
   const now = elapsed()
   if (now - (said.get(message) ?? -Infinity) < FAULT_MS) return
   if (said.size >= 100) said.clear()
   said.set(message, now)
-  log({ level: 'error', process: 'status', error: message })
+  log({ level: 'error', job: 'ocsp', error: message })
 }
 
 const elapsed = (): number => performance.now()
@@ -45,13 +53,20 @@ const elapsed = (): number => performance.now()
 /** REV-4: a revocation shows within two seconds, on every worker; PostgreSQL tells at once, and this is how long it takes at most where it can't. */
 const POLL_MS = 500
 
-async function serve(services: Services, config: Config): Promise<{ readonly more: string; stop(): Promise<void> }> {
+/** How often what was sent is counted together. */
+const TAKE_MS = 1000
+
+async function serve(services: Services, config: Config): Promise<Running & { readonly more: string }> {
   const { database, policy, clock } = services
   let authorities = await listAuthorities(database)
   if (authorities.length === 0) throw new StartRefused('No hierarchy yet: run  npm start  (a demo one) or  npm run ceremony')
   const signer = await openConfiguredToken(config)
   // A key that is not where the ceremony put it shows now, not at the first question.
   for (const authority of authorities) for (const responder of await listResponderKeys(database, authority.id)) if (responder.key.tokenLabel === signer.tokenLabel) await signer.publicKey(responder.key.label)
+
+  const signing: SigningCounts = { signatures: 0, errors: 0, time: 0 }
+  const sign = counted(signer.sign.bind(signer), signing, elapsed)
+  const tally = new AnswerTally(elapsed)
 
   const feed = statusFeed(database)
   const watch = new StatusWatch({ feed, elapsed, staleMinutes: policy.periods.statusStaleMinutes })
@@ -67,7 +82,7 @@ async function serve(services: Services, config: Config): Promise<{ readonly mor
   )
   const know = () => {
     checks = { issuedBy: issuedBy(authorities), falseRow: alertOnce }
-    respond = createResponder({ policy, signer, authorities, ...reading, fault })
+    respond = createResponder({ policy, signer: { sign }, authorities, ...reading, fault })
   }
   know()
   // A ceremony made another generation: it is answered for under its own issuer, without a restart.
@@ -89,11 +104,12 @@ async function serve(services: Services, config: Config): Promise<{ readonly mor
   // Answers rest on what changes since now.
   await watch.poll()
 
-  const timestamps = await openTimestamps(services, { signer, authorities, issuedBy: checks!.issuedBy })
+  const timestamps = await openTimestamps(services, { signer: { tokenLabel: signer.tokenLabel, sign }, authorities, issuedBy: checks!.issuedBy })
   const stamping = 'none' in timestamps ? null : timestamps
   const server = createStatusServer({
     now: clock,
     ocsp,
+    tally,
     fault,
     stamp: stamping?.respond ?? null,
     findCrl: (id, shard) => findCrl(database, id, shard),
@@ -106,13 +122,52 @@ async function serve(services: Services, config: Config): Promise<{ readonly mor
   const look = () => watch.poll().catch(fault)
   const polling = every(POLL_MS, 'status-changes', look)
   const unlisten = feed.listen(() => void look())
+  const registry = new Registry()
+  const stopFigures = processFigures(registry, clock())
+  const totals = answerFigures(registry, tally.times)
+  const taking = every(TAKE_MS, 'answers', async () => totals.add(tally.take()))
+  ocspStateFigures(registry, { feedAge: () => watch.age, memory: () => ocsp.memory })
+  signingFigures(registry, signing)
+  const { lists } = signerFigures({ registry, database, clock, elapsed })
+  if (stamping) timestampFigures(registry, stamping)
+  const issuing = () => authorities.filter(({ kind }) => kind === 'issuing')
   return {
+    seen: seen(
+      registry,
+      [
+        { name: 'database', run: () => reachDatabase(database) },
+        { name: 'changes', run: () => (watch.fresh ? null : `changes of status were last read ${Math.round(watch.age / 1000)} s ago`) },
+        { name: 'lists', run: async () => endedLists(authorities, await lists(), clock()) },
+        {
+          name: 'responder',
+          async run() {
+            const missing: string[] = []
+            for (const { id } of issuing()) if (!(await reading.findResponder(id, clock()))) missing.push(id)
+            return missing.length === 0 ? null : `no responder certificate in force for ${missing.join(', ')}`
+          },
+        },
+        {
+          name: 'token',
+          async run() {
+            for (const { id } of issuing()) {
+              const responder = await reading.findResponder(id, clock())
+              if (responder) await signer.publicKey(responder.key.label)
+            }
+            return null
+          },
+        },
+        ...(stamping ? [{ name: 'clock', run: () => stamping.clockDoubt() }] : []),
+      ],
+      tellFault,
+    ),
     more: 'none' in timestamps ? timestamps.none : timestamps.ready,
     async stop() {
       await stopServer(server)
       await stamping?.stop()
       await unlisten()
       await polling.stop()
+      await taking.stop()
+      stopFigures()
       await signer.close()
     },
   }
@@ -123,8 +178,8 @@ if (cluster.isPrimary)
     const { workers, url } = config.status
     const ready = `Status   ${url}`
     if (workers === 1) {
-      const { more, stop } = await serve(services, config)
-      return { ready: `${ready}\n${more}`, stop }
+      const { more, ...running } = await serve(services, config)
+      return { ready: `${ready}\n${more}`, ...running }
     }
     return { ready: `${ready}, ${workers} workers`, ...(await startWorkers('status', fileURLToPath(import.meta.url), workers)) }
   })

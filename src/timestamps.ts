@@ -19,6 +19,12 @@ export interface Timestamps {
   respond(request: Buffer): Promise<Buffer>
   /** One line for who starts the process. */
   readonly ready: string
+  /** How many requests were answered since the start, by outcome. */
+  readonly answered: ReadonlyMap<string, number>
+  /** Why the clock may not be stamped with; null when it may. */
+  clockDoubt(): string | null
+  /** What the operating system says of its clock. */
+  clockSays(): string
   stop(): Promise<void>
 }
 
@@ -44,7 +50,7 @@ export async function openTimestamps(
   if (own.length === 0) return { none: 'Time-stamps  none in this hierarchy: add them with  npm run ceremony -- add-timestamps' }
   const demo = own.every((each) => each.demo)
   const note = (event: AuditEventName, details: Readonly<Record<string, unknown>>) => database.transaction((trx) => audit(trx, { at: clock(), actor: ACTOR, event, subject: 'process:status', details }))
-  const fault = (error: unknown) => log({ level: 'error', process: 'status', job: 'timestamps', error: error instanceof Error ? error.message : String(error) })
+  const fault = (error: unknown) => log({ level: 'error', job: 'timestamps', error: error instanceof Error ? error.message : String(error) })
 
   const refused = new Set<string>()
   let units: readonly TimestampUnit[] = []
@@ -59,7 +65,7 @@ export async function openTimestamps(
       if (!('refused' in unit)) found.push(unit)
       else if (!refused.has(record.id)) {
         refused.add(record.id)
-        log({ level: 'alert', process: 'status', job: 'timestamps', certificate: record.id, refused: unit.refused })
+        log({ level: 'alert', job: 'timestamps', certificate: record.id, refused: unit.refused })
       }
     }
     units = found
@@ -83,11 +89,12 @@ export async function openTimestamps(
     async note({ event, details }) {
       await note(event, details)
       // At the start `ready` says it.
-      if (event !== 'timestamp.clock-sure' || doubted) log({ level: event === 'timestamp.clock-sure' ? 'info' : 'alert', process: 'status', event, ...details })
+      if (event !== 'timestamp.clock-sure' || doubted) log({ level: event === 'timestamp.clock-sure' ? 'info' : 'alert', event, ...details })
       doubted = event !== 'timestamp.clock-sure'
     },
   })
 
+  const answered = new Map<string, number>()
   const tally = new Map<string, number>()
   async function writeTally(): Promise<void> {
     if (tally.size === 0) return
@@ -100,7 +107,7 @@ export async function openTimestamps(
   async function giveNotice(): Promise<void> {
     const now = clock()
     const soon = (end: Date) => end.getTime() - now.getTime() < policy!.periods.noticeDays * DAY_MS
-    const tell = (what: Record<string, unknown>) => log({ level: 'alert', process: 'status', job: 'timestamps', ...what })
+    const tell = (what: Record<string, unknown>) => log({ level: 'alert', job: 'timestamps', ...what })
     const inForce = unitAt(units, now)
     if (!inForce) tell({ needs: 'no time-stamping key is in force: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
     else if (soon(inForce.useUntil)) tell({ until: inForce.useUntil.toISOString(), needs: 'the time-stamping key ends: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
@@ -127,13 +134,21 @@ export async function openTimestamps(
     randomBytes: random,
     unitAt: (at) => unitAt(units, at),
     record: tokenRecorder(database),
-    answered: (outcome) => void tally.set(outcome, (tally.get(outcome) ?? 0) + 1),
+    answered(outcome) {
+      for (const counts of [tally, answered]) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+    },
     fault,
   })
   const state = watch.now()
   const clockWords = watch.says().startsWith('unreadable') && !('unsure' in state) ? `${watch.says()}; a demo hierarchy stamps all the same` : watch.says()
   return {
     respond,
+    answered,
+    clockDoubt() {
+      const now = watch.now()
+      return 'unsure' in now ? now.unsure : null
+    },
+    clockSays: () => watch.says(),
     ready: 'unsure' in state ? `Time-stamps  none while the clock is not sure (${state.unsure}; ${clockWords})` : `Time-stamps  ${services.config.status.url}${TSA_PATH} (clock ${clockWords})`,
     async stop() {
       clearInterval(tallying)

@@ -47,7 +47,8 @@ export interface OutboxRow {
   next_attempt_at: string | null
 }
 
-const ATTEMPTS = 20
+/** After so many a mail is given up. */
+export const ATTEMPTS = 20
 
 /** Half a minute after the first failure, twice as long after each, an hour at most: 20 attempts take the better part of a day. */
 export const pauseAfter = (failures: number): number => Math.min(30_000 * 2 ** (failures - 1), 3_600_000)

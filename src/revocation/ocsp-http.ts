@@ -1,12 +1,15 @@
 /** OCSP over HTTP (RFC 6960 A.1, RFC 5019 5 and 6): the hot path. What is kept is sent with a look-up, and no header is parsed that doesn't decide. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { OCSP_PATH } from '../certificate/addresses.ts'
+import type { AnswerTally } from './answer-tally.ts'
 import { decodeGetPath, MAX_REQUEST_BYTES } from './ocsp-request.ts'
 import { bodyKey, type OcspService } from './ocsp-service.ts'
 import type { ReadyAnswer } from './ready-answer.ts'
 
 export interface OcspHttpParts {
   readonly ocsp: OcspService
+  /** Counts what is sent (OCS-8). */
+  readonly tally?: AnswerTally
   fault(error: unknown): void
 }
 
@@ -15,19 +18,31 @@ export function handleOcsp(parts: OcspHttpParts, request: IncomingMessage, respo
   const { method } = request
   const url = request.url!
   if (method === 'GET' || method === 'HEAD') {
-    const kept = parts.ocsp.find(url)
-    if (kept) send(kept, request, response)
-    else if (!isOcsp(url)) return false
+    if (sendKept(parts, url, request, response)) return true
+    if (!isOcsp(url)) return false
     else {
       const decoded = decodeGetPath(url.slice(OCSP_PATH.length))
-      if (decoded === null) send(parts.ocsp.malformed, request, response)
+      if (decoded === null) send(parts, parts.ocsp.malformed, request, response)
       else reply(parts, parts.ocsp.answer(decoded, url), request, response)
     }
     return true
   }
   if (url !== OCSP_PATH && !isOcsp(url)) return false
   if (method === 'POST') readBody(parts, request, response)
-  else refuse(request, response, 405, 'Allowed here: GET, HEAD, POST.', ['Allow', 'GET, HEAD, POST'])
+  else refuse(parts, request, response, 405, 'Allowed here: GET, HEAD, POST.', ['Allow', 'GET, HEAD, POST'])
+  return true
+}
+
+function sendKept(parts: OcspHttpParts, key: string, request: IncomingMessage, response: ServerResponse): boolean {
+  const { tally } = parts
+  const began = tally === undefined ? -1 : tally.begin()
+  const kept = parts.ocsp.find(key)
+  if (kept === null) {
+    tally?.notKept()
+    return false
+  }
+  send(parts, kept, request, response)
+  tally?.kept(began)
   return true
 }
 
@@ -60,21 +75,19 @@ function declared({ rawHeaders }: IncomingMessage): { readonly type: string | un
 function readBody(parts: OcspHttpParts, request: IncomingMessage, response: ServerResponse): void {
   const { type, length } = declared(request)
   // RFC 6960 A.1
-  if (!isRequestType(type)) return refuse(request, response, 415, `Send an OCSP request as ${TYPE}.`)
-  if (length !== undefined && Number(length) > MAX_REQUEST_BYTES) return tooLarge(request, response)
+  if (!isRequestType(type)) return refuse(parts, request, response, 415, `Send an OCSP request as ${TYPE}.`)
+  if (length !== undefined && Number(length) > MAX_REQUEST_BYTES) return tooLarge(parts, request, response)
   let body: Buffer | null = null
   const more = (chunk: Buffer) => {
     body = body === null ? chunk : Buffer.concat([body, chunk])
     if (body.length <= MAX_REQUEST_BYTES) return
     request.off('data', more)
     request.off('end', whole)
-    tooLarge(request, response)
+    tooLarge(parts, request, response)
   }
   const whole = () => {
     const bytes = body ?? Buffer.alloc(0)
-    const kept = parts.ocsp.find(bodyKey(bytes))
-    if (kept) send(kept, request, response)
-    else reply(parts, parts.ocsp.answer(bytes), request, response)
+    if (!sendKept(parts, bodyKey(bytes), request, response)) reply(parts, parts.ocsp.answer(bytes), request, response)
   }
   // Without a listener for it, a client that goes away is no error (Node's IncomingMessage), and nobody waits for an answer.
   request.on('data', more)
@@ -82,23 +95,30 @@ function readBody(parts: OcspHttpParts, request: IncomingMessage, response: Serv
 }
 
 function reply(parts: OcspHttpParts, answer: Promise<ReadyAnswer>, request: IncomingMessage, response: ServerResponse): void {
+  const began = parts.tally?.now() ?? 0
   answer
-    .then((ready) => send(ready, request, response))
+    .then((ready) => {
+      send(parts, ready, request, response)
+      parts.tally?.made(began)
+    })
     .catch((error: unknown) => {
       parts.fault(error)
       if (response.headersSent) response.destroy()
-      else refuse(request, response, 500, 'The status could not be read. Try again later.')
+      else refuse(parts, request, response, 500, 'The status could not be read. Try again later.')
     })
 }
 
-function send(ready: ReadyAnswer, request: IncomingMessage, response: ServerResponse): void {
+function send({ tally }: OcspHttpParts, ready: ReadyAnswer, request: IncomingMessage, response: ServerResponse): void {
   if (request.method === 'POST') {
+    tally?.sent(ready.count, 'POST')
     response.writeHead(200, ready.post)
     response.end(ready.der)
   } else if (ready.notModified !== null && isKnown(ready, request)) {
+    tally?.sent(ready.count, '304')
     response.writeHead(304, ready.notModified)
     response.end()
   } else {
+    tally?.sent(ready.count, request.method === 'HEAD' ? 'HEAD' : 'GET')
     response.writeHead(200, ready.get)
     response.end(request.method === 'HEAD' ? undefined : ready.der)
   }
@@ -113,12 +133,13 @@ function isKnown(ready: ReadyAnswer, request: IncomingMessage): boolean {
   return since !== undefined && ready.lastModified <= Date.parse(since)
 }
 
-function tooLarge(request: IncomingMessage, response: ServerResponse): void {
-  refuse(request, response, 413, `An OCSP request has at most ${MAX_REQUEST_BYTES} octets.`, ['Connection', 'close'])
+function tooLarge(parts: OcspHttpParts, request: IncomingMessage, response: ServerResponse): void {
+  refuse(parts, request, response, 413, `An OCSP request has at most ${MAX_REQUEST_BYTES} octets.`, ['Connection', 'close'])
   response.once('finish', () => request.destroy())
 }
 
-function refuse(request: IncomingMessage, response: ServerResponse, status: number, text: string, more: string[] = []): void {
+function refuse({ tally }: OcspHttpParts, request: IncomingMessage, response: ServerResponse, status: number, text: string, more: string[] = []): void {
+  tally?.refused(request.method ?? '', status)
   // What is not read would stand before the next request on this connection.
   request.resume()
   response.writeHead(status, ['Content-Type', 'text/plain; charset=utf-8', 'X-Content-Type-Options', 'nosniff', 'Cache-Control', 'no-store', ...more])

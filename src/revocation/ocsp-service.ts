@@ -1,9 +1,8 @@
 /** OCSP as it is served: answers kept by the octets of their requests, signed anew ahead of need, and never given when they might be false. */
 import type { Policy } from '../policy/policy.ts'
 import { AnswerCache, changeTag } from './answer-cache.ts'
-import { errorResponse } from './ocsp-response.ts'
 import { readyAnswer, type ReadyAnswer } from './ready-answer.ts'
-import type { OcspAnswer } from './responder.ts'
+import { errorAnswer, type OcspAnswer } from './responder.ts'
 import type { StatusWatch } from './status-watch.ts'
 
 export interface OcspServiceParts {
@@ -40,8 +39,8 @@ export class OcspService {
   constructor(parts: OcspServiceParts) {
     this.#parts = parts
     this.#kept = new AnswerCache(parts.memory ?? MEMORY)
-    this.malformed = this.#ready({ der: errorResponse('malformedRequest'), cache: null })
-    this.#tryLater = this.#ready({ der: errorResponse('tryLater'), cache: null })
+    this.malformed = this.#ready(errorAnswer('malformedRequest'))
+    this.#tryLater = this.#ready(errorAnswer('tryLater'))
     parts.watch.onChange((changes) => {
       if (changes === 'everything' || changes.some(({ serial }) => serial === '*')) return this.#kept.clear()
       const gone = changes.flatMap(({ authorityId, serial }) => this.#kept.drop(changeTag(authorityId, serial)))

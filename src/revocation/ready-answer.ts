@@ -1,6 +1,7 @@
 /** An OCSP answer with its HTTP headers, made once and sent as often as it is asked for (RFC 5019 6). */
 import { createHash } from 'node:crypto'
 import type { Kept } from './answer-cache.ts'
+import { type AnswerCount, newCount } from './answer-tally.ts'
 import type { OcspAnswer } from './responder.ts'
 
 /** Header names and values by turns, as `writeHead` takes them. */
@@ -8,6 +9,8 @@ type Headers = string[]
 
 export interface ReadyAnswer extends Kept {
   readonly der: Buffer
+  /** How often it was sent. */
+  readonly count: AnswerCount
   readonly get: Headers
   readonly post: Headers
   /** What a 304 carries (RFC 9110 15.4.5); null: it has no other version, and is always sent. */
@@ -34,9 +37,10 @@ const always = (length: number): Headers => ['Content-Type', 'application/ocsp-r
 const givenFor = (life: number): number => (life < 16 * HOUR ? life / 2 : life - 8 * HOUR)
 
 /** @param maxAgeSeconds `ocspMaxAgeSeconds` of the policy */
-export function readyAnswer({ der, cache }: OcspAnswer, maxAgeSeconds: number): ReadyAnswer {
+export function readyAnswer({ der, about, cache }: OcspAnswer, maxAgeSeconds: number): ReadyAnswer {
+  const count = newCount(about, der.length)
   const plain = [...always(der.length), 'Cache-Control', 'no-store']
-  if (!cache) return { der, get: plain, post: plain, notModified: null, etag: '', lastModified: null, from: 0, renewAt: 0, until: 0, size: der.length, tags: [], dropped: false }
+  if (!cache) return { der, count, get: plain, post: plain, notModified: null, etag: '', lastModified: null, from: 0, renewAt: 0, until: 0, size: der.length, tags: [], dropped: false }
   const from = cache.thisUpdate.getTime()
   const life = cache.nextUpdate.getTime() - from
   const given = givenFor(life)
@@ -47,6 +51,7 @@ export function readyAnswer({ der, cache }: OcspAnswer, maxAgeSeconds: number): 
   const caching = ['Cache-Control', `max-age=${maxAge}, public, no-transform, must-revalidate`, 'ETag', etag, 'Last-Modified', cache.thisUpdate.toUTCString(), 'Expires', cache.nextUpdate.toUTCString()]
   return {
     der,
+    count,
     get: [...always(der.length), ...caching],
     // No cache keeps what came by POST (RFC 5019 6).
     post: plain,

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { readCrlPath, TSA_PATH } from '../certificate/addresses.ts'
 import { answerTimestamp } from '../timestamp/endpoint.ts'
+import type { AnswerTally } from './answer-tally.ts'
 import { handleOcsp } from './ocsp-http.ts'
 import type { OcspService } from './ocsp-service.ts'
 import { HighestServed, sendCrl, type ServedCrl } from './served-crl.ts'
@@ -9,6 +10,8 @@ import { HighestServed, sendCrl, type ServedCrl } from './served-crl.ts'
 export interface StatusParts {
   readonly now: () => Date
   readonly ocsp: OcspService
+  /** Counts what goes out by OCSP (OCS-8). */
+  readonly tally?: AnswerTally
   /** @param shard 0 for the authority's own list */
   findCrl(authorityId: string, shard: number): Promise<ServedCrl | null>
   findCertificate(authorityId: string): Promise<Buffer | null>

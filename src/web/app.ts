@@ -5,6 +5,7 @@ import session from 'express-session'
 import passport from 'passport'
 import { audit } from '../audit/audit-log.ts'
 import { describeFault } from '../fault.ts'
+import type { LogLine } from '../log.ts'
 import { findSignedIn } from '../people/accounts.ts'
 import type { Services } from '../services.ts'
 import { chooseLanguage, translate, type Language, type Message } from './locales.ts'
@@ -22,7 +23,7 @@ const SECOND_FACTOR_MINUTES = 10
 type SessionWithData = session.Session & { data?: SessionData }
 const sessionData = (request: Request): SessionData => ((request.session as SessionWithData).data ??= {})
 
-export function createApp(services: Services, log: (line: Record<string, unknown>) => void = () => {}): Express {
+export function createApp(services: Services, log: (line: LogLine) => void = () => {}): Express {
   const { config } = services
   const https = config.portal.url.startsWith('https:')
   const app = express()
@@ -161,7 +162,7 @@ async function answer(services: Services, route: Route, request: Request, respon
 }
 
 /** A stateless route. What the sender does wrong, and what goes wrong here, is JSON too. */
-async function answerProgram(services: Services, log: (line: Record<string, unknown>) => void, route: Route, request: Request, response: Response): Promise<void> {
+async function answerProgram(services: Services, log: (line: LogLine) => void, route: Route, request: Request, response: Response): Promise<void> {
   const language = languageOf(request)
   const params = single(request.params)
   if (Object.values(params).some((value) => value.includes('\0'))) return void response.status(404).set('Cache-Control', 'no-store').json({ error: { code: 'not-found', message: translate(language, 'errors.not-found.title') } })
@@ -288,7 +289,7 @@ async function sendPage(services: Services, request: Request, response: Response
 const loggedPath = (request: Request): string => (request.route as { path?: string } | undefined)?.path ?? request.path.split('/').map((part) => (part.length > 16 ? '…' : part)).join('/')
 
 /** What went wrong below the handlers: the sender's fault gets a sentence, ours gets a number to quote and a line in the log. */
-async function answerError(services: Services, log: (line: Record<string, unknown>) => void, error: unknown, request: Request, response: Response, next: NextFunction): Promise<void> {
+async function answerError(services: Services, log: (line: LogLine) => void, error: unknown, request: Request, response: Response, next: NextFunction): Promise<void> {
   if (response.headersSent) return next(error)
   const status = (error as { status?: unknown }).status
   try {

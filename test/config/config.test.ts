@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -29,11 +30,28 @@ describe('readConfig', () => {
       databaseUrl: `sqlite:${fileURLToPath(new URL('../../var/portal.sqlite', import.meta.url))}`,
       portal: { host: '127.0.0.1', port: 8080, url: 'http://localhost:8080', trustProxy: false, tls: null },
       status: { host: '127.0.0.1', port: 8081, url: 'http://localhost:8081', workers: 1 },
+      node: hostname(),
+      metrics: { host: '127.0.0.1', port: 8180 },
       mail: { smtpUrl: null, from: 'ca@localhost' },
       session: { idleMinutes: 30, absoluteHours: 12 },
       hsm: null,
     })
   })
+
+  test('each process has a private port of its own, beside the public ones of its instance', () => {
+    const port = (name: ProcessName, env: Record<string, string> = {}) => readConfig(name, env).metrics.port
+    expect(PROCESSES.map((name) => port(name))).toEqual([8180, 8182, 8181, null, null])
+    expect(PROCESSES.map((name) => port(name, { PORTAL_PORT: '9080', STATUS_PORT: '65530' }))).toEqual([9180, 65429, 65430, null, null])
+    expect(port('ca', { CA_METRICS_PORT: '9464' })).toBe(9464)
+    expect(port('ca', { CA_METRICS_PORT: 'none' })).toBe(null)
+    expect(named('ca', { CA_METRICS_PORT: '8081' })).toEqual(['CA_METRICS_PORT'])
+  })
+
+  test.each(['0.0.0.0', '::', '10.0.0.5', 'metrics.example', '2001:db8::1'])('inner figures are never public by accident: METRICS_HOST=%s alone is refused', (host) => {
+    expect(named('status', { METRICS_HOST: host })).toEqual(['METRICS_HOST'])
+    expect(readConfig('status', { METRICS_HOST: host, METRICS_BEYOND_LOOPBACK: 'yes' }).metrics.host).toBe(host)
+  })
+  test.each(['127.0.0.1', '127.3.2.1', '::1', 'localhost'])('METRICS_HOST=%s stays on this machine', (host) => expect(readConfig('status', { METRICS_HOST: host }).metrics.host).toBe(host))
 
   test('an entry set to nothing is an entry not set', () => {
     expect(readConfig('ca', Object.fromEntries(ENTRIES.map(({ name }) => [name, ''])))).toEqual(readConfig('ca', {}))
@@ -154,7 +172,7 @@ describe('the table of entries', () => {
   const SOURCE = fileURLToPath(new URL('../../src', import.meta.url))
   // Of the system, of npm, of compilers and of SoftHSM2 itself: set or passed on, nobody configures the product by them.
   const FOREIGN = ['PATH', 'HOME', 'INIT_CWD', 'CFLAGS', 'CXXFLAGS', 'SOFTHSM2_CONF']
-  const READS = [/\benv(?:ironment)?(?:\?\.|\.|\[')([A-Z][A-Z0-9_]+)\b/g, /\b(?:text|whole|address|file)\('([A-Z][A-Z0-9_]+)'/g, /\['([A-Z]+_TOKEN)', '[A-Z_]+', '[a-z]+'\]/g, /\['[A-Z]+_TOKEN', '([A-Z_]+)', '[a-z]+'\]/g]
+  const READS = [/\benv(?:ironment)?(?:\?\.|\.|\[')([A-Z][A-Z0-9_]+)\b/g, /\b(?:text|whole|address|file|privatePort)\('([A-Z][A-Z0-9_]+)'/g, /\['([A-Z]+_TOKEN)', '[A-Z_]+', '[a-z]+'\]/g, /\['[A-Z]+_TOKEN', '([A-Z_]+)', '[a-z]+'\]/g]
 
   const read = new Map<string, string>()
   // The subscriber's program is one of its own: its help says what it reads.

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
@@ -85,7 +85,7 @@ describe('npm start', () => {
     expect(await rows('authorities')).toEqual(before)
     process.kill(childrenOf(program.child.pid!).get('ca')!, 'SIGKILL')
     const ended = await program.ended
-    expect([ended.code, ended.err]).toEqual([1, 'ca ended by itself (SIGKILL): stopping the others\n'])
+    expect([ended.code, JSON.parse(ended.err)]).toEqual([1, { level: 'alert', at: expect.any(String), process: 'main', node: hostname(), child: 'ca', error: 'ended by itself (SIGKILL): stopping the others' }])
     expect(await gone(program)).toBe(true)
   })
 

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { loadPolicy, SHIPPED_POLICY } from '../../src/policy/policy.ts'
 import { changeTag } from '../../src/revocation/answer-cache.ts'
+import { aboutCertificates } from '../../src/revocation/answer-tally.ts'
 import { bodyKey, OcspService } from '../../src/revocation/ocsp-service.ts'
 import type { OcspAnswer } from '../../src/revocation/responder.ts'
 import { remembering } from '../../src/revocation/status-memory.ts'
@@ -45,10 +46,11 @@ beforeEach(async () => {
   service = new OcspService({ now: () => new Date(now), policy, respond, watch, fault: (error) => void faults.push(error) })
   await watch.poll()
 })
+const ABOUT = aboutCertificates('issuing', [{ serial: '0a', state: 'good' }])
 const respond = (request: Buffer, at: Date): Promise<OcspAnswer> => {
   signed++
   asked = request.toString()
-  return answering({ der: Buffer.from(`answer ${signed}`), cache: { thisUpdate: at, nextUpdate: new Date(at.getTime() + life), tags: [TAG], revoked: false } })
+  return answering({ der: Buffer.from(`answer ${signed}`), about: ABOUT, cache: { thisUpdate: at, nextUpdate: new Date(at.getTime() + life), tags: [TAG], revoked: false } })
 }
 const given = async (request = REQUEST, path?: string) => (await service.answer(request, path)).der.toString()
 const found = (key = bodyKey(REQUEST)) => service.find(key)?.der.toString() ?? null
@@ -69,7 +71,7 @@ test('who ask at once share one signature', async () => {
   expect(await Promise.all([given(), given(), given(REQUEST, PATH)])).toEqual(Array(3).fill('answer 1'))
 })
 test('OCS-7: an answer with a nonce, and an error, is kept for nobody', async () => {
-  answering = async ({ der }) => ({ der, cache: null })
+  answering = async ({ der }) => ({ der, about: ABOUT, cache: null })
   expect([await given(REQUEST, PATH), await given(REQUEST, PATH), found(), found(PATH)]).toEqual(['answer 1', 'answer 2', null, null])
 })
 test('the octets are its own: the connection may use its buffer again', async () => {

@@ -32,18 +32,21 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   migrations: [],
   // what runs: it gets its parts from `services`, and its words from web/locales
   services: ['application', 'audit', 'config', 'database', 'mail', 'policy', 'secrets', 'src/web/locales.ts'],
-  process: ['application', 'audit', 'config', 'database', 'fault', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
+  // what is told to operators
+  log: [],
+  metrics: ['database', 'revocation'],
+  process: ['application', 'audit', 'config', 'database', 'fault', 'log', 'metrics', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   jobs: ['application', 'audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts'],
   keygen: ['key-protection', 'pki', 'policy', 'signer', 'src/web/locales.ts', 'src/web/locales/en/keygen.json', 'src/web/locales/ja/keygen.json'],
-  web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'mail', 'people', 'pki', 'policy', 'repository', 'services', 'src/keygen/package.ts'],
+  web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'log', 'mail', 'people', 'pki', 'policy', 'repository', 'services', 'src/keygen/package.ts'],
   commands: ['application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
-  portal: ['attestation', 'database', 'mail', 'people', 'process', 'web'],
-  workers: ['process', 'start-refused'],
-  ca: ['database', 'jobs', 'process', 'signer'],
+  portal: ['attestation', 'database', 'fault', 'mail', 'metrics', 'people', 'process', 'web'],
+  workers: ['metrics', 'process', 'start-refused'],
+  ca: ['database', 'fault', 'jobs', 'metrics', 'process', 'signer'],
   timestamps: ['audit', 'certificate', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
-  status: ['database', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
-  main: ['instance-lock', 'commands', 'config', 'database', 'people', 'process', 'services'],
+  status: ['database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
+  main: ['instance-lock', 'commands', 'config', 'database', 'log', 'people', 'process', 'services'],
 }
 
 /** Beyond the arrows of their parts: files that put parts together. */

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { makeDemoKey, parseSubject, type DemoKey } from '../../src/commands/make-demo-key.ts'
 import { ENTRIES, readConfig } from '../../src/config.ts'
+import { NO_PRIVATE_PORTS } from './program.ts'
 import { openServices, type Services } from '../../src/services.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -43,7 +44,7 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
   // What the person who runs the tests has set for an instance of their own does not reach this one.
   for (const { name } of ENTRIES) if (name !== 'SOFTHSM2_MODULE') delete env[name]
   for (const name of Object.keys(env)) if (/^(VITEST|SOFTHSM2_CONF$)/.test(name)) delete env[name]
-  Object.assign(env, { DATA_DIR: dataDir, PORTAL_PORT: String(portalPort), STATUS_PORT: String(statusPort), PORTAL_URL: `http://localhost:${portalPort}`, STATUS_URL: `http://localhost:${statusPort}` }, options.env)
+  Object.assign(env, { DATA_DIR: dataDir, PORTAL_PORT: String(portalPort), STATUS_PORT: String(statusPort), PORTAL_URL: `http://localhost:${portalPort}`, STATUS_URL: `http://localhost:${statusPort}` }, NO_PRIVATE_PORTS, options.env)
 
   // A process group of its own, so that a process left behind can be seen.
   const child = spawn(process.execPath, ['--import', 'tsx', join('src', 'main.ts')], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })

@@ -47,8 +47,11 @@ export function cleanEnvironment(env: Readonly<Record<string, string>>): NodeJS.
   const clean: NodeJS.ProcessEnv = { ...process.env }
   for (const { name } of ENTRIES) if (name !== 'SOFTHSM2_MODULE') delete clean[name]
   for (const name of Object.keys(clean)) if (/^(VITEST|SOFTHSM2_CONF$)/.test(name)) delete clean[name]
-  return { ...clean, ...env }
+  return { ...clean, ...NO_PRIVATE_PORTS, ...env }
 }
+
+/** Several of one process run beside each other in tests. */
+export const NO_PRIVATE_PORTS = { PORTAL_METRICS_PORT: 'none', CA_METRICS_PORT: 'none', STATUS_METRICS_PORT: 'none' } as const
 
 /** @param file below src/, without .ts */
 export function start(file: string, env: Readonly<Record<string, string>>, parameters: readonly string[] = []): Program {

@@ -1,0 +1,125 @@
+/** The private ports of the real processes. */
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openDatabase, migrate, type Database } from '../../src/database/database.ts'
+import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { freePorts, oneLine, run, start, type Program } from '../support/program.ts'
+
+let hierarchy: DemoHierarchy
+let database: Database
+let env: Record<string, string>
+const folder = mkdtempSync(join(tmpdir(), 'seen-'))
+
+beforeAll(async () => {
+  hierarchy = await demoHierarchy()
+  const DATABASE_URL = `sqlite:${join(folder, 'seen.sqlite')}`
+  database = openDatabase(DATABASE_URL)
+  await migrate(database)
+  await hierarchy.services(database)
+  env = { ...hierarchy.env, ...(await freePorts()), DATABASE_URL, PORTAL_TLS_KEY: '', NODE_NAME: 'node-7' }
+}, 120_000)
+afterAll(async () => {
+  await database.destroy()
+  await hierarchy.remove()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function freePort(): Promise<string> {
+  const server = createServer()
+  await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready))
+  const { port } = server.address() as AddressInfo
+  await new Promise((done) => server.close(done))
+  return String(port)
+}
+
+const ready = async (port: string): Promise<[number, string[]]> => {
+  const response = await fetch(`http://127.0.0.1:${port}/ready`)
+  return [response.status, ((await response.json()) as { notReady: string[] }).notReady]
+}
+const metrics = async (port: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+const value = (text: string, name: string): number => Number(text.split('\n').find((line) => line.startsWith(`${name} `))?.slice(name.length + 1) ?? NaN)
+
+async function within(program: Program, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } finally {
+    program.signalGroup('SIGTERM')
+    expect((await program.ended).code).toBe(0)
+  }
+}
+
+test('ca tells its lists, its signatures and what waits; status beside it becomes ready when ca has certified the responder', async () => {
+  const [CA_METRICS_PORT, STATUS_METRICS_PORT] = [await freePort(), await freePort()]
+  const status = start('status', { ...env, STATUS_METRICS_PORT })
+  await status.said('Status ')
+  await within(status, async () => {
+    expect(await ready(STATUS_METRICS_PORT)).toEqual([503, expect.arrayContaining(['lists', 'responder'])])
+    const ca = start('ca', { ...env, CA_METRICS_PORT })
+    await ca.said('CA ')
+    await within(ca, async () => {
+      await expect.poll(() => ready(CA_METRICS_PORT), { timeout: 30_000, interval: 200 }).toEqual([200, []])
+      // A scrape within five seconds tells what was read before.
+      await expect.poll(async () => value(await metrics(CA_METRICS_PORT), 'crl_number{authority="issuing-g1"}'), { timeout: 30_000, interval: 500 }).toBe(1)
+      const text = await metrics(CA_METRICS_PORT)
+      expect(value(text, 'signer_signatures_total')).toBeGreaterThanOrEqual(3)
+      expect(value(text, 'issuance_oldest_waiting_seconds')).toBe(0)
+      expect(value(text, 'audit_breaks')).toBe(0)
+      expect(value(text, 'signer_not_after_timestamp_seconds{kind="responder",authority="issuing-g1"}')).toBeGreaterThan(Date.now() / 1000 + 100 * 86_400)
+    })
+    await expect.poll(() => ready(STATUS_METRICS_PORT), { timeout: 30_000, interval: 500 }).toEqual([200, []])
+  })
+})
+
+test('status with two workers has one private port: their answers together, and what a dead one counted stays', async () => {
+  const STATUS_METRICS_PORT = await freePort()
+  const status = start('status', { ...env, STATUS_METRICS_PORT, STATUS_WORKERS: '2' })
+  await status.said(', 2 workers')
+  await within(status, async () => {
+    const ask = () => fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp/x`, { headers: { connection: 'close' } })
+    for (let each = 0; each < 6; each++) await ask()
+    const answers = async () => value(await metrics(STATUS_METRICS_PORT), 'ocsp_answers_total{result="malformedRequest",source="error"}')
+    await expect.poll(answers, { timeout: 20_000, interval: 300 }).toBe(6)
+    expect((await ready(STATUS_METRICS_PORT))[0]).toBe(200)
+    const { stdout } = spawnSync('ps', ['-o', 'pid=,args=', '--ppid', String(status.child.pid)], { encoding: 'utf8' })
+    process.kill(Number.parseInt(stdout.split('\n').find((line) => line.includes('status.ts'))!, 10), 'SIGKILL')
+    await status.said('another is started')
+    expect(await answers()).toBe(6)
+    const line = JSON.parse(status.output().split('\n').find((each) => each.includes('another is started'))!) as Record<string, unknown>
+    expect(line).toMatchObject({ level: 'error', process: 'status', node: 'node-7', worker: expect.any(Number), at: expect.stringMatching(/^20\d\d-.*Z$/) })
+  })
+})
+
+test('portal tells requests, mail and sign-ins; with its database gone it lives and is not ready', async () => {
+  const PORTAL_METRICS_PORT = await freePort()
+  const portal = start('portal', { ...env, PORTAL_METRICS_PORT })
+  await portal.said('Portal ')
+  await within(portal, async () => {
+    expect(await ready(PORTAL_METRICS_PORT)).toEqual([200, []])
+    await fetch(`http://127.0.0.1:${env['PORTAL_PORT']}/`)
+    const text = await metrics(PORTAL_METRICS_PORT)
+    expect(value(text, 'portal_requests_total{method="GET",code="200"}')).toBe(1)
+    expect(value(text, 'mail_unsent{state="waiting"}')).toBe(0)
+    expect(value(text, 'sign_in_events_total{event="session.refused"}')).toBe(0)
+    await database.schema.renameTable('authorities', 'authorities_away')
+    try {
+      await expect.poll(() => ready(PORTAL_METRICS_PORT), { timeout: 10_000 }).toEqual([503, ['hierarchy']])
+      expect((await fetch(`http://127.0.0.1:${PORTAL_METRICS_PORT}/health`)).status).toBe(200)
+    } finally {
+      await database.schema.renameTable('authorities_away', 'authorities')
+    }
+  })
+})
+
+test('a private port that is taken, or that others reach without being meant to: one line, and nothing is served', async () => {
+  const server = createServer()
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening))
+  const { port } = server.address() as AddressInfo
+  expect(oneLine(await run('ca', { ...env, CA_METRICS_PORT: String(port) }))).toBe(`ca: Port ${port} is in use: stop what uses it, or set CA_METRICS_PORT`)
+  await new Promise((done) => server.close(done))
+  const ended = await run('portal', { ...env, METRICS_HOST: '0.0.0.0' })
+  expect([ended.code, ended.err.split('\n')[1]]).toEqual([1, '  METRICS_HOST: 0.0.0.0 may be reached from other machines: bind to 127.0.0.1, or set METRICS_BEYOND_LOOPBACK=yes on purpose'])
+})
