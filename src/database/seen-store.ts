@@ -1,33 +1,12 @@
 /** What operators and the public status page are told of the state of things: figures alone, nobody's name. */
+import type { CrlRecord } from './crl-store.ts'
 import type { Database, Row } from './database.ts'
 
-export interface ListState {
-  readonly authorityId: string
-  readonly number: bigint
-  readonly thisUpdate: Date
-  readonly nextUpdate: Date
-  readonly entries: number
-}
-
-/** The newest published list of each authority, without its octets. */
-export async function listStates(db: Database): Promise<readonly ListState[]> {
-  const newest = db('crls').whereNotNull('der').groupBy('authority_id').select('authority_id').max('number as number').as('newest')
-  const rows: Row[] = await db('crls')
-    .join(newest, (on) => on.on('crls.authority_id', 'newest.authority_id').andOn('crls.number', 'newest.number'))
-    .select('crls.authority_id', 'crls.number', 'crls.this_update', 'crls.next_update', 'crls.entries')
-    .orderBy('crls.authority_id')
-  return rows.map((row) => ({
-    authorityId: row['authority_id'],
-    number: BigInt(row['number']),
-    thisUpdate: new Date(row['this_update']),
-    nextUpdate: new Date(row['next_update']),
-    entries: Number(row['entries']),
-  }))
-}
-
 /** Which authorities have no list in force, in words for operators; null when all have one. */
-export function endedLists(authorities: readonly { readonly id: string }[], lists: readonly ListState[], now: Date): string | null {
-  const ended = authorities.filter(({ id }) => !lists.some(({ authorityId, nextUpdate }) => authorityId === id && nextUpdate > now))
+export function endedLists(authorities: readonly { readonly id: string }[], lists: readonly Pick<CrlRecord, 'authorityId' | 'nextUpdate'>[], now: Date): string | null {
+  const of = (id: string) => lists.filter(({ authorityId }) => authorityId === id)
+  // Every shard counts: a certificate's own list is one of them.
+  const ended = authorities.filter(({ id }) => of(id).length === 0 || of(id).some(({ nextUpdate }) => nextUpdate <= now))
   return ended.length === 0 ? null : `no list in force of ${ended.map(({ id }) => id).join(', ')}`
 }
 

@@ -1,6 +1,7 @@
 /** Figures that stand in the database: lists, ends of signers, applications. Every process that tells them tells the same. */
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { applicationsByState, auditCounts, type ListState, listStates, mailStates, oldestWaiting, type SignerEnd, signerEnds, timesToIssue } from '../database/seen-store.ts'
+import { applicationsByState, auditCounts, mailStates, oldestWaiting, type SignerEnd, signerEnds, timesToIssue } from '../database/seen-store.ts'
+import { type CrlRecord, latestCrls } from '../database/crl-store.ts'
 import type { Database } from '../database/database.ts'
 import { keepBy } from './process-figures.ts'
 
@@ -31,20 +32,20 @@ interface Parts {
 const seconds = (at: Date): number => at.getTime() / 1000
 
 /** CRL-1, CRL-2: of each list its age, number and end; how long each signer lasts. */
-export function signerFigures({ registry, database, clock, elapsed }: Parts): { lists(): Promise<readonly ListState[]>; signers(): Promise<readonly SignerEnd[]> } {
+export function signerFigures({ registry, database, clock, elapsed }: Parts): { lists(): Promise<readonly CrlRecord[]>; signers(): Promise<readonly SignerEnd[]> } {
   const registers = [registry]
-  const lists = remembered(() => listStates(database), elapsed)
+  const lists = remembered(() => latestCrls(database), elapsed)
   const signers = remembered(() => signerEnds(database, clock()), elapsed)
-  const ofLists = (name: string, help: string, value: (list: ListState) => number) =>
+  const ofLists = (name: string, help: string, value: (list: CrlRecord) => number) =>
     new Gauge({
       name,
       help,
-      labelNames: ['authority'],
+      labelNames: ['authority', 'shard'],
       registers,
       aggregator: 'max',
       async collect() {
         this.reset()
-        for (const list of await lists().catch(() => [])) this.set({ authority: list.authorityId }, value(list))
+        for (const list of await lists().catch(() => [])) this.set({ authority: list.authorityId, shard: list.shard }, value(list))
       },
     })
   ofLists('crl_age_seconds', 'Since thisUpdate of the newest list', ({ thisUpdate }) => seconds(clock()) - seconds(thisUpdate))

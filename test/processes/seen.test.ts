@@ -63,7 +63,7 @@ test('ca tells its lists, its signatures and what waits; status beside it become
     await within(ca, async () => {
       await expect.poll(() => ready(CA_METRICS_PORT), { timeout: 30_000, interval: 200 }).toEqual([200, []])
       // A scrape within five seconds tells what was read before.
-      await expect.poll(async () => value(await metrics(CA_METRICS_PORT), 'crl_number{authority="issuing-g1"}'), { timeout: 30_000, interval: 500 }).toBe(1)
+      await expect.poll(async () => value(await metrics(CA_METRICS_PORT), 'crl_number{authority="issuing-g1",shard="0"}'), { timeout: 30_000, interval: 500 }).toBe(1)
       const text = await metrics(CA_METRICS_PORT)
       expect(value(text, 'signer_signatures_total')).toBeGreaterThanOrEqual(3)
       expect(value(text, 'issuance_oldest_waiting_seconds')).toBe(0)
