@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import { Counter, Registry } from 'prom-client'
 import { listAuthorities } from './database/authority-store.ts'
 import { removeExpiredFiles } from './database/kept-files.ts'
+import { isSecretOfDatabase } from './database/secret-mark.ts'
 import { endingAnchors } from './attestation/anchor-report.ts'
 import { presentMakers } from './database/protection-store.ts'
 import { reachDatabase } from './database/seen-store.ts'
@@ -16,12 +17,14 @@ import { auditFigures, mailFigures } from './metrics/state-figures.ts'
 import { requestFigures } from './metrics/request-figures.ts'
 import { removeOldAttempts } from './people/attempts.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
-import { every, listen, log, runProcess, say, stopServer } from './process.ts'
 import { mailFault } from './mail/mail-fault.ts'
+import { every, listen, log, runProcess, say, StartRefused, stopServer } from './process.ts'
 import { createApp } from './web/app.ts'
 import { removeEndedSessions } from './web/session-store.ts'
 
 await runProcess('portal', async (services, config) => {
+  if (!(await isSecretOfDatabase(services.database, services.secrets, services.clock())))
+    throw new StartRefused(`This machine's secret (secrets/portal.key in ${config.dataDir}) is not the one that this database was used with: copy that file from another portal, mode 600`)
   const app = createApp(services, log)
   const { tls } = config.portal
   const server = tls ? createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, app) : createServer(app)

@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { audit } from './audit/audit-log.ts'
 import { ConfigRefused, readConfig, type Config, type ProcessName } from './config.ts'
 import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
-import { migrate } from './database/database.ts'
+import { migrate, TablesTooOld } from './database/database.ts'
 import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
 import { describeFault, tellFault } from './fault.ts'
@@ -23,7 +23,7 @@ export const say = (line: string): void => void process.stdout.write(`${line}\n`
 const isRefusal = (error: Error): boolean => /^(SQLITE_(CANTOPEN|READONLY|FULL|IOERR|NOTADB|CORRUPT|BUSY|PERM)|(08|28|3D|53|57)[0-9A-Z]{3}$|E[A-Z]+$|ERR_OSSL_|ERR_SSL_)/.test(String((error as NodeJS.ErrnoException).code ?? ''))
 
 export function explain(error: unknown): string {
-  if (ConfigRefused.is(error) || PolicyRefused.is(error) || StartRefused.is(error) || SignerUnavailable.is(error)) return error.message
+  if (ConfigRefused.is(error) || PolicyRefused.is(error) || StartRefused.is(error) || TablesTooOld.is(error) || SignerUnavailable.is(error)) return error.message
   if (!(error instanceof Error)) return String(error)
   const { code } = error as NodeJS.ErrnoException
   // Both addresses of a name were tried: either says it.

@@ -4,7 +4,7 @@ import type { Clock, RandomBytes, Work } from './application/ports.ts'
 import { audit } from './audit/audit-log.ts'
 import type { Config } from './config.ts'
 import { applicationStore } from './database/application-store.ts'
-import { openDatabase, type Database, type Transaction } from './database/database.ts'
+import { openDatabase, writeAlone, type Database, type Transaction } from './database/database.ts'
 import { isDemoHierarchy, protectionStore } from './database/protection-store.ts'
 import { enqueueMail } from './mail/mailer.ts'
 import { loadPolicy, type Policy } from './policy/policy.ts'
@@ -44,6 +44,7 @@ export function openServices(config: Config, overrides: { clock?: Clock; policy?
     },
     work(actor, change) {
       return database.transaction(async (trx) => {
+        await writeAlone(trx)
         const now = clock()
         return change(
           {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
-import { isPostgres, type Transaction } from '../database/database.ts'
+import { writeAlone, type Transaction } from '../database/database.ts'
 import type { AuditEventName } from './events.ts'
 
 export interface AuditEntry {
@@ -41,8 +41,8 @@ export function auditHash(row: Omit<AuditRow, 'hash'>): string {
 
 /** Appends one entry inside the transaction of the change. Throws when it can't: the change then rolls back. */
 export async function audit(trx: Transaction, entry: AuditEntry): Promise<void> {
-  // One writer at a time extends the chain; SQLite's immediate transaction already is one.
-  if (isPostgres(trx)) await trx.raw('SELECT pg_advisory_xact_lock(7230001)')
+  // One writer at a time extends the chain.
+  await writeAlone(trx)
   const last = await trx<AuditRow>('audit_events').orderBy('seq', 'desc').first('seq', 'hash')
   const row = {
     seq: last ? Number(last.seq) + 1 : 1,

@@ -17,6 +17,9 @@ export type Row = Record<string, any>
 // Every fault reaches the caller as an error; knex would also print it on standard output, with its stack.
 const log = { warn() {}, error() {} }
 
+/** Milliseconds. A host that vanishes in the middle of a transaction keeps its locks, and all others waiting, no longer than this; nobody waits long for one that does not answer. */
+const PATIENCE = { connectionTimeoutMillis: 10_000, idle_in_transaction_session_timeout: 120_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 }
+
 /** @param url `sqlite:FILE` or `postgres://…` */
 export function openDatabase(url: string): Database {
   if (url.startsWith('sqlite:')) {
@@ -41,7 +44,7 @@ export function openDatabase(url: string): Database {
       log,
     })
   }
-  return knex({ client: 'pg', connection: url, pool: { min: 0, max: 10 }, migrations: { migrationSource: migrations }, log })
+  return knex({ client: 'pg', connection: { connectionString: url, ...PATIENCE }, pool: { min: 0, max: 10 }, migrations: { migrationSource: migrations }, log })
 }
 
 function chmodIfThere(path: string): void {
@@ -55,10 +58,46 @@ function chmodIfThere(path: string): void {
 export const isPostgres = (database: Knex): boolean => (database.client as { dialect?: string }).dialect === 'postgresql'
 
 /**
+ * Until this transaction ends no other that asks for the same goes on, as SQLite's immediate transactions have it: what was read in it holds, and two
+ * that change the same rows in another order never wait for each other.
+ */
+export async function writeAlone(trx: Transaction): Promise<void> {
+  if (isPostgres(trx)) await trx.raw('SELECT pg_advisory_xact_lock(7230001)')
+}
+
+/** The account of this process may not change tables, and they are older than the program. */
+export class TablesTooOld extends Error {
+  readonly #tablesTooOld = true
+  static is(error: unknown): error is TablesTooOld {
+    return typeof error === 'object' && error !== null && #tablesTooOld in error
+  }
+}
+
+/** Migrations that this program has and the database doesn't. Those that only the database has are a newer program's, which left room for this one. */
+async function pending(database: Database): Promise<readonly string[]> {
+  const own = (await migrations.getMigrations([])).map((file) => migrations.getMigrationName(file))
+  if (!(await database.schema.hasTable('knex_migrations'))) return own
+  const done = new Set((await database('knex_migrations').select('name')).map(({ name }: { name: string }) => name))
+  return own.filter((name) => !done.has(name))
+}
+
+/**
  * Brings the tables to the present shape, all or nothing. Safe when another process does the same at the same time:
  * the second waits, then finds nothing to do. A process that dies on the way leaves neither half a shape nor knex's lock behind.
+ * Where nothing is to be done, nothing is asked of the account but to read.
+ * @throws TablesTooOld when something is to be done and this account may not
  */
 export async function migrate(database: Database): Promise<void> {
+  const left = await pending(database)
+  if (left.length === 0) return
+  await bringUp(database).catch((error: { code?: string }) => {
+    // insufficient_privilege
+    if (error.code !== '42501') throw error
+    throw new TablesTooOld(`The tables of the database are older than this program (${left[0]} is missing), and this account may not change them: run  npm run database:migrate  with the owner's`)
+  })
+}
+
+async function bringUp(database: Database): Promise<void> {
   await database.transaction(async (trx) => {
     if (isPostgres(trx)) await trx.raw('SELECT pg_advisory_xact_lock(7230002)')
     await trx.migrate.latest()

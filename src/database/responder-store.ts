@@ -52,11 +52,6 @@ export async function lastRecordedResponderCertificate(db: Database | Transactio
 export const isRefusalNoted = async (trx: Transaction, subject: string): Promise<boolean> =>
   (await trx('audit_events').where({ event: 'responder.key-refused', subject }).first('seq')) !== undefined
 
-/** One process at a time prepares a certificate for a key; SQLite's immediate transaction already is one. */
-export async function lockResponderKey(trx: Transaction, responderKeyId: string): Promise<void> {
-  await trx('responder_keys').where({ id: responderKeyId }).forUpdate().first('id')
-}
-
 export async function recordResponderCertificate(trx: Transaction, certificate: ResponderCertificate): Promise<void> {
   await trx('responder_certificates').insert({
     id: certificate.id,

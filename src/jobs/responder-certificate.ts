@@ -9,11 +9,10 @@ import { prepareCertificate } from '../certificate/prepare.ts'
 import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
 import { addDays } from '../certificate/validity.ts'
 import { listResponderKeys, type ResponderKey } from '../database/authority-store.ts'
-import type { Database, Transaction } from '../database/database.ts'
+import { writeAlone, type Database, type Transaction } from '../database/database.ts'
 import {
   isRefusalNoted,
   lastRecordedResponderCertificate,
-  lockResponderKey,
   recordResponderCertificate,
   type ResponderCertificate,
   storeResponderCertificate,
@@ -76,7 +75,8 @@ async function certify(parts: Parts, authority: SigningAuthority, key: Responder
   if (!(await isDue(database, key, parts, clock()))) return false
   const subject = authority.demo ? demoName(policy.names.responder) : policy.names.responder
   const recorded = await database.transaction(async (trx): Promise<ResponderCertificate | null> => {
-    await lockResponderKey(trx, key.id)
+    // One process at a time prepares a certificate for a key.
+    await writeAlone(trx)
     const now = clock()
     if (!(await isDue(trx, key, parts, now))) return null
     const { issuer, urls } = authority

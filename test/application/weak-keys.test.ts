@@ -14,7 +14,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import { LANGUAGES, translate } from '../../src/web/locales.ts'
 import { DEBIAN_3072, DEBIAN_4096 } from '../certificate/weak-moduli.ts'
 import { makeRequest, rsaKeyPair, rsaSpki, soundModulus } from '../pki/keys.ts'
-import { describeOnBothDatabases } from '../support/database.ts'
+import { describeOnBothDatabases, dropTrigger } from '../support/database.ts'
 import { badkeysFile, chunksOf, opensslFile } from '../support/weak-key-lists.ts'
 import { application } from './dossiers.ts'
 
@@ -107,7 +107,7 @@ describeOnBothDatabases('weak keys in the database', (open) => {
     expect(spoken(await verdict())).toBe(observed)
     // For the next one: blocked rows stay, in a product; here the guard is lifted.
     const trigger = 'weak_keys_stay'
-    await database.raw(database.client.dialect === 'postgresql' ? `DROP TRIGGER IF EXISTS ${trigger} ON weak_keys` : `DROP TRIGGER IF EXISTS ${trigger}`)
+    await dropTrigger(database, 'weak_keys', trigger)
     await database('weak_keys').where({ list_number: (await weakKeyStore(database).lists()).at(-1)!.number }).del()
   })
 

@@ -22,7 +22,7 @@ const spare = mkdtempSync(join(tmpdir(), 'ca-process-'))
 
 beforeAll(async () => {
   hierarchy = await demoHierarchy()
-  database = await openFresh('SQLite')
+  database = await openFresh()
   services = await hierarchy.services(database)
 }, 120_000)
 afterAll(async () => {
@@ -103,14 +103,14 @@ test('ISS-6: refuses a token that does not hold the authority\'s key, before any
 })
 
 test('ISS-6: refuses to start when the recorded key is not in the token', async () => {
-  const other = await openFresh('SQLite')
+  const other = await openFresh()
   await hierarchy.services(other)
   await other('authorities').where({ id: 'issuing-g1' }).update({ key_label: 'gone' })
   expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: The token issuing has no public key gone/)
 })
 
 test('ISS-6: refuses to start when the token has another key under the recorded label', async () => {
-  const other = await openFresh('SQLite')
+  const other = await openFresh()
   await hierarchy.services(other)
   await (await hierarchy.token('ca')).generateRsaKeyPair({ label: 'other', id: 'abcd', bits: 2048 })
   await other('authorities').where({ id: 'issuing-g1' }).update({ key_label: 'other' })
@@ -119,7 +119,7 @@ test('ISS-6: refuses to start when the token has another key under the recorded 
 
 test('CAK-1: says in one line that the row of the authority was altered', async () => {
   for (const altered of [{ subject_der: Buffer.from([0x30, 0]) }, { certificate_der: Buffer.from([0x30, 0]) }, { certificate_der: Buffer.alloc(0) }]) {
-    const other = await openFresh('SQLite')
+    const other = await openFresh()
     await hierarchy.services(other)
     await other('authorities').where({ id: 'issuing-g1' }).update(altered)
     expect(await refused({ DATABASE_URL: urlOf(other) })).toMatch(/^ca: authority issuing-g1: its (row and its certificate differ|certificate can't be read: .+)\. Restore the row/)
@@ -127,7 +127,7 @@ test('CAK-1: says in one line that the row of the authority was altered', async 
 })
 
 test('LOG-1: finds a broken audit log at its start, says so on one alert line, and holds what waits; lists go on', async () => {
-  const other = await openFresh('SQLite')
+  const other = await openFresh()
   const application = await insertApprovedApplication(await hierarchy.services(other), hierarchy.maker)
   await allowTampering(other)
   await other('audit_events').where({ seq: 2 }).update({ actor: 'somebody' })

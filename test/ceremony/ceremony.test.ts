@@ -14,6 +14,7 @@ import { certificatePem, encodePem } from '../../src/pki/pem.ts'
 import { enrolmentHolds, enrolmentStatement } from '../../src/revocation/responder-enrolment.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
+import { withDatabase } from '../support/database.ts'
 import { run, start, type Ended } from '../support/program.ts'
 
 // Real names are made here with development's embedded module; what production asks beyond it stands in production.test.ts.
@@ -22,7 +23,7 @@ const PLACE = { STATUS_URL: 'http://status.ca.example', PORTAL_URL: 'https://por
 const env = (name: string) => ({ DATA_DIR: join(folder, name), ...PLACE })
 const OPENED: Services[] = []
 const servicesOf = (name: string): Services => {
-  const services = openServices(readConfig('command', { ...env(name) }))
+  const services = openServices(readConfig('command', withDatabase(env(name))))
   OPENED.push(services)
   return services
 }

@@ -43,7 +43,7 @@ describeOnBothDatabases('npm run weak-keys', (open) => {
 
 describe('npm run weak-keys, what it refuses', () => {
   test('KEY-3: says in one line why a file or a claim is not taken', async () => {
-    const url = urlOf(await openFresh('SQLite'))
+    const url = urlOf(await openFresh())
     expect(await command(url, 'import', write('noise.bin', Buffer.alloc(160, 0xfe).fill(1, 80)))).toMatchObject({ code: 1, err: expect.stringMatching(/^weak-keys: noise\.bin was not taken: it is neither a text nor badkeys' blocklist\.dat.*\n$/) })
     expect(await command(url, 'import', write('list.xz', Buffer.from('fd377a585a0000', 'hex')))).toMatchObject({ code: 1, err: expect.stringMatching(/^weak-keys: list\.xz was not taken: it is compressed: unpack it first/) })
     expect(await command(url, 'import', join(folder, 'nowhere'))).toMatchObject({ code: 1, err: expect.stringMatching(/^weak-keys: ENOENT.*\n$/) })

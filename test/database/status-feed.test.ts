@@ -18,7 +18,8 @@ describeOnBothDatabases('the changes of status', (open, engine) => {
     await database('certificates').insert(certificate('one', '11'))
     const feed = statusFeed(database)
     expect(await told(feed)).toBe('gap')
-    expect(await told(feed)).toEqual([])
+    // A transaction of another database on the same server keeps the horizon back: the rows before are read once more then.
+    await expect.poll(() => told(feed)).toEqual([])
     return { database, feed }
   }
 

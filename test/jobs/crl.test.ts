@@ -10,7 +10,7 @@ import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, insertPeople, type People } from '../support/approved-application.ts'
-import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
+import { connectAgain, describeOnBothDatabases, dropTrigger } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 
 let hierarchy: DemoHierarchy
@@ -24,7 +24,7 @@ afterAll(() => hierarchy.remove())
 
 const HOUR = 3_600_000
 
-describeOnBothDatabases('revocation lists', (open, engine) => {
+describeOnBothDatabases('revocation lists', (open) => {
   let database: Database
   let services: Services
   let authority: SigningAuthority
@@ -170,7 +170,7 @@ describeOnBothDatabases('revocation lists', (open, engine) => {
     await issue()
     later = 25 * HOUR
     // The database refuses to remove the row; what somebody with its owner's rights could do:
-    await database.raw(`DROP TRIGGER revocations_stay${engine === 'PostgreSQL' ? ' ON revocations' : ''}`)
+    await dropTrigger(database, 'revocations', 'revocations_stay')
     await database('revocations').delete()
     await expect(issue(services, { ...authority, sign: () => Promise.reject(new Error('signed')) })).rejects.toThrow('entry-lost (CSBR 7.2)')
   })

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { listAuthorities } from '../../src/database/authority-store.ts'
 import { openServices } from '../../src/services.ts'
+import { withDatabase } from '../support/database.ts'
 import { freePorts, groupLives, oneLine, run, start, type Program } from '../support/program.ts'
 
 const READY = 'Ctrl-C stops everything.'
@@ -26,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 async function rows(table: string, where: Record<string, unknown> = {}) {
-  const services = openServices(readConfig('command', env))
+  const services = openServices(readConfig('command', withDatabase(env)))
   try {
     return await services.database(table).where(where)
   } finally {
@@ -53,7 +54,7 @@ async function gone(program: Program): Promise<boolean> {
 
 describe('npm start', () => {
   test('makes a demo hierarchy: its names begin with DEMO, and it is recorded as one at creation', async () => {
-    const services = openServices(readConfig('command', env))
+    const services = openServices(readConfig('command', withDatabase(env)))
     const authorities = await listAuthorities(services.database)
     expect(authorities.map((each) => [each.kind, each.demo])).toEqual([['root', true], ['issuing', true], ['timestamp-ca', true]])
     for (const each of authorities) {
@@ -243,7 +244,7 @@ describe('production', () => {
     const program = start('portal', mailEnv)
     try {
       await program.said('Portal ')
-      const services = openServices(readConfig('command', mailEnv))
+      const services = openServices(readConfig('command', withDatabase(mailEnv)))
       try {
         const outbox = () => services.database('mail_outbox')
         await outbox().insert({ id: 'mail', recipient: 'aoki@example.jp', subject: 'S', body: 'https://portal.ca.example/x', locale: 'en', created_at: new Date().toISOString(), failures: 0 })

@@ -51,7 +51,7 @@ beforeAll(async () => {
   hierarchy = await demoHierarchy()
   start = new Date(Math.floor(Date.now() / 1000) * 1000)
   now = start
-  services = await hierarchy.services(await openFresh('SQLite'), { clock: () => now })
+  services = await hierarchy.services(await openFresh(), { clock: () => now })
   const { database } = services
   caToken = await hierarchy.token('ca')
   statusToken = await hierarchy.token('status')

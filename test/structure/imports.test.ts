@@ -27,7 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   signer: ['pki', 'config'],
   clock: ['timestamp'],
   audit: ['application', 'src/database/database.ts'],
-  database: ['application', 'attestation', 'key-protection', 'revocation', 'timestamp', 'policy', 'audit', 'people', 'src/signer/signer.ts', 'src/signer/authority.ts'],
+  database: ['application', 'attestation', 'key-protection', 'revocation', 'timestamp', 'policy', 'audit', 'people', 'secrets', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   mail: ['application', 'database'],
   migrations: [],
   // what runs: it gets its parts from `services`, and its words from web/locales

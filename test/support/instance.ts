@@ -10,6 +10,7 @@ import { makeDemoKey, parseSubject, type DemoKey } from '../../src/commands/make
 import { ENTRIES, readConfig } from '../../src/config.ts'
 import { NO_PRIVATE_PORTS } from './program.ts'
 import { openServices, type Services } from '../../src/services.ts'
+import { withDatabase } from './database.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const START_SECONDS = 90
@@ -45,6 +46,7 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
   for (const { name } of ENTRIES) if (name !== 'SOFTHSM2_MODULE') delete env[name]
   for (const name of Object.keys(env)) if (/^(VITEST|SOFTHSM2_CONF$)/.test(name)) delete env[name]
   Object.assign(env, { DATA_DIR: dataDir, PORTAL_PORT: String(portalPort), STATUS_PORT: String(statusPort), PORTAL_URL: `http://localhost:${portalPort}`, STATUS_URL: `http://localhost:${statusPort}` }, NO_PRIVATE_PORTS, options.env)
+  Object.assign(env, withDatabase(env))
 
   // A process group of its own, so that a process left behind can be seen.
   const child = spawn(process.execPath, ['--import', 'tsx', join('src', 'main.ts')], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })

@@ -1,4 +1,4 @@
-/** The real portal on a fresh SQLite database and a port of its own, and people to use it. */
+/** The real portal on a fresh database and a port of its own, and people to use it. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -20,6 +20,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import { createApp } from '../../src/web/app.ts'
 import { Client, type Page } from './client.ts'
 import { keptTextAsync } from './kept.ts'
+import { freshEnvironment } from './database.ts'
 
 export { Client, type Page } from './client.ts'
 export { words } from './page-checks.ts'
@@ -59,6 +60,7 @@ export async function startPortal(
     PORTAL_URL: url,
     STATUS_PORT: String(port === 65535 ? 1024 : port + 1),
     TRUST_PROXY: 'yes',
+    ...(await freshEnvironment()),
     ...options.env,
   })
   let moved = 0

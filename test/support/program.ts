@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import { ENTRIES } from '../../src/config.ts'
+import { withDatabase } from './database.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -47,7 +48,7 @@ export function cleanEnvironment(env: Readonly<Record<string, string>>): NodeJS.
   const clean: NodeJS.ProcessEnv = { ...process.env }
   for (const { name } of ENTRIES) if (name !== 'SOFTHSM2_MODULE') delete clean[name]
   for (const name of Object.keys(clean)) if (/^(VITEST|SOFTHSM2_CONF$)/.test(name)) delete clean[name]
-  return { ...clean, ...NO_PRIVATE_PORTS, ...env }
+  return { ...clean, ...NO_PRIVATE_PORTS, ...withDatabase(env) }
 }
 
 /** Several of one process run beside each other in tests. */

@@ -23,7 +23,7 @@ import { createTimestampAuthority, type TimestampParts } from '../../src/timesta
 import { readUnit, type TimestampUnit, unitAt } from '../../src/timestamp/unit.ts'
 import { openTimestamps, type Timestamps } from '../../src/timestamps.ts'
 import type { ClockReading } from '../../src/timestamp/clock-watch.ts'
-import { openFresh } from '../support/database.ts'
+import { dropTrigger, openFresh } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { DIGESTS, readReply, readToken, timestampQuery } from './timestamp-parts.ts'
 
@@ -42,7 +42,7 @@ const servers: Server[] = []
 beforeAll(async () => {
   hierarchy = await demoHierarchy()
   now = new Date(Math.floor(Date.now() / 1000) * 1000 + 789)
-  services = await hierarchy.services(await openFresh('SQLite'), { clock: () => now })
+  services = await hierarchy.services(await openFresh(), { clock: () => now })
   token = await hierarchy.token('status')
   authorities = await listAuthorities(services.database)
   authority = (await findTimestampAuthority(services.database))!
@@ -308,7 +308,7 @@ describe('in the `status` process', () => {
   })
 
   test('TSA-2: a row whose certificate the time-stamp CA did not sign is no unit', async () => {
-    const other = await openFresh('SQLite')
+    const other = await openFresh()
     const apart = await hierarchy.services(other, { clock: () => now })
     const found = await openTimestamps(apart, { signer: token, authorities, issuedBy: () => false, source: { read: async () => reading } })
     if ('none' in found) throw new Error(found.none)
@@ -408,10 +408,10 @@ describe('later ceremonies', () => {
   })
 
   test('TSA-1: a hierarchy without time-stamps gets them', async () => {
-    const database = await openFresh('SQLite')
+    const database = await openFresh()
     const apart = await hierarchy.services(database, { clock: () => now })
     // As it was before: rows of the first ceremony that know nothing of time-stamps.
-    await database.raw('DROP TRIGGER timestamp_certificates_stay')
+    await dropTrigger(database, 'timestamp_certificates', 'timestamp_certificates_stay')
     await database('timestamp_certificates').delete()
     for (const table of ['crls', 'crl_lists']) await database(table).where({ authority_id: authority.id }).delete()
     await database('authorities').where({ id: authority.id }).delete()

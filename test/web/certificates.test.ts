@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { REVOCATION_GROUNDS } from '../../src/application/revocation-grounds.ts'
 import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import type { Client } from '../support/client.ts'
+import { dropTrigger } from '../support/database.ts'
 import { words, type Person } from '../support/portal.ts'
 import { applicantOf, fillDraft, putCertificate, startScene, submit, type Scene } from './applicant.ts'
 import { officerOf, referenceOf, type Officer } from './officers.ts'
@@ -56,7 +57,7 @@ describe('the officers’ list of certificates', () => {
     for (const der of [Buffer.from([0]), Buffer.alloc(0), Buffer.from([0x30, 0])]) {
       const { serial, id } = await issued()
       const { services } = scene.portal
-      await services.database.raw('DROP TRIGGER IF EXISTS certificates_not_rewritten')
+      await dropTrigger(services.database, 'certificates', 'certificates_not_rewritten')
       await services.database('certificates').where({ id }).update({ der })
       expect((await officer.client.get('/certificates')).text).toContain(words('certificates.unreadable'))
       expect((await officer.client.get(`/certificates/${serial}`)).text).toContain(words('certificates.unreadable'))

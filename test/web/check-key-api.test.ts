@@ -6,6 +6,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { attestDemoKey } from '../../attestations/demo/make.ts'
 import { CHECKS_AT_ONCE } from '../../src/web/check-key-model.ts'
+import { tableNames } from '../database/shape.ts'
 import { ecKeyPair, makeRequest, rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import { words } from '../support/portal.ts'
 import { startScene, type Scene } from './applicant.ts'
@@ -117,8 +118,7 @@ describe('POST /api/check-key', () => {
     const secret = (keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string).split('\n')[3]!
     const { body } = await ask({ 'my.key': keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string })
     expect(JSON.stringify(body)).not.toContain(secret)
-    const tables: { name: string }[] = await scene.portal.services.database.raw("SELECT name FROM sqlite_master WHERE type = 'table'")
-    for (const { name } of tables) expect(JSON.stringify(await scene.portal.services.database(name)), name).not.toContain(secret)
+    for (const name of await tableNames(scene.portal.services.database)) expect(JSON.stringify(await scene.portal.services.database(name)), name).not.toContain(secret)
     expect(JSON.stringify(scene.portal.faults)).not.toContain(secret)
   })
 

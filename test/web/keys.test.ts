@@ -4,8 +4,10 @@ import { compromiseText, REPORT_SOURCES } from '../../src/application/report-com
 import { keyRegister } from '../../src/database/key-register.ts'
 import { weakKeyStore } from '../../src/database/weak-key-store.ts'
 import { encodePem } from '../../src/pki/pem.ts'
+import { tableNames } from '../database/shape.ts'
 import { makeRequest, rsaKeyPair, seededNumbers, mutate, type KeyPair } from '../pki/keys.ts'
 import type { Client, Fields, File } from '../support/client.ts'
+import { dropTrigger } from '../support/database.ts'
 import { words } from '../support/portal.ts'
 import { applicantOf, fillDraft, putCertificate, startScene, submit, type Scene } from './applicant.ts'
 import { officerOf, referenceOf, type Officer } from './officers.ts'
@@ -89,7 +91,7 @@ describe('a report of a compromised key', () => {
     expect(row.spki_der.equals(spare.spki)).toBe(true)
     const secret = pem(spare).split('\n')[10]!
     const { database } = scene.portal.services
-    for (const { name } of await database.raw("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")) expect(JSON.stringify(await database(name)).includes(secret), name).toBe(false)
+    for (const name of await tableNames(database)) expect(JSON.stringify(await database(name)).includes(secret), name).toBe(false)
     // Pasted, with a fault in another field: the form does not hand it back.
     const again = await report({ key: pem(spare), reason: '' })
     expect(again.status).toBe(422)
@@ -112,7 +114,7 @@ describe('a report of a compromised key', () => {
     await submit(applicant.client, path)
     const serial = '5'.padStart(16, '6')
     const { id } = await putCertificate(scene, path, serial)
-    await rows('certificates', { id }).then(() => scene.portal.services.database.raw('DROP TRIGGER IF EXISTS certificates_not_rewritten'))
+    await dropTrigger(scene.portal.services.database, 'certificates', 'certificates_not_rewritten')
     await rows('certificates', { id }).update({ not_after: new Date(Date.now() + 86_400_000).toISOString() })
     const page = await report({ key: encodePem('PUBLIC KEY', pair.spki), source: 'problem-report' })
     expect(page.text).toContain(words('keys.hurry.title', { count: '1' }))

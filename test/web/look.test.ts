@@ -188,7 +188,7 @@ describe('home and repository', () => {
   let app: ReturnType<typeof createApp>
   const root = new Map<string, Buffer>()
   beforeAll(async () => {
-    services = openServices(readConfig('portal', { DATA_DIR: folder, STATUS_URL: 'http://status.example' }), { database: await openFresh('SQLite') })
+    services = openServices(readConfig('portal', { DATA_DIR: folder, STATUS_URL: 'http://status.example' }), { database: await openFresh() })
     app = createApp(services)
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

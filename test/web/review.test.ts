@@ -5,6 +5,7 @@ import { requiredItems } from '../../src/application/checklist.ts'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
 import { rsaKeyPair, type KeyPair } from '../pki/keys.ts'
 import type { Client } from '../support/client.ts'
+import { isUniqueViolation } from '../../src/database/database.ts'
 import { words, type Person } from '../support/portal.ts'
 import { applicantOf, fillDraft, ORGANISATION, startApplication, startScene, submit, type Scene } from './applicant.ts'
 import { act, checkOf, officerOf, referenceOf, today, vet, type Officer } from './officers.ts'
@@ -240,7 +241,7 @@ describe('duties apart', () => {
   test('ACC-2: the database refuses a second duty for the same person, even when the rule would let it pass', async () => {
     const reference = await vetted()
     const { id } = await find(reference)
-    await expect(database()('duties').insert({ application_id: id, account_id: vetting.person.id, duty: 'decided', taken_at: new Date().toISOString() })).rejects.toThrow(/UNIQUE/)
+    await expect(database()('duties').insert({ application_id: id, account_id: vetting.person.id, duty: 'decided', taken_at: new Date().toISOString() })).rejects.toSatisfy(isUniqueViolation)
     expect(await scene.portal.services.work(vetting.person.id, (work) => work.applications.takeDuty(id, vetting.person.id, 'decided'))).toBe(false)
   })
 

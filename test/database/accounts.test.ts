@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { audit } from '../../src/audit/audit-log.ts'
+import { ACCOUNTS, accountsSql, GRANTS, type Account } from '../../src/database/accounts.ts'
+import { migrate, openDatabase, TablesTooOld, type Database } from '../../src/database/database.ts'
+import { isSecretOfDatabase } from '../../src/database/secret-mark.ts'
+import { openSecrets } from '../../src/secrets.ts'
+import { describeOnBothDatabases, openEmpty, openFresh, urlOf } from '../support/database.ts'
+import { findPostgres } from '../support/postgres.ts'
+import { oneLine, run } from '../support/program.ts'
+import { AT, certificate, insertFoundations, revocation } from './rows.ts'
+
+describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accounts of PostgreSQL', () => {
+  const prefix = `test_${process.pid}_`
+  const password = randomBytes(12).toString('hex')
+  const as = {} as Record<Account, Database>
+  let owner: Database
+  const urlAs = (account: Account, of: Database): string => {
+    const url = new URL(urlOf(of))
+    return Object.assign(url, { username: prefix + account, password }).href
+  }
+  beforeAll(async () => {
+    owner = await openFresh('PostgreSQL')
+    // Twice: what is there already is no fault.
+    for (let n = 0; n < 2; n++) await owner.raw(accountsSql(prefix))
+    for (const account of ACCOUNTS) {
+      await owner.raw(`ALTER ROLE ${prefix}${account} PASSWORD '${password}'`)
+      as[account] = openDatabase(urlAs(account, owner))
+    }
+    await insertFoundations(owner)
+    await owner('certificates').insert(certificate('certificate-1', '11'))
+    await owner('certificates').update({ state: 'issued', der: Buffer.from([0x30, 0]), certificate_sha256: 'cd'.repeat(32), issued_at: AT })
+  })
+  afterAll(async () => {
+    for (const account of ACCOUNTS) await as[account]?.destroy()
+    for (const account of ACCOUNTS) await owner?.raw(`DROP OWNED BY ${prefix}${account}; DROP ROLE ${prefix}${account}`)
+  })
+  const DENIED = expect.objectContaining({ code: '42501' })
+
+  test.each<[Account, string, (database: Database) => PromiseLike<unknown>]>([
+    ['portal', 'records a certificate', (database) => database('certificates').insert(certificate('certificate-2', '22'))],
+    ['portal', 'signs one', (database) => database('certificates').update({ der: Buffer.from([1]) })],
+    ['portal', 'certifies a responder', (database) => database('responder_certificates').insert({ id: 'x' })],
+    ['portal', 'makes an authority', (database) => database('authorities').insert({ id: 'x' })],
+    ['portal', 'publishes a list', (database) => database('crls').update({ seal: Buffer.from([1]) })],
+    ['portal', 'confirms a maker’s key', (database) => database('anchor_changes').update({ confirmed_by: 'x' })],
+    ['ca', 'approves', (database) => database('approvals').insert({ id: 'x' })],
+    ['ca', 'changes what was applied for', (database) => database('applications').update({ subject_common_name: 'x' })],
+    ['ca', 'reads a password’s hash', (database) => database('accounts').select('password_hash')],
+    ['ca', 'reads a session', (database) => database('sessions').select()],
+    ['ca', 'takes a revocation back', (database) => database('revocations').delete()],
+    ['ca', 'enrols a responder’s key', (database) => database('responder_keys').insert({ id: 'x' })],
+    ['status', 'writes an application', (database) => database('applications').update({ state: 'approved' })],
+    ['status', 'revokes', (database) => database('revocations').insert(revocation('certificate-1', '11'))],
+    ['status', 'changes a certificate', (database) => database('certificates').update({ accepted_at: AT })],
+    ['status', 'reads who applied', (database) => database('accounts').select('email')],
+    ['operator', 'records a certificate', (database) => database('certificates').insert(certificate('certificate-2', '22'))],
+    ['operator', 'approves', (database) => database('approvals').insert({ id: 'x' })],
+    ['operator', 'makes an officer', (database) => database('account_roles').insert({ account_id: 'x', role: 'administrator' })],
+  ])('ISS-6: %s is refused when it %s', async (account, _, act) => {
+    await expect(act(as[account])).rejects.toEqual(DENIED)
+  })
+
+  test.each(ACCOUNTS)('ISS-6: %s changes no audit event, removes no row that answers for ten years, and makes no table', async (account) => {
+    await expect(as[account]('audit_events').update({ actor: 'x' })).rejects.toEqual(DENIED)
+    for (const table of ['audit_events', 'certificates', 'revocations', 'compromised_keys']) await expect(as[account](table).delete(), table).rejects.toEqual(DENIED)
+    await expect(as[account].schema.createTable('mine', (table) => void table.integer('x'))).rejects.toEqual(DENIED)
+  })
+
+  test('ISS-6: each may do its own: the portal accepts and revokes, which the triggers tell `status` of; all four append to the audit log', async () => {
+    const count = async () => Number((await owner('status_changes').count({ n: '*' }))[0]!['n'])
+    const before = await count()
+    await as.portal('certificates').where({ id: 'certificate-1', state: 'issued' }).update({ accepted_at: AT })
+    await as.portal('revocations').insert(revocation('certificate-1', '11'))
+    expect(await count()).toBe(before + 2)
+    expect(await as.status('status_changes')).toHaveLength(before + 2)
+    await as.ca('certificates').insert(certificate('certificate-3', '33', { application_id: 'application-2', approval_id: 'approval-2' }))
+    await as.ca('certificates').where({ id: 'certificate-3' }).update({ state: 'abandoned' })
+    for (const account of ACCOUNTS) await as[account].transaction((trx) => audit(trx, { at: new Date(AT), actor: `process:${account}`, event: 'process.started', subject: `process:${account}` }))
+    expect(await owner('audit_events')).toHaveLength(4)
+  })
+
+  test('ISS-6: what was given and is no longer due is taken away', async () => {
+    await owner.raw(`GRANT UPDATE (password_hash) ON accounts TO ${prefix}status; GRANT DELETE ON sessions TO ${prefix}ca`)
+    await owner.raw(accountsSql(prefix))
+    const { rows } = await owner.raw("SELECT DISTINCT table_name AS name FROM information_schema.column_privileges WHERE grantee = ? ORDER BY 1", [`${prefix}status`])
+    expect(rows.map(({ name }: { name: string }) => name)).toEqual(['knex_migrations', ...Object.keys(GRANTS).filter((table) => GRANTS[table]!.status)].sort())
+    await expect(as.ca('sessions').delete()).rejects.toEqual(DENIED)
+  })
+
+  test('an account that may not change tables starts where they are there, and is told what to run where they are older', async () => {
+    for (const account of ACCOUNTS) await migrate(as[account])
+    await owner('knex_migrations').where('name', 'like', '0005%').delete()
+    await expect(migrate(as.status)).rejects.toSatisfy(TablesTooOld.is)
+    const ended = await run('ca', { DATA_DIR: tmpdir(), DATABASE_URL: urlAs('ca', owner) })
+    expect(oneLine(ended)).toMatch(/^ca: The tables of the database are older than this program \(0005-audit is missing\), .* run {2}npm run database:migrate {2}with the owner's$/)
+  })
+
+  test('a program that is older than the tables starts: a rolling upgrade has both for a while', async () => {
+    const database = await openFresh('PostgreSQL')
+    await database('knex_migrations').insert({ name: '9999-later', batch: 9, migration_time: new Date() })
+    await expect(migrate(database)).resolves.toBeUndefined()
+  })
+
+  test('npm run database:migrate makes the tables, npm run database:accounts prints the SQL', async () => {
+    const database = await openEmpty('PostgreSQL')
+    expect(await run('commands/database-migrate', { DATA_DIR: tmpdir(), DATABASE_URL: urlOf(database) })).toMatchObject({ code: 0, err: '', out: 'The tables are those of this program.\n' })
+    const printed = await run('commands/database-accounts', {}, ['--prefix', prefix])
+    expect(printed).toMatchObject({ code: 0, err: '', out: accountsSql(prefix) })
+    await database.raw(printed.out)
+    expect(await run('commands/database-accounts', {}, ['--prefix', 'No'])).toMatchObject({ code: 2, out: '' })
+    for (const account of ACCOUNTS) await database.raw(`DROP OWNED BY ${prefix}${account}`)
+  })
+})
+
+describeOnBothDatabases('the secret of the portals', (open) => {
+  test('ACC-1: a machine with another secret than the database was used with is noticed', async () => {
+    const folders = [0, 1].map(() => mkdtempSync(join(tmpdir(), 'secret-')))
+    const [first, other] = folders.map(openSecrets)
+    const database = await open()
+    const is = (secrets: typeof first) => isSecretOfDatabase(database, secrets!, new Date(AT))
+    expect([await is(first), await is(other), await is(first), await is(openSecrets(folders[0]!))]).toEqual([true, false, true, true])
+    for (const folder of folders) rmSync(folder, { recursive: true })
+  })
+})
