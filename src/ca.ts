@@ -5,6 +5,7 @@ import { issueCrl } from './jobs/crl.ts'
 import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
 import { renewResponderCertificates } from './jobs/responder-certificate.ts'
+import { upkeep } from './jobs/upkeep.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
 import { tellFault } from './fault.ts'
 import { counted, type SigningCounts, signingFigures } from './metrics/ocsp-figures.ts'
@@ -45,6 +46,7 @@ await runProcess('ca', async (services, config) => {
     })
     // The whole chain, before the first application is looked at.
     await parts.trail.firstBreach()
+    const { examples } = upkeep(services, token, elapsed, log)
     const jobs = [
       every(500, 'issuing', () => issueWaiting(parts)),
       every(1000, 'crl', async () => {
@@ -58,6 +60,7 @@ await runProcess('ca', async (services, config) => {
           for (const id of refused) log({ level: 'alert', job: 'responder-certificate', authority: each.id, responderKey: id, refused: why })
         }
       }),
+      every(10_000, 'examples', examples),
     ]
     const registry = new Registry()
     const stopFigures = processFigures(registry, clock())

@@ -69,6 +69,14 @@ export const AUDIT_EVENTS = [
   'responder.key-refused',
   'responder.certificate-issued',
   'crl.issued',
+  'status.reconciled',
+  // example certificates (REP-2)
+  'example.key-generated',
+  'example.recorded',
+  'example.issued',
+  'example.abandoned',
+  'example.revoked',
+  'example.time-stamped',
   // the Timestamp Authority (CSBR 5.4.1.2)
   'timestamp.certificate-issued',
   'timestamp.certificate-revoked',

@@ -18,6 +18,8 @@ export interface CertificateOrder {
   /** The approved key, SubjectPublicKeyInfo DER. */
   readonly spki: Buffer
   readonly urls: CertificateUrls
+  /** A life shorter than the policy's, both ends counted. Never a longer one. */
+  readonly lifeSeconds?: number
 }
 
 /** What is signed and recorded. */
@@ -62,12 +64,12 @@ const ISSUER_LIFE = { id: 'cak-5-issuer-life', row: 'CAK-5', clause: 'CSBR 4.10.
 
 /** Prepares one certificate, or says every rule that stands against it. Nothing is refused by exception but what is a fault of this software. */
 export function prepareCertificate(order: CertificateOrder, { now, randomBytes }: { now: Date; randomBytes: RandomBytes }): { prepared: PreparedCertificate } | { refused: LintFinding[] } {
-  const { kind, policy, issuer, subject, spki, urls } = order
+  const { kind, policy, issuer, subject, spki, urls, lifeSeconds } = order
   if (issuer === 'self' && kind !== 'root') throw new TypeError(`a certificate of kind ${kind} has an issuer`)
   const issuerNotAfter = issuer === 'self' ? null : issuer.notAfter
   if (kind === 'subscriber' && (issuerNotAfter === null || !mayStillIssue(issuerNotAfter, now, policy))) return { refused: [finding(ISSUER_LIFE, issuerNotAfter?.toISOString() ?? ABSENT)] }
   const serial = drawSerialNumber(randomBytes)
-  const { notBefore, notAfter } = validityFrom(kind, now, policy, issuerNotAfter)
+  const { notBefore, notAfter } = validityFrom(kind, now, policy, issuerNotAfter, lifeSeconds)
   let tbs: Buffer
   try {
     tbs = buildTbs(kind, { policy, serial, issuer, subject, spki, notBefore, notAfter, urls })

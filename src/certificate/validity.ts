@@ -44,10 +44,14 @@ export function periodEnd(kind: CertificateKind, notBefore: Date, policy: Period
   }
 }
 
-/** From the present second (ISS-2: never backdated) for the policy's period, and never beyond the issuer's own end (CRT-10). `issuerNotAfter` is null for a root. */
-export function validityFrom(kind: CertificateKind, now: Date, policy: Periods, issuerNotAfter: Date | null): Validity {
+/**
+ * From the present second (ISS-2: never backdated) for the policy's period, and never beyond the issuer's own end (CRT-10). `issuerNotAfter` is null for
+ * a root. `lifeSeconds`: for a shorter life, both ends counted.
+ */
+export function validityFrom(kind: CertificateKind, now: Date, policy: Periods, issuerNotAfter: Date | null, lifeSeconds = Infinity): Validity {
   const notBefore = wholeSecond(now)
-  const notAfter = new Date(periodEnd(kind, notBefore, policy).getTime() - SECOND)
+  const period = (periodEnd(kind, notBefore, policy).getTime() - notBefore.getTime()) / SECOND
+  const notAfter = new Date(notBefore.getTime() + (Math.min(period, lifeSeconds) - 1) * SECOND)
   return { notBefore, notAfter: issuerNotAfter !== null && issuerNotAfter < notAfter ? issuerNotAfter : notAfter }
 }
 

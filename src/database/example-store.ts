@@ -142,6 +142,12 @@ export async function abandonExample(trx: Transaction, { id, certificateId }: Pi
   return true
 }
 
+/** When one of this kind was given up last; null when none was. */
+export async function lastAbandoned(db: Database | Transaction, authorityId: string, kind: ExampleKind): Promise<Date | null> {
+  const row = await db('example_certificates').where({ authority_id: authorityId, kind }).whereNotNull('abandoned_at').orderBy('abandoned_at', 'desc').first('abandoned_at')
+  return row ? new Date(row.abandoned_at) : null
+}
+
 /** False when it is revoked already (REV-7). */
 export async function revokeExample(trx: Transaction, id: string, at: Date, reason: number): Promise<boolean> {
   const row = await trx('example_certificates').where({ id }).whereNotNull('issued_at').first('certificate_id', 'authority_id')

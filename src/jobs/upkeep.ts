@@ -1,0 +1,34 @@
+/** What `ca` does that can wait: it begins when what was approved is issued and `status` answers. */
+import type { Services } from '../services.ts'
+import type { Pkcs11Signer } from '../signer/pkcs11.ts'
+import { statusClient } from '../status-client.ts'
+import { type ExampleParts, keepExamples } from './examples.ts'
+import { currentAuthority } from './issuing-authority.ts'
+import { timestamper } from './time-stamp.ts'
+
+const SETTLED_MS = 20_000
+
+export interface Upkeep {
+  examples(): Promise<void>
+}
+
+/** @param elapsed milliseconds that never go back; @param tell one line for operators */
+export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => number, tell: (line: Record<string, unknown>) => void): Upkeep {
+  const { policy, database, clock, random, config } = services
+  const client = statusClient(config.status.url)
+  const started = elapsed()
+  const settled = () => elapsed() - started > SETTLED_MS
+  const unstamped = new Set<string>()
+  const parts: ExampleParts = { policy, database, clock, random, signer: token, stamp: timestamper(client, random) }
+  return {
+    async examples() {
+      const authority = settled() ? await currentAuthority(database, token, config) : null
+      if (!authority) return
+      for (const example of (await keepExamples(parts, authority)).unstamped) {
+        if (unstamped.has(example)) continue
+        unstamped.add(example)
+        tell({ level: 'notice', job: 'examples', example, waits: 'no time-stamp to be had now; it is asked for again until the certificate ends (REP-2)' })
+      }
+    },
+  }
+}
