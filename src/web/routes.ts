@@ -9,6 +9,7 @@ import { checkKeyRoutes } from './pages/check-key.ts'
 import { checkKeyApiRoutes } from './pages/check-key-api.ts'
 import { checkKeyUseRoutes } from './pages/check-key-use.ts'
 import { makersRoutes } from './pages/makers.ts'
+import { exampleRoutes } from './pages/examples.ts'
 import { repositoryRoutes } from './pages/repository.ts'
 import { repositoryDocumentsRoutes } from './pages/repository-documents.ts'
 import { repositoryFactsRoutes } from './pages/repository-facts.ts'
@@ -34,5 +35,5 @@ import type { Route } from './reply.ts'
 export function routeTable(services: Services): readonly Route[] {
   const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
   const apply = [applicationsRoutes, applyOrganisationRoutes, applyAgreementsRoutes, applySubjectRoutes, applyRequestRoutes, applyKeyProtectionRoutes, applySubmitRoutes, applyCertificateRoutes].flatMap((routes) => routes(services))
-  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...repositoryDocumentsRoutes(services), ...repositoryFactsRoutes(services), ...makersRoutes(services), ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
+  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...exampleRoutes(services), ...repositoryDocumentsRoutes(services), ...repositoryFactsRoutes(services), ...makersRoutes(services), ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
 }
