@@ -1,4 +1,5 @@
 /** What `ca` does that can wait: it begins when what was approved is issued and `status` answers. */
+import type { LogLine } from '../log.ts'
 import type { Services } from '../services.ts'
 import type { Pkcs11Signer } from '../signer/pkcs11.ts'
 import { statusClient } from '../status-client.ts'
@@ -13,7 +14,7 @@ export interface Upkeep {
 }
 
 /** @param elapsed milliseconds that never go back; @param tell one line for operators */
-export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => number, tell: (line: Record<string, unknown>) => void): Upkeep {
+export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => number, tell: (line: LogLine) => void): Upkeep {
   const { policy, database, clock, random, config } = services
   const client = statusClient(config.status.url)
   const started = elapsed()
@@ -27,7 +28,7 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
       for (const example of (await keepExamples(parts, authority)).unstamped) {
         if (unstamped.has(example)) continue
         unstamped.add(example)
-        tell({ level: 'notice', job: 'examples', example, waits: 'no time-stamp to be had now; it is asked for again until the certificate ends (REP-2)' })
+        tell({ level: 'warning', job: 'examples', example, waits: 'no time-stamp to be had now; it is asked for again until the certificate ends (REP-2)' })
       }
     },
   }
