@@ -21,6 +21,8 @@ export interface Config {
   readonly status: { readonly host: string; readonly port: number; readonly url: string; readonly workers: number }
   /** What this node is called in logs, files and figures. */
   readonly node: string
+  /** Where `status` keeps the OCSP access log (OCS-8); null: nowhere. */
+  readonly accessLogDir: string | null
   /** Where this process tells figures and readiness; a port of null: nowhere. */
   readonly metrics: { readonly host: string; readonly port: number | null }
   readonly mail: { readonly smtpUrl: string | null; readonly from: string }
@@ -53,6 +55,7 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'STATUS_URL', usedBy: 'all', fallback: 'http://localhost:STATUS_PORT', meaning: 'the base of the OCSP, CRL and CA addresses put into certificates (HTTP)' },
   { name: 'STATUS_WORKERS', usedBy: 'status', fallback: 'one for each core; 1 outside production', meaning: 'how many processes answer for status on this machine' },
   { name: 'NODE_NAME', usedBy: 'all', fallback: 'the host name', meaning: 'what this machine is called in logs, figures and the names of access-log files: letters, digits, `-` and `.`' },
+  { name: 'ACCESS_LOG_DIR', usedBy: 'status', fallback: 'DATA_DIR/access-log', meaning: 'where the OCSP access log is kept for the archive (OCS-8); `none`, outside production: nowhere' },
   { name: 'PORTAL_METRICS_PORT', usedBy: 'portal', fallback: 'PORTAL_PORT + 100', meaning: 'private port with `/metrics`, `/health` and `/ready`; `none`: none' },
   { name: 'STATUS_METRICS_PORT', usedBy: 'status', fallback: 'STATUS_PORT + 100', meaning: 'the same for status, one for all its workers' },
   { name: 'CA_METRICS_PORT', usedBy: 'ca', fallback: 'STATUS_PORT + 101', meaning: 'the same for ca' },
@@ -142,6 +145,8 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
   if (proxy !== 'yes' && proxy !== 'no') reasons.push(`TRUST_PROXY: must be yes or no, is "${proxy}"`)
   const node = text('NODE_NAME', hostname().replace(/[^A-Za-z0-9.-]/g, '-').slice(0, 64) || 'node')
   if (!/^[A-Za-z0-9][A-Za-z0-9.-]{0,63}$/.test(node)) reasons.push(`NODE_NAME: must be at most 64 letters, digits, - and ., is "${node}"`)
+  const accessLogDir = text('ACCESS_LOG_DIR', join(dataDir, 'access-log'))
+  if (production && accessLogDir === 'none') reasons.push('ACCESS_LOG_DIR: production keeps the access log (OCS-8; CP 5.5.1)')
   const metricsHost = text('METRICS_HOST', '127.0.0.1')
   const beyond = text('METRICS_BEYOND_LOOPBACK', 'no')
   if (beyond !== 'yes' && beyond !== 'no') reasons.push(`METRICS_BEYOND_LOOPBACK: must be yes or no, is "${beyond}"`)
@@ -181,6 +186,7 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
     portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? Object.freeze({ certificate, key }) : null }),
     status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl, workers }),
     node,
+    accessLogDir: accessLogDir === 'none' ? null : resolve(accessLogDir),
     metrics: Object.freeze({ host: metricsHost, port: metricsPorts[processName] ?? null }),
     mail: Object.freeze({ smtpUrl, from: text('MAIL_FROM', 'ca@localhost') }),
     session: Object.freeze({ idleMinutes, absoluteHours }),

@@ -16,8 +16,11 @@ import { remembering } from './revocation/status-memory.ts'
 import { createStatusServer } from './revocation/status-server.ts'
 import { StatusWatch } from './revocation/status-watch.ts'
 import type { Services } from './services.ts'
+import { truncatedAddress } from './access-log/client.ts'
+import { keepAccessLogs } from './access-log/keeper.ts'
+import { type AccessLogParts, openAccessLog } from './access-log/writer.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
-import { answerFigures, counted, ocspStateFigures, type SigningCounts, signingFigures, timestampFigures } from './metrics/ocsp-figures.ts'
+import { accessLogFigures, answerFigures, counted, ocspStateFigures, type SigningCounts, signingFigures, timestampFigures } from './metrics/ocsp-figures.ts'
 import { processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { signerFigures } from './metrics/state-figures.ts'
@@ -66,7 +69,8 @@ async function serve(services: Services, config: Config): Promise<Running & { re
 
   const signing: SigningCounts = { signatures: 0, errors: 0, time: 0 }
   const sign = counted(signer.sign.bind(signer), signing, elapsed)
-  const tally = new AnswerTally(elapsed)
+  const tally = new AnswerTally(elapsed, policy.accessLog.clientAddress === 'none' ? null : truncatedAddress)
+  const accessLog = config.accessLogDir === null ? null : openAccessLog({ folder: config.accessLogDir, node: config.node, clock, told: toldOfAccessLog })
 
   const feed = statusFeed(database)
   const watch = new StatusWatch({ feed, elapsed, staleMinutes: policy.periods.statusStaleMinutes })
@@ -125,7 +129,13 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   const registry = new Registry()
   const stopFigures = processFigures(registry, clock())
   const totals = answerFigures(registry, tally.times)
-  const taking = every(TAKE_MS, 'answers', async () => totals.add(tally.take()))
+  const take = () => {
+    const taken = tally.take()
+    totals.add(taken)
+    accessLog?.write(taken)
+  }
+  const taking = every(TAKE_MS, 'answers', async () => take())
+  if (accessLog) accessLogFigures(registry, accessLog)
   ocspStateFigures(registry, { feedAge: () => watch.age, memory: () => ocsp.memory })
   signingFigures(registry, signing)
   const { lists } = signerFigures({ registry, database, clock, elapsed })
@@ -167,10 +177,48 @@ async function serve(services: Services, config: Config): Promise<Running & { re
       await unlisten()
       await polling.stop()
       await taking.stop()
+      take()
+      await accessLog?.close()
       stopFigures()
       await signer.close()
     },
   }
+}
+
+const KEEP_MS = 60_000
+/** OCS-8: one of the processes of a node keeps what all its workers wrote. */
+function keeping<R extends Running>({ database, clock, policy }: Services, { accessLogDir, node }: Config, running: R): R {
+  if (accessLogDir === null) return running
+  const job = every(KEEP_MS, 'access-log', () => keepAccessLogs({ folder: accessLogDir, node, database, clock, keepYears: policy.accessLog.keepYears, lives: processLives }))
+  return {
+    ...running,
+    async stop() {
+      await job.stop()
+      await running.stop()
+    },
+  }
+}
+
+function processLives(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** A disk that is full says so each second: once in this time. */
+const ACCESS_LOG_ALARM_MS = 600_000
+let alarmedAt = -Infinity
+function toldOfAccessLog(what: Parameters<AccessLogParts['told']>[0]): void {
+  if ('recovered' in what) {
+    alarmedAt = -Infinity
+    return log({ level: 'info', job: 'access-log', event: 'written again', lost: what.lost })
+  }
+  if (elapsed() - alarmedAt < ACCESS_LOG_ALARM_MS) return
+  alarmedAt = elapsed()
+  log({ level: 'alert', job: 'access-log', error: what.failed, waitingOctets: what.waiting, lostAnswers: what.lost, means: 'answers go on; what waits beyond its bound is lost from the archive (OCS-8)' })
 }
 
 if (cluster.isPrimary)
@@ -179,8 +227,8 @@ if (cluster.isPrimary)
     const ready = `Status   ${url}`
     if (workers === 1) {
       const { more, ...running } = await serve(services, config)
-      return { ready: `${ready}\n${more}`, ...running }
+      return keeping(services, config, { ready: `${ready}\n${more}`, ...running })
     }
-    return { ready: `${ready}, ${workers} workers`, ...(await startWorkers('status', fileURLToPath(import.meta.url), workers)) }
+    return keeping(services, config, { ready: `${ready}, ${workers} workers`, ...(await startWorkers('status', fileURLToPath(import.meta.url), workers)) })
   })
 else await runWorker('status', serve)

@@ -68,6 +68,8 @@ export const AUDIT_EVENTS = [
   'responder.key-enrolled',
   'responder.key-refused',
   'responder.certificate-issued',
+  'responder.key-retired',
+  'responder.key-removed',
   'crl.issued',
   'status.reconciled',
   // example certificates (REP-2)
@@ -93,6 +95,11 @@ export const AUDIT_EVENTS = [
   'anchor.turned-on',
   'demo.maker-created',
   'demo.people-created',
+  'access-log.finished',
+  'access-log.removed',
+  'clock.adjusted',
+  'clock.unsure',
+  'clock.sure',
   'process.started',
   'process.stopped',
 ] as const

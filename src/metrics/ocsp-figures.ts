@@ -121,3 +121,10 @@ export function timestampFigures(registry: Registry, { answered, clockDoubt }: {
 export function clockFigure(registry: Registry, clockDoubt: () => string | null): void {
   new Gauge({ name: 'clock_sure', help: '1 while the clock is taken for right, 0 while something speaks against it; of several workers the worst', registers: [registry], aggregator: 'min', collect: gauge(() => (clockDoubt() === null ? 1 : 0)) })
 }
+
+/** OCS-8: what is on record, and what is lost from it. */
+export function accessLogFigures(registry: Registry, accessLog: { readonly lines: number; readonly lost: number }): void {
+  const registers = [registry]
+  new Counter({ name: 'access_log_lines_total', help: 'Lines written to the OCSP access log', registers, collect: keep(() => accessLog.lines) })
+  new Counter({ name: 'access_log_lost_answers_total', help: 'Answers that are not in the OCSP access log since it could not be written', registers, collect: keep(() => accessLog.lost) })
+}

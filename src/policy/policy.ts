@@ -148,6 +148,8 @@ const policySchema = z.strictObject({
       issuingYears: count,
       responderMonths: count,
       responderRenewDaysBefore: count,
+      /** How long before the last responder certificate ends operators are told: renewal has failed by then. */
+      responderNoticeDays: count,
       statusYearsAfterExpiry: count.min(10, 'CSBR 7.2 asks for at least 10 years'),
       crlIssueHours: count.max(168, 'CSBR 4.9.7 asks for a new list at least every seven days'),
       crlValidHours: count.max(240, 'CSBR 4.9.7 allows at most ten days'),
@@ -165,7 +167,15 @@ const policySchema = z.strictObject({
       if (periods.rootYears <= periods.issuingYears) context.addIssue({ code: 'custom', path: ['rootYears'], message: 'the root must outlive the issuing CA (CAK-5)' })
       if (periods.issuingYears * 365 <= periods.subscriberDays + periods.statusYearsAfterExpiry * 366)
         context.addIssue({ code: 'custom', path: ['issuingYears'], message: 'must exceed the subscriber period plus the status period (CAK-5)' })
+      if (periods.responderNoticeDays >= periods.responderRenewDaysBefore) context.addIssue({ code: 'custom', path: ['responderNoticeDays'], message: 'must be shorter than responderRenewDaysBefore' })
+      if (periods.responderRenewDaysBefore >= periods.responderMonths * 28) context.addIssue({ code: 'custom', path: ['responderRenewDaysBefore'], message: 'must be shorter than responderMonths' })
       if (periods.crlIssueHours >= periods.crlValidHours) context.addIssue({ code: 'custom', path: ['crlIssueHours'], message: 'must be shorter than crlValidHours' })
+    }),
+    /** OCS-8: the access log of OCSP, part of the archive. */
+    accessLog: z.strictObject({
+      keepYears: count.min(7, 'CP 5.5.2 asks for at least seven years'),
+      /** What is kept of who asked. CP 5.5.1 asks for the log, not for addresses; together with the certificate asked about they tell who runs whose software. */
+      clientAddress: z.enum(['none', 'truncated']),
     }),
     /** CSBR 6.8: the Timestamp Authority. A policy without it makes a CA that gives no time-stamps. */
     timestamp: timestampSchema.optional(),

@@ -34,9 +34,11 @@ export interface AnswerCount {
   /** Its first sending, which had it signed, is not yet on record. */
   signed: boolean
   waiting: boolean
+  /** By client, where the policy has them told apart: GET, POST, HEAD, 304. */
+  clients: Map<string, [get: number, post: number, head: number, notModified: number]> | null
 }
 
-export const newCount = (about: AnswerAbout, octets: number): AnswerCount => ({ about, octets, get: 0, post: 0, head: 0, notModified: 0, signed: about.certificates.length > 0, waiting: false })
+export const newCount = (about: AnswerAbout, octets: number): AnswerCount => ({ about, octets, get: 0, post: 0, head: 0, notModified: 0, signed: about.certificates.length > 0, waiting: false, clients: null })
 
 /** One line of the record: so many equal answers within one turn. */
 export interface SentRow {
@@ -46,6 +48,8 @@ export interface SentRow {
   readonly times: number
   /** How many of them were signed for this request; the others had been kept. */
   readonly signed: number
+  /** Where they came from, as far as the policy has it written down; null: not at all. */
+  readonly client: string | null
 }
 export interface RefusedRow {
   readonly method: string
@@ -69,14 +73,19 @@ const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DEL
 export class AnswerTally {
   readonly times: AnswerTimes = answerTimes()
   readonly #elapsed: () => number
+  readonly #clientOf: ((address: string | undefined) => string) | null
   #waiting: AnswerCount[] = []
   #refused = new Map<string, number>()
   #kept = 0
   #lost = 0
 
-  /** @param elapsed milliseconds that only go forward */
-  constructor(elapsed: () => number) {
+  /**
+   * @param elapsed milliseconds that only go forward
+   * @param clientOf what is written down of the address that asks; null: nothing, and the address is not looked at
+   */
+  constructor(elapsed: () => number, clientOf: ((address: string | undefined) => string) | null = null) {
     this.#elapsed = elapsed
+    this.#clientOf = clientOf
   }
 
   /** Before a kept answer is looked for: when, or -1 where this one is not timed. */
@@ -103,19 +112,29 @@ export class AnswerTally {
     this.times.made(this.#elapsed() - began)
   }
 
-  sent(count: AnswerCount, how: SentHow): void {
-    if (how === 'GET') count.get++
+  /** @param from whoever has the address, asked only where the policy wants it written down */
+  sent(count: AnswerCount, how: SentHow, from?: { readonly socket: { readonly remoteAddress?: string | undefined } }): void {
+    if (this.#clientOf !== null) this.#apart(count, how, this.#clientOf(from?.socket.remoteAddress))
+    else if (how === 'GET') count.get++
     else if (how === 'POST') count.post++
     else if (how === '304') count.notModified++
     else count.head++
     if (count.waiting) return
     if (this.#waiting.length >= MOST_WAITING) {
       count.get = count.post = count.notModified = count.head = 0
+      count.clients = null
       this.#lost++
       return
     }
     count.waiting = true
     this.#waiting.push(count)
+  }
+
+  #apart(count: AnswerCount, how: SentHow, client: string): void {
+    count.clients ??= new Map()
+    let times = count.clients.get(client)
+    if (times === undefined) count.clients.set(client, (times = [0, 0, 0, 0]))
+    times[how === 'GET' ? 0 : how === 'POST' ? 1 : how === 'HEAD' ? 2 : 3]++
   }
 
   refused(method: string, status: number): void {
@@ -131,15 +150,20 @@ export class AnswerTally {
     for (const count of waiting) {
       const { about, octets } = count
       let signed = count.signed ? 1 : 0
-      const row = (how: SentHow, times: number): void => {
+      const row = (how: SentHow, times: number, client: string | null): void => {
         if (times === 0) return
-        sent.push({ how, about, octets: how === 'GET' || how === 'POST' ? octets : 0, times, signed })
+        sent.push({ how, about, octets: how === 'GET' || how === 'POST' ? octets : 0, times, signed, client })
         signed = 0
       }
-      row('GET', count.get)
-      row('POST', count.post)
-      row('HEAD', count.head)
-      row('304', count.notModified)
+      const rows = (get: number, post: number, head: number, notModified: number, client: string | null): void => {
+        row('GET', get, client)
+        row('POST', post, client)
+        row('HEAD', head, client)
+        row('304', notModified, client)
+      }
+      rows(count.get, count.post, count.head, count.notModified, null)
+      for (const [client, times] of count.clients ?? []) rows(...times, client)
+      count.clients = null
       count.get = count.post = count.head = count.notModified = 0
       count.signed = count.waiting = false
     }

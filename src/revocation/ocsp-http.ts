@@ -110,15 +110,15 @@ function reply(parts: OcspHttpParts, answer: Promise<ReadyAnswer>, request: Inco
 
 function send({ tally }: OcspHttpParts, ready: ReadyAnswer, request: IncomingMessage, response: ServerResponse): void {
   if (request.method === 'POST') {
-    tally?.sent(ready.count, 'POST')
+    tally?.sent(ready.count, 'POST', request)
     response.writeHead(200, ready.post)
     response.end(ready.der)
   } else if (ready.notModified !== null && isKnown(ready, request)) {
-    tally?.sent(ready.count, '304')
+    tally?.sent(ready.count, '304', request)
     response.writeHead(304, ready.notModified)
     response.end()
   } else {
-    tally?.sent(ready.count, request.method === 'HEAD' ? 'HEAD' : 'GET')
+    tally?.sent(ready.count, request.method === 'HEAD' ? 'HEAD' : 'GET', request)
     response.writeHead(200, ready.get)
     response.end(request.method === 'HEAD' ? undefined : ready.der)
   }

@@ -31,6 +31,7 @@ describe('readConfig', () => {
       portal: { host: '127.0.0.1', port: 8080, url: 'http://localhost:8080', trustProxy: false, tls: null },
       status: { host: '127.0.0.1', port: 8081, url: 'http://localhost:8081', workers: 1 },
       node: hostname(),
+      accessLogDir: fileURLToPath(new URL('../../var/access-log', import.meta.url)),
       metrics: { host: '127.0.0.1', port: 8180 },
       mail: { smtpUrl: null, from: 'ca@localhost' },
       session: { idleMinutes: 30, absoluteHours: 12 },

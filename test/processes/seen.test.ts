@@ -1,6 +1,6 @@
 /** The private ports of the real processes. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -76,7 +76,8 @@ test('ca tells its lists, its signatures and what waits; status beside it become
 
 test('status with two workers has one private port: their answers together, and what a dead one counted stays', async () => {
   const STATUS_METRICS_PORT = await freePort()
-  const status = start('status', { ...env, STATUS_METRICS_PORT, STATUS_WORKERS: '2' })
+  const ACCESS_LOG_DIR = join(folder, 'access-log')
+  const status = start('status', { ...env, STATUS_METRICS_PORT, STATUS_WORKERS: '2', ACCESS_LOG_DIR })
   await status.said(', 2 workers')
   await within(status, async () => {
     const ask = () => fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp/x`, { headers: { connection: 'close' } })
@@ -90,7 +91,29 @@ test('status with two workers has one private port: their answers together, and 
     expect(await answers()).toBe(6)
     const line = JSON.parse(status.output().split('\n').find((each) => each.includes('another is started'))!) as Record<string, unknown>
     expect(line).toMatchObject({ level: 'error', process: 'status', node: 'node-7', worker: expect.any(Number), at: expect.stringMatching(/^20\d\d-.*Z$/) })
+    expect(value(await metrics(STATUS_METRICS_PORT), 'access_log_lost_answers_total')).toBe(0)
+    // Of the moment before the end nothing is lost.
+    await fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp`, { method: 'POST', body: 'x', headers: { connection: 'close' } })
   })
+  const lines = readdirSync(ACCESS_LOG_DIR).filter((name) => !name.endsWith('.gz')).flatMap((name) => readFileSync(join(ACCESS_LOG_DIR, name), 'utf8').split('\n')).filter((each) => each !== '' && !each.startsWith('#'))
+  const times = (pattern: RegExp) => lines.filter((each) => pattern.test(each)).reduce((sum, each) => sum + Number(each.split(' ')[4]), 0)
+  expect(times(/^20\d\d-\d\d-\d\dT[\d:]{8}Z GET 200 5 \d+ 0 - malformedRequest - -$/)).toBe(6)
+  expect(times(/ POST 415 0 1 0 - refused - -$/)).toBe(1)
+})
+
+test('OCS-8: where the access log can’t be written status answers all the same, and says so once', async () => {
+  const ACCESS_LOG_DIR = join(folder, 'a-file')
+  writeFileSync(ACCESS_LOG_DIR, '')
+  const status = start('status', { ...env, ACCESS_LOG_DIR })
+  await status.said('Status ')
+  await within(status, async () => {
+    for (let second = 0; second < 3; second++) {
+      expect((await fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp/x`)).status).toBe(200)
+      await new Promise((later) => setTimeout(later, 1100))
+    }
+  })
+  const said = status.output().split('\n').filter((line) => line.includes('"alert"') && line.includes('access-log'))
+  expect(said.map((line) => JSON.parse(line) as object)).toMatchObject([{ job: 'access-log', error: expect.stringContaining('EEXIST'), lostAnswers: 0 }])
 })
 
 test('portal tells requests, mail and sign-ins; with its database gone it lives and is not ready', async () => {

@@ -37,17 +37,18 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // what is told to operators
   log: [],
   metrics: ['database', 'revocation'],
+  'access-log': ['audit', 'database', 'revocation'],
   process: ['application', 'audit', 'config', 'database', 'fault', 'log', 'metrics', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   jobs: ['application', 'audit', 'certificate', 'database', 'log', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts', 'specimen', 'status-client'],
   keygen: ['key-protection', 'pki', 'policy', 'signer', 'src/web/locales.ts', 'src/web/locales/en/keygen.json', 'src/web/locales/ja/keygen.json'],
   web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'log', 'mail', 'people', 'pki', 'policy', 'repository', 'services', 'src/keygen/package.ts'],
-  commands: ['application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
+  commands: ['access-log', 'application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
   portal: ['attestation', 'database', 'fault', 'mail', 'metrics', 'people', 'process', 'web'],
   workers: ['metrics', 'process', 'start-refused'],
   ca: ['database', 'fault', 'jobs', 'metrics', 'process', 'signer'],
   timestamps: ['audit', 'certificate', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
-  status: ['database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
+  status: ['access-log', 'database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
   main: ['instance-lock', 'commands', 'config', 'database', 'log', 'people', 'process', 'services'],
 }
 
