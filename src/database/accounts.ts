@@ -55,7 +55,7 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   // the hierarchy: ceremonies make it
   ceremonies: { portal: READ, operator: ADD },
   authorities: { portal: READ, ca: READ, status: READ, operator: ADD },
-  responder_keys: { portal: READ, ca: READ, status: READ, operator: ADD },
+  responder_keys: { portal: READ, ca: READ, status: READ, operator: 'SELECT, INSERT, UPDATE (retired_at, removed_at, removal_ceremony_id)' },
   responder_certificates: { portal: READ, ca: 'SELECT, INSERT, UPDATE (der)', status: READ },
   // lists: in chunks that `ca` writes once
   crls: { portal: READ, ca: CHANGE, status: READ, operator: CHANGE },
@@ -68,6 +68,10 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   // REP-2: `ca` makes and revokes the examples
   example_certificates: { portal: READ, ca: CHANGE, status: READ },
   status_reconciliations: { portal: READ, ca: CHANGE, status: CHANGE },
+  // OCS-8: `status` alone keeps the access log; what nodes tell of themselves goes to the public page
+  access_log_files: { status: 'SELECT, INSERT, UPDATE (removed_at)', operator: READ },
+  answer_times: { portal: READ, status: ALL },
+  node_states: { portal: CHANGE, ca: CHANGE, status: CHANGE },
   // written by the triggers of migration 0020, with the rights of whoever changed the status
   status_changes: { portal: 'INSERT', ca: 'SELECT, INSERT, DELETE', status: READ, operator: 'INSERT' },
   // LOG-1: the trigger that keeps the chain in line reads it with the writer's rights
