@@ -12,11 +12,40 @@ const PRIMES: readonly number[] = (() => {
   return primes
 })()
 
+interface TrialGroup {
+  readonly product: bigint
+  /** Primes whose product has 32 bits: one division of a large number serves them all, and the processor's own tells them apart. */
+  readonly parts: readonly { readonly product: bigint; readonly primes: readonly number[] }[]
+}
+
+/** Parts in one product: the large number is brought down to its size first. */
+const PARTS = 32
+
+const TRIAL: readonly TrialGroup[] = (() => {
+  const parts: { product: bigint; primes: number[] }[] = []
+  for (const prime of PRIMES) {
+    const last = parts.at(-1)
+    if (last && last.product * BigInt(prime) < 1n << 32n) {
+      last.product *= BigInt(prime)
+      last.primes.push(prime)
+    } else parts.push({ product: BigInt(prime), primes: [prime] })
+  }
+  return Array.from({ length: Math.ceil(parts.length / PARTS) }, (_, group) => {
+    const own = parts.slice(group * PARTS, (group + 1) * PARTS)
+    return { product: own.reduce((product, part) => product * part.product, 1n), parts: own }
+  })
+})()
+
 /** The smallest prime factor p with from <= p < below (below at most 65536), or null. */
 export function smallFactor(modulus: bigint, from: number, below: number): number | null {
-  for (const prime of PRIMES) {
-    if (prime >= below) return null
-    if (prime >= from && modulus % BigInt(prime) === 0n) return prime
+  for (const { product, parts } of TRIAL) {
+    if (parts[0]!.primes[0]! >= below) return null
+    if (parts.at(-1)!.primes.at(-1)! < from) continue
+    const rest = modulus % product
+    for (const part of parts) {
+      const small = Number(rest % part.product) >>> 0
+      for (const prime of part.primes) if (small % prime === 0 && prime >= from) return prime < below ? prime : null
+    }
   }
   return null
 }
@@ -34,45 +63,75 @@ export function integerRoot(value: bigint, k: number): bigint {
   }
 }
 
+/** For each prime k some primes q that leave 1 when divided by it: a k-th power that q doesn't divide becomes 1 modulo q when raised to (q − 1) / k (Fermat). */
+const POWER_WITNESSES = 8
+const witnesses = new Map<number, readonly number[]>()
+function powerWitnesses(k: number): readonly number[] {
+  const known = witnesses.get(k)
+  if (known) return known
+  const found = PRIMES.filter((prime) => prime % k === 1).slice(0, POWER_WITNESSES)
+  witnesses.set(k, found)
+  return found
+}
+
+/** base ** exponent modulo a prime below 65536; every product stays exact. */
+function powerModulo(base: number, exponent: number, prime: number): number {
+  let result = 1
+  for (let [square, left] = [base % prime, exponent]; left > 0; square = (square * square) % prime, left = Math.floor(left / 2)) if (left % 2 === 1) result = (result * square) % prime
+  return result
+}
+
+/** Whether no witness shows that the number is no k-th power. */
+const mayBePower = (value: bigint, k: number): boolean =>
+  powerWitnesses(k).every((prime) => {
+    const rest = Number(value % BigInt(prime))
+    return rest === 0 || powerModulo(rest, (prime - 1) / k, prime) === 1
+  })
+
 /**
  * True when the number is b^k for some k >= 2; every power of a prime is one (CSBR 6.1.6, NIST SP 800-89 5.3.3).
- * The number has no prime factor below `smallestFactor`, which bounds k.
+ * The number has no prime factor below `smallestFactor`, which bounds k. A root is taken only where no small prime shows that there is none.
  */
 export function isPerfectPower(value: bigint, smallestFactor: number): boolean {
   const bits = value.toString(2).length
   const largestExponent = Math.floor(bits / Math.log2(Math.max(2, smallestFactor)))
-  return PRIMES.filter((k) => k <= largestExponent).some((k) => integerRoot(value, k) ** BigInt(k) === value)
+  return PRIMES.filter((k) => k <= largestExponent).some((k) => mayBePower(value, k) && integerRoot(value, k) ** BigInt(k) === value)
 }
 
-/** Squares leave few remainders modulo these; together they let one number in 428 through. */
-const SIEVES = [64, 63, 65, 11, 17, 19].map((modulus) => {
+/** Squares leave few remainders modulo these: of the candidates one in a hundred thousand is left to be computed. The first two share no factor, and most fail them. */
+const SIEVES = [64, 63, 65, 11, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53].map((modulus) => {
   const squares = new Uint8Array(modulus)
   for (let root = 0; root < modulus; root++) squares[(root * root) % modulus] = 1
   return { modulus, squares }
 })
-const SIEVE_PRODUCT = SIEVES.reduce((product, { modulus }) => product * modulus, 1)
 
 /**
- * Fermat's method: true when it factors the modulus within the rounds, because its two primes lie close together. A round costs some ten nanoseconds:
- * whether a² − n may be a square is followed in its remainders, and only what passes them is computed.
+ * Fermat's method: true when it factors the modulus within the rounds, because its two primes lie close together. Whether a² − n may be a square
+ * shows in remainders, which come again with a's own: each sieve is laid out once, and only what passes all of them is computed.
  */
 export function hasClosePrimes(modulus: bigint, rounds: number): boolean {
   let start = integerRoot(modulus, 2)
   if (start * start < modulus) start += 1n
-  const product = BigInt(SIEVE_PRODUCT)
-  let a = Number(start % product)
-  let rest = Number((start * start - modulus) % product)
-  for (let round = 0; round < rounds; round++) {
-    if (SIEVES.every(({ modulus: sieve, squares }) => squares[rest % sieve] === 1)) {
+  /** Of each sieve: whether a round passes it, by the round's remainder. */
+  const passes = SIEVES.map(({ modulus: sieve, squares }) => {
+    const first = Number(start % BigInt(sieve))
+    const rest = Number(modulus % BigInt(sieve))
+    return Uint8Array.from({ length: sieve }, (_, round) => squares[(((first + round) % sieve) ** 2 + sieve - rest) % sieve]!)
+  })
+  const [one, two, ...others] = passes as [Uint8Array, Uint8Array, ...Uint8Array[]]
+  const period = one.length * two.length
+  const left: number[] = []
+  for (let round = 0; round < period; round++) if (one[round % one.length] === 1 && two[round % two.length] === 1) left.push(round)
+  for (let base = 0; base < rounds; base += period)
+    for (const offset of left) {
+      const round = base + offset
+      if (round >= rounds) return false
+      if (!others.every((sieve) => sieve[round % sieve.length] === 1)) continue
       const candidate = start + BigInt(round)
       const square = candidate * candidate - modulus
       const root = integerRoot(square, 2)
       if (root * root === square) return true
     }
-    // (a + 1)² − n = (a² − n) + 2a + 1
-    rest = (rest + 2 * a + 1) % SIEVE_PRODUCT
-    a = (a + 1) % SIEVE_PRODUCT
-  }
   return false
 }
 
