@@ -48,8 +48,8 @@ export interface HoldFinding {
 }
 
 export interface IssuanceStore extends KeyRegister {
-  /** The longest waiting application that `ca` must act on, approved or issuing, under nobody's lease at `now`. */
-  nextWaiting(now: Date): Promise<Application | null>
+  /** The longest waiting applications that `ca` must act on, approved or issuing, under nobody's lease at `now`, the oldest first. */
+  waiting(now: Date, atMost: number): Promise<readonly Application[]>
   /**
    * Takes it by compare-and-set, for as long as nobody else could have. It raises the version, so that whoever held it before can't move it any more.
    * False when somebody else was quicker.
@@ -106,7 +106,7 @@ export interface IssuingParts {
   /** Reads outside of a transaction. */
   readonly store: IssuanceStore
   readonly trail: AuditTrail
-  /** One transaction, with its audit entries and mail. */
+  /** One transaction, with its audit entries and mail. Acts may share one; an act that throws is undone, and may have been begun twice. */
   change<T>(act: (work: Work, store: IssuanceStore) => Promise<T>): Promise<T>
   /** Read anew for each certificate. */
   authority(): Promise<IssuingAuthority>

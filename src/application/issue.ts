@@ -36,26 +36,47 @@ class Overtaken extends Error {
   }
 }
 
+/** What was taken under this process's lease. */
+export interface Taken {
+  readonly dossiers: readonly Dossier[]
+  /** Of the applications that waited, those that another process was quicker to take. */
+  readonly overtaken: number
+}
+
+/** Takes the longest waiting applications, in one transaction. */
+export async function takeWaiting(parts: IssuingParts, atMost: number): Promise<Taken> {
+  const now = parts.clock()
+  const waiting = await parts.store.waiting(now, atMost)
+  if (waiting.length === 0) return { dossiers: [], overtaken: 0 }
+  const until = new Date(now.getTime() + LEASE_MS)
+  const dossiers = await parts.change(async (work, store) => {
+    const taken: Dossier[] = []
+    for (const each of waiting) {
+      const dossier = (await store.lease(each, parts.owner, now, until)) ? await work.applications.dossier(each.id) : null
+      if (dossier) taken.push(dossier)
+    }
+    return taken
+  })
+  return { dossiers, overtaken: waiting.length - dossiers.length }
+}
+
 /**
- * Acts on one application.
+ * Acts on an application under lease.
  * @throws what the module or the database throws; the lease then keeps the application back for a while, and the rest goes on
  */
-export async function issueNext(parts: IssuingParts): Promise<IssuingTurn> {
-  const now = parts.clock()
-  const waiting = await parts.store.nextWaiting(now)
-  if (!waiting) return 'idle'
+export async function issueTaken(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
   try {
-    const until = new Date(now.getTime() + LEASE_MS)
-    const dossier = await parts.change(async (work, store) => {
-      const taken = await store.lease(waiting, parts.owner, now, until)
-      return taken ? work.applications.dossier(waiting.id) : null
-    })
-    if (!dossier) return 'overtaken'
     return await (dossier.application.state === 'issuing' ? resume : issue)(parts, dossier)
   } catch (error) {
     if (Overtaken.is(error)) return 'overtaken'
     throw error
   }
+}
+
+/** Takes one application and acts on it. @throws as {@link issueTaken} does */
+export async function issueNext(parts: IssuingParts): Promise<IssuingTurn> {
+  const { dossiers: [dossier], overtaken } = await takeWaiting(parts, 1)
+  return dossier ? issueTaken(parts, dossier) : overtaken > 0 ? 'overtaken' : 'idle'
 }
 
 async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {

@@ -27,9 +27,8 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
   const free = (now: Date) => (query: Knex.QueryBuilder) => void query.whereNull('lease_until').orWhere('lease_until', '<=', now.toISOString())
   return {
     ...keyRegister(db),
-    async nextWaiting(now) {
-      const row = await db('applications').whereIn('state', WAITING).where(free(now)).orderBy('updated_at').orderBy('id').first()
-      return row ? readApplication(row) : null
+    async waiting(now, atMost) {
+      return (await db('applications').whereIn('state', WAITING).where(free(now)).orderBy('updated_at').orderBy('id').limit(atMost)).map(readApplication)
     },
     async lease(application, owner, now, until) {
       const taken = await db('applications')

@@ -73,8 +73,22 @@ export function keyRegister(db: Database | Transaction): KeyRegister {
   }
 }
 
+/** Of the few certificates of authorities, which are asked for with each key: what their octets hold, read once. */
+const spkis = new Map<string, readonly Buffer[]>()
+const MOST_KEPT = 100
+
 /** Of a certificate in a row of ours; none where the row holds no certificate, which whoever signs with it finds. */
 function spkiOf(certificate: Buffer): readonly Buffer[] {
+  const octets = certificate.toString('latin1')
+  const known = spkis.get(octets)
+  if (known) return known
+  const read = readSpki(certificate)
+  if (spkis.size >= MOST_KEPT) spkis.clear()
+  spkis.set(octets, read)
+  return read
+}
+
+function readSpki(certificate: Buffer): readonly Buffer[] {
   try {
     return [new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })]
   } catch {

@@ -1,6 +1,6 @@
-/** Issues what was approved, one application at a time, until none waits. */
+/** Issues what was approved until none waits: a few applications judged while others are signed, their changes put together into transactions. */
 import { randomUUID } from 'node:crypto'
-import { issueNext, type IssuingTurn } from '../application/issue.ts'
+import { issueTaken, takeWaiting, type IssuingTurn } from '../application/issue.ts'
 import type { IssuingParts } from '../application/issue-ports.ts'
 import type { ChainBreach } from '../audit/audit-log.ts'
 import { auditTrail } from '../audit/audit-trail.ts'
@@ -8,9 +8,15 @@ import { issuanceStore } from '../database/issuance-store.ts'
 import type { Services } from '../services.ts'
 import type { Signer } from '../signer/signer.ts'
 import { currentAuthority } from './issuing-authority.ts'
+import { sharedTransactions } from './shared-transactions.ts'
 
 /** So that one turn ends, and a process that is asked to stop stops. */
-const AT_MOST = 20
+const AT_MOST = 200
+const TURN_MS = 2000
+/** Taken together, recorded together and stored together: three writes to the disk for all of them. */
+const TOGETHER = 8
+/** While the applications of one crew are signed, another's are judged. */
+const CREWS = 2
 
 export const CA_ACTOR = 'process:ca'
 
@@ -29,7 +35,7 @@ export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>, o
     portalUrl: config.portal.url,
     store: issuanceStore(database),
     trail: auditTrail(database, onBreach),
-    change: (act) => services.work(CA_ACTOR, (work, trx) => act(work, issuanceStore(trx))),
+    change: sharedTransactions((act) => services.work(CA_ACTOR, (work, trx) => act(work, issuanceStore(trx))), TOGETHER),
     async authority() {
       const found = await currentAuthority(database, signer, config)
       if (!found) throw new Error('no issuing authority is on record')
@@ -38,12 +44,31 @@ export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>, o
   }
 }
 
-/** @returns what became of each application that was taken up */
+/**
+ * @returns what became of each application that was taken up
+ * @throws what the first of them threw, when all that were taken up are through
+ */
 export async function issueWaiting(parts: IssuingParts): Promise<readonly IssuingTurn[]> {
   const turns: IssuingTurn[] = []
-  for (let turn = await issueNext(parts); turn !== 'idle'; turn = await issueNext(parts)) {
-    turns.push(turn)
-    if (turns.length === AT_MOST) break
+  const faults: unknown[] = []
+  const until = parts.clock().getTime() + TURN_MS
+  let taking: Promise<unknown> = Promise.resolve()
+  const take = () => {
+    // One crew after the other, or both would reach for the same ones.
+    const next = taking.then(() => takeWaiting(parts, TOGETHER))
+    taking = next.catch(() => undefined)
+    return next
   }
+  const crew = async (): Promise<void> => {
+    while (faults.length === 0 && turns.length < AT_MOST && parts.clock().getTime() < until) {
+      const { dossiers, overtaken } = await take()
+      if (dossiers.length + overtaken === 0) return
+      for (let each = 0; each < overtaken; each++) turns.push('overtaken')
+      const ended = await Promise.allSettled(dossiers.map((dossier) => issueTaken(parts, dossier)))
+      for (const each of ended) each.status === 'fulfilled' ? turns.push(each.value) : faults.push(each.reason)
+    }
+  }
+  await Promise.all(Array.from({ length: CREWS }, () => crew().catch((error: unknown) => void faults.push(error))))
+  if (faults.length > 0) throw faults[0]
   return turns
 }

@@ -371,6 +371,42 @@ describeOnBothDatabases('issuing', (open) => {
     for (const id of ids) expect((await certificatesOf(id)).map((row: { state: string }) => row.state)).toEqual(['issued'])
   })
 
+  test('ISS-5, LOG-1: a full queue is issued by several at once in two processes, one certificate for each approval, and the log is whole', async () => {
+    const ids: string[] = []
+    for (let n = 0; n < 20; n++) ids.push((await approved({ people: await samePeople() })).id)
+    const second = openServices(services.config, { database: connectAgain(database), clock: services.clock })
+    let signing = 0
+    let most = 0
+    const counting: Pick<Signer, 'sign'> = {
+      async sign(...parameters) {
+        most = Math.max(most, ++signing)
+        return token.sign(...parameters).finally(() => signing--)
+      },
+    }
+    const turns = (await Promise.all([services, second].map((each) => issueWaiting(issuingParts(each, counting))))).flat()
+    expect([turns.filter((what) => what === 'issued').length, turns.every((what) => what === 'issued' || what === 'overtaken')]).toEqual([20, true])
+    expect(most).toBeGreaterThan(1)
+    for (const id of ids) {
+      const made = await certificatesOf(id)
+      expect(made.map((row: { state: string }) => row.state)).toEqual(['issued'])
+      expect((await eventsOf(`certificate:${made[0].id}`)).filter((event) => event === 'certificate.issued')).toHaveLength(1)
+    }
+    expect(await verifyAuditChain(database)).toMatchObject({ intact: true })
+  })
+
+  test('ISS-5: a fault of one signature leaves the others of its crew issued, and is told', async () => {
+    const ids: string[] = []
+    for (let n = 0; n < 4; n++) ids.push((await approved({ people: await samePeople() })).id)
+    let asked = 0
+    const faulty: Pick<Signer, 'sign'> = { sign: (...parameters) => (++asked === 2 ? Promise.reject(new Error('token is away')) : token.sign(...parameters)) }
+    await expect(issueWaiting(issuingParts(services, faulty))).rejects.toThrow('token is away')
+    const states = async () => (await Promise.all(ids.map(async (id) => (await certificatesOf(id)).map((row: { state: string }) => row.state)))).flat().sort()
+    expect(await states()).toEqual(['issued', 'issued', 'issued', 'recorded'])
+    later += 31_000
+    expect(await issueWaiting(issuingParts(services, token))).toEqual(['issued'])
+    expect(await states()).toEqual(['issued', 'issued', 'issued', 'issued'])
+  })
+
   test('ISS-5: a process whose lease was taken over stores nothing, and its signature is the same', async () => {
     const { id } = await approved({ people: await samePeople() })
     const signatures: Buffer[] = []
