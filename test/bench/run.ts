@@ -2,6 +2,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { benchAttestation } from './attestation.ts'
+import { benchIssuance } from './issuance.ts'
 import { benchOcsp } from './ocsp.ts'
 
 const RESULTS = new URL('./results.md', import.meta.url)
@@ -14,6 +15,7 @@ export interface Bench {
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   attestation: benchAttestation,
+  issuance: benchIssuance,
   ocsp: benchOcsp,
 }
 

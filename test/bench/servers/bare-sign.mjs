@@ -1,14 +1,14 @@
-// The least that signing takes: asynchronous C_Sign of a digest on two sessions. LIBRARY TOKEN PIN KEY SECONDS; prints signatures, microseconds of CPU, seconds.
+// The least that signing takes: asynchronous C_Sign of a digest on a few sessions. LIBRARY TOKEN PIN KEY SECONDS [SESSIONS, 2]; prints signatures, microseconds of CPU, seconds.
 import { createHash } from 'node:crypto'
 import graphene from 'graphene-pk11'
 
-const [library, token, pin, label, seconds] = process.argv.slice(2)
+const [library, token, pin, label, seconds, count = 2] = process.argv.slice(2)
 const module = graphene.Module.load(library)
 module.initialize({ flags: 2 })
 const slots = module.getSlots(true)
 const slot = Array.from({ length: slots.length }, (_, index) => slots.items(index)).find((each) => each.getToken().label.trim() === token)
 const digest = Buffer.concat([Buffer.from('3031300d060960864801650304020105000420', 'hex'), createHash('sha256').update('x').digest()])
-const sessions = [0, 1].map((number) => {
+const sessions = Array.from({ length: Number(count) }, (_, number) => {
   const session = slot.open()
   if (number === 0) session.login(pin)
   return { session, key: session.find({ class: graphene.ObjectClass.PRIVATE_KEY, label }).items(0).toType() }
