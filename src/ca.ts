@@ -1,7 +1,7 @@
 /** `ca`: issues what was approved, signs revocation lists, keeps the OCSP responder certified. Holds the issuing CA's key; has no HTTP port. */
 import { Gauge, Registry } from 'prom-client'
 import { forgetStatusChanges } from './database/status-feed.ts'
-import { issueCrl } from './jobs/crl.ts'
+import { crlJobs } from './jobs/crl-job.ts'
 import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
 import { renewResponderCertificates } from './jobs/responder-certificate.ts'
@@ -26,7 +26,11 @@ await runProcess('ca', async (services, config) => {
   const token = await openConfiguredToken(config)
   const signing: SigningCounts = { signatures: 0, errors: 0, time: 0 }
   const elapsed = () => performance.now()
-  const signer = { tokenLabel: token.tokenLabel, sign: counted(token.sign.bind(token), signing, elapsed) }
+  const signer = {
+    tokenLabel: token.tokenLabel,
+    sign: counted(token.sign.bind(token), signing, elapsed),
+    signDigest: counted(token.signDigest.bind(token), signing, elapsed),
+  }
   try {
     const authorities = () => authoritiesOn(signer, database, config)
     const authority = await currentAuthority(database, signer, config).catch(refuse)
@@ -47,11 +51,11 @@ await runProcess('ca', async (services, config) => {
     // The whole chain, before the first application is looked at.
     await parts.trail.firstBreach()
     const { examples } = upkeep(services, token, elapsed, log)
+    const revocationLists = crlJobs(services, signer, authorities, log)
     const jobs = [
       every(500, 'issuing', () => issueWaiting(parts)),
-      every(1000, 'crl', async () => {
-        for (const each of await authorities()) await issueCrl(services, each)
-      }),
+      every(1000, 'crl', revocationLists.publish),
+      every(86_400_000, 'crl-retention', revocationLists.drop),
       every(3_600_000, 'status-changes', () => forgetStatusChanges(database, services.clock())),
       every(60_000, 'responder-certificate', async () => {
         for (const each of await authorities()) {

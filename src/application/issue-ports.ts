@@ -19,6 +19,8 @@ export interface IssuingAuthority {
   /** SubjectPublicKeyInfo of its key, DER. */
   readonly spki: Buffer
   readonly urls: CertificateUrls
+  /** The address of its list, or of that of a shard. */
+  crlUrl(shard: number): string
   /** RSASSA-PKCS1-v1_5 by its key. Deterministic. */
   sign(tbs: Buffer, hash: 'sha256' | 'sha384' | 'sha512'): Promise<Buffer>
 }
@@ -32,6 +34,8 @@ export interface RecordedCertificate {
   /** Lower-case hex, whole octets, no sign octet. */
   readonly serial: string
   readonly spkiSha256: string
+  /** On which list it would be revoked: 0 for the authority's own. Its octets say the same. */
+  readonly crlShard: number
   /** The exact octets to be signed. */
   readonly tbs: Buffer
   readonly notBefore: Date
@@ -58,7 +62,8 @@ export interface IssuanceStore extends KeyRegister {
   endLease(applicationId: string): Promise<void>
   /** The certificate on record and not yet signed or abandoned. */
   recordOf(applicationId: string): Promise<RecordedCertificate | null>
-  insertRecord(record: RecordedCertificate): Promise<void>
+  /** @param crlUrl the address of its list, as its octets have it: that list carries it from now on */
+  insertRecord(record: RecordedCertificate, crlUrl: string): Promise<void>
   /** False when the record is no longer waiting for its signature. */
   storeIssued(id: string, der: Buffer, sha256: string, issuedAt: Date): Promise<boolean>
   abandon(id: string): Promise<boolean>

@@ -86,7 +86,8 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
   if ('findings' in judged) return hold(parts, dossier.application, judged.findings)
   const { complete } = judged
   // CAK-5 and every lint are asked in here; the certificate begins now (ISS-2).
-  const outcome = prepareCertificate(order(parts, authority, complete), { now, randomBytes: parts.randomBytes })
+  const crlShard = drawShard(parts)
+  const outcome = prepareCertificate(order(parts, authority, complete, crlShard), { now, randomBytes: parts.randomBytes })
   if ('refused' in outcome) return hold(parts, complete, outcome.refused.map(({ id, row, message }) => ({ code: id, row, message })))
   const { tbs, serial, notBefore, notAfter } = outcome.prepared.take()
   const record: RecordedCertificate = {
@@ -96,6 +97,7 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
     approvalId: dossier.approval!.id,
     serial,
     spkiSha256: complete.request.spkiSha256,
+    crlShard,
     tbs,
     notBefore,
     notAfter,
@@ -104,11 +106,11 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
   const recorded = await parts.change(async (work, store) => {
     // The audit log lets one writer through at a time: what is read after it holds until this transaction ends.
     const validity = { notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
-    const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), ...validity }
+    const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), ...validity, ...(crlShard > 0 ? { crlShard } : {}) }
     await work.audit({ event: eventOf('take', complete), subject: `certificate:${record.id}`, details })
     await refuseChange(work, store, complete, authority, parts.policy)
     const taken = await move(work, 'take', complete)
-    await store.insertRecord(record)
+    await store.insertRecord(record, authority.crlUrl(crlShard))
     return taken
   })
   return sign(parts, authority, recorded, record)
@@ -126,7 +128,7 @@ async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTur
   const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store, trail: parts.trail })
   if ('findings' in judged) return hold(parts, application, judged.findings, record)
   // A row is not signed because it is there: its octets are linted again, as of the moment that they were recorded.
-  const { kind, policy, issuer, subject, spki, urls } = order(parts, authority, judged.complete)
+  const { kind, policy, issuer, subject, spki, urls } = order(parts, authority, judged.complete, record.crlShard)
   const lints = lintTbs(record.tbs, { kind, policy, issuer, subject, spki, urls, now: record.recordedAt })
   const against = lints.map(({ id, row, message }): HoldFinding => ({ code: id, row, message }))
   if (!matches(record, dossier)) against.push(finding('record-differs', 'ISS-5'))
@@ -134,8 +136,11 @@ async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTur
   return against.length > 0 ? hold(parts, application, against, record) : sign(parts, authority, judged.complete, record)
 }
 
-const order = ({ policy }: IssuingParts, { issuer, urls }: IssuingAuthority, { subject, request }: CompleteApplication) =>
-  ({ kind: 'subscriber', policy, issuer, subject: subjectAttributes(subject), spki: request.spkiDer, urls }) as const
+const order = ({ policy }: IssuingParts, { issuer, urls, crlUrl }: IssuingAuthority, { subject, request }: CompleteApplication, crlShard: number) =>
+  ({ kind: 'subscriber', policy, issuer, subject: subjectAttributes(subject), spki: request.spkiDer, urls: { ...urls, crl: crlUrl(crlShard) } }) as const
+
+/** By chance, so that lists grow alike; fixed from here on (RFC 5280 5.2.5). */
+const drawShard = ({ policy: { crl }, randomBytes }: IssuingParts): number => (crl.shards === 1 ? 0 : 1 + (randomBytes(4).readUInt32BE() % crl.shards))
 
 function matches(record: RecordedCertificate, { application, approval }: Dossier): boolean {
   try {

@@ -79,6 +79,8 @@ export const AUDIT_EVENTS = [
   'example.abandoned',
   'example.revoked',
   'example.time-stamped',
+  'crl.refused',
+  'crl.retention-run',
   // the Timestamp Authority (CSBR 5.4.1.2)
   'timestamp.certificate-issued',
   'timestamp.certificate-revoked',

@@ -84,6 +84,8 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
         certificate_id: certificate.id,
         authority_id: certificate.authorityId,
         serial: certificate.serial,
+        // Where its list is looked for first; what counts is the address in the certificate itself.
+        crl_shard: db('certificates').where({ id: certificate.id }).select('crl_shard'),
         reason_code: revocation.reasonCode,
         ground: revocation.ground,
         explanation: revocation.explanation,

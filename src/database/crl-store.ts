@@ -4,8 +4,9 @@
  */
 import { createHash } from 'node:crypto'
 import { crlHeader } from '../revocation/crl.ts'
+import { canonicalSerial, encodeRevoked, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
 import { type ListedCertificate, readListedCertificates, readTbsCertList } from '../revocation/crl-reader.ts'
-import type { Database, Transaction, Row } from './database.ts'
+import { isPostgres, type Database, type Transaction, type Row } from './database.ts'
 
 /** One list of an authority: its own (shard 0), or that of a shard. */
 export interface ListId {
@@ -206,25 +207,81 @@ export async function publishCrl(trx: Transaction, crl: Pick<CrlRecord, 'authori
   return taken === 1 && (await trx('crls').where({ ...key(crl), shard: crl.shard, seal: null }).update({ seal })) === 1
 }
 
-export interface RevokedCertificate {
-  readonly serial: string
-  readonly revokedAt: Date
-  readonly reason: number
-  readonly notAfter: Date
+/** Rows a page: some milliseconds of work each. */
+const PAGE = 4000
+
+/**
+ * The revocations that have their place on this list, ascending by serial number, in pages.
+ * @param odd told of rows whose serial number is not spelled as lists spell it: they come in no page
+ * @throws RangeError as encodeRevoked does
+ */
+export async function* revokedPages(db: Database | Transaction, { authorityId, shard }: ListId, odd: (row: RevokedRow) => void): AsyncGenerator<RevokedPage> {
+  const order = isPostgres(db) ? 'serial COLLATE "C"' : 'serial'
+  const line = `serial || ' ' || revoked_at || ' ' || reason_code || CASE WHEN retention_run_id IS NULL THEN '' ELSE ' gone' END`
+  const page = `SELECT serial, ${line} AS line FROM revocations WHERE authority_id = ? AND crl_shard = ? AND ${order} > ? ORDER BY ${order} LIMIT ${PAGE}`
+  // One text for a page: a value for each column of each row takes several times as long.
+  const all = isPostgres(db) ? `SELECT string_agg(line, chr(10) ORDER BY ${order}) AS lines FROM (${page}) AS page` : `SELECT group_concat(line, char(10)) AS lines FROM (${page})`
+  for (let after = ''; ; ) {
+    const answer = await db.raw(all, [authorityId, shard, after])
+    const [{ lines }]: [{ lines: string | null }] = isPostgres(db) ? answer.rows : answer
+    if (lines === null) return
+    const rows = lines.split('\n').map(readLine)
+    const usual = rows.filter((row) => canonicalSerial(row.serial) === row.serial || void odd(row))
+    // SQLite promises no order inside of group_concat, though it keeps that of the page.
+    if (usual.some(({ serial }, at) => at > 0 && serial <= usual[at - 1]!.serial)) usual.sort((one, other) => (one.serial < other.serial ? -1 : 1))
+    yield encodeRevoked(usual)
+    if (rows.length < PAGE) return
+    after = rows.reduce((highest, { serial }) => (serial > highest ? serial : highest), '')
+  }
 }
 
-/** Every revoked certificate of this authority, in the order of revocation. */
-export async function listRevoked(db: Database | Transaction, authorityId: string): Promise<readonly RevokedCertificate[]> {
-  const rows: Row[] = await db('revocations')
-    .join('certificates', 'certificates.id', 'revocations.certificate_id')
-    .where('revocations.authority_id', authorityId)
-    .orderBy('revocations.recorded_at')
-    .orderBy('revocations.serial')
-    .select('revocations.serial', 'revocations.revoked_at', 'revocations.reason_code', 'certificates.not_after')
-  return rows.map((row) => ({
-    serial: row['serial'],
-    revokedAt: new Date(row['revoked_at']),
-    reason: Number(row['reason_code']),
-    notAfter: new Date(row['not_after']),
-  }))
+function readLine(line: string): RevokedRow {
+  const end = line.indexOf(' ')
+  const rest = line.slice(end + 26)
+  return { serial: line.slice(0, end), revokedAt: line.slice(end + 1, end + 25), reason: Number.parseInt(rest, 10), gone: rest.endsWith(' gone') }
+}
+
+/** A revocation with what its certificate says of the list that it belongs on. */
+export interface RevokedCertificate extends RevokedRow {
+  /** As the database has it. */
+  readonly shard: number
+  /** The certificate as it was issued; what was to be signed where there is no more. */
+  readonly der: Buffer | null
+  readonly tbs: Buffer
+}
+
+/** The revocations among these serial numbers; of the certificates' octets, since rows alone are not believed. */
+export async function findRevoked(db: Database | Transaction, authorityId: string, serials: readonly string[]): Promise<readonly RevokedCertificate[]> {
+  const found: RevokedCertificate[] = []
+  for (let at = 0; at < serials.length; at += 200) {
+    const rows: Row[] = await db('revocations')
+      .join('certificates', 'certificates.id', 'revocations.certificate_id')
+      .where('revocations.authority_id', authorityId)
+      .whereIn('revocations.serial', serials.slice(at, at + 200))
+      .select('revocations.serial', 'revocations.revoked_at', 'revocations.reason_code', 'revocations.retention_run_id', 'certificates.crl_shard', 'certificates.der', 'certificates.tbs')
+    for (const row of rows)
+      found.push({
+        serial: row['serial'],
+        revokedAt: row['revoked_at'],
+        reason: Number(row['reason_code']),
+        gone: row['retention_run_id'] !== null,
+        shard: Number(row['crl_shard']),
+        der: row['der'],
+        tbs: row['tbs'],
+      })
+  }
+  return found
+}
+
+/** Serial numbers whose row names a list that the authority hasn't: no page has them. */
+export async function strayRevoked(db: Database | Transaction, authorityId: string, shards: readonly number[]): Promise<readonly string[]> {
+  const rows: Row[] = await db('revocations').where({ authority_id: authorityId }).whereNotIn('crl_shard', [...shards]).limit(PAGE).select('serial')
+  return rows.map((row) => row['serial'])
+}
+
+/** The number of the list that the audit log has as issued last under this subject; null when it has none. */
+export async function lastNumberOnLog(db: Database | Transaction, subject: string): Promise<bigint | null> {
+  const row = await db('audit_events').where({ event: 'crl.issued', subject }).orderBy('seq', 'desc').first('details')
+  const number: unknown = row && JSON.parse(row.details).number
+  return typeof number === 'string' && /^\d+$/.test(number) ? BigInt(number) : null
 }

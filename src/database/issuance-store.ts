@@ -4,6 +4,7 @@ import type { IssuanceStore, RecordedCertificate } from '../application/issue-po
 import { findSignedIn } from '../people/accounts.ts'
 import { readApplication } from './application-store.ts'
 import { certificateStore } from './certificate-store.ts'
+import { openList } from './crl-store.ts'
 import type { Database, Transaction, Row } from './database.ts'
 import { readProtectionFacts } from './protection-store.ts'
 import { keyRegister } from './key-register.ts'
@@ -17,6 +18,7 @@ const readRecord = (row: Row): RecordedCertificate => ({
   approvalId: row['approval_id'],
   serial: row['serial'],
   spkiSha256: row['spki_sha256'],
+  crlShard: Number(row['crl_shard']),
   tbs: row['tbs'],
   notBefore: new Date(row['not_before']),
   notAfter: new Date(row['not_after']),
@@ -44,7 +46,8 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
       const row = await db('certificates').where({ application_id: applicationId, state: 'recorded' }).first()
       return row ? readRecord(row) : null
     },
-    async insertRecord(record) {
+    async insertRecord(record, crlUrl) {
+      await openList(db, { authorityId: record.authorityId, shard: record.crlShard }, crlUrl, record.recordedAt)
       await db('certificates').insert({
         id: record.id,
         authority_id: record.authorityId,
@@ -53,6 +56,7 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
         serial: record.serial,
         state: 'recorded',
         spki_sha256: record.spkiSha256,
+        crl_shard: record.crlShard,
         tbs: record.tbs,
         not_before: record.notBefore.toISOString(),
         not_after: record.notAfter.toISOString(),

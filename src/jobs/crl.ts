@@ -1,118 +1,318 @@
-/** Issues revocation lists: in time, and at once when a certificate was revoked (CRL-1, CRL-2, CRL-3; CSBR 4.9.7). */
-import { createHash, createPublicKey, verify } from 'node:crypto'
+/**
+ * Publishes revocation lists: in time, at once when a certificate was revoked, and never backwards (CRL-1…4; CSBR 4.9.7). Each list is made from
+ * the one before it, whose signature was verified, by what changed; a million entries are read in pieces and never stand in memory.
+ */
+import { createHash, createPublicKey } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
 import { wholeSecond } from '../certificate/validity.ts'
-import { lastNumber, latestCrl, listRevoked, openList, publishCrl, readCrl, recordCrl, unsignedCrl, type CrlRecord } from '../database/crl-store.ts'
-import { isUniqueViolation, type Database, type Transaction } from '../database/database.ts'
-import type { Policy } from '../policy/policy.ts'
-import { assembleCertificateList, buildTbsCertList, crlSeal } from '../revocation/crl.ts'
-import { digestOfEntries, digestOfRevoked } from '../revocation/crl-entries.ts'
-import { lintTbsCertList } from '../revocation/crl-lints.ts'
-import { readCertificateList } from '../revocation/crl-reader.ts'
-import { mustStayOnList, statusSince } from '../revocation/retention.ts'
+import { findIssuingAuthority } from '../database/authority-store.ts'
+import {
+  addressesOfList,
+  keepChunks,
+  lastNumber,
+  lastNumberOnLog,
+  latestCrls,
+  listsOf,
+  openList,
+  publishCrl,
+  readChunks,
+  recordCrl,
+  revokedPages,
+  strayRevoked,
+  unsignedCrl,
+  findRevoked,
+  type CrlRecord,
+} from '../database/crl-store.ts'
+import { isUniqueViolation } from '../database/database.ts'
+import { crlFrame, crlHeader, crlSeal, type CrlFrame } from '../revocation/crl.ts'
+import type { RevokedPage, RevokedRow } from '../revocation/crl-entries.ts'
+import { entryLost, lintFrame } from '../revocation/crl-lints.ts'
+import { mergeEntries, type ChunkRef, type Merged } from '../revocation/crl-merge.ts'
+import { statusSince } from '../revocation/retention.ts'
+import type { StatusChange } from '../revocation/status-watch.ts'
 import type { Services } from '../services.ts'
+import { type Signer, verifyDigest } from '../signer/signer.ts'
+import { changesByList, inOrder, listOf, type Alert } from './crl-changes.ts'
+import { lostSerials } from './crl-lost.ts'
 import { CA_ACTOR } from './issuing.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
+import { CrlRefused, pagesOf, readPublished, readThrough, type JudgedChunks } from './published-list.ts'
+import { provenDrops } from './retention.ts'
 
 /** A list on record for less than this is another process's, which is about to sign it. */
 const SIGNING_MS = 5_000
+/** What goes on being refused is said again after this time. */
+const ALARM_AGAIN_MS = 3_600_000
 
-type Parts = Pick<Services, 'policy' | 'database' | 'clock'>
+export interface CrlPublisherParts extends Pick<Services, 'policy' | 'database' | 'clock'> {
+  readonly signer: Pick<Signer, 'signDigest'>
+  /** For operators: the log. */
+  readonly alert: Alert
+}
+
+export interface IssuedList {
+  readonly authorityId: string
+  readonly shard: number
+  readonly number: bigint
+}
+
+/** What this process knows of a list: the one that it read or published last. */
+interface KnownList {
+  record: CrlRecord | null
+  chunks: readonly ChunkRef[]
+  judged: JudgedChunks
+  /** All revocations were held against it once; since then those that changed are enough. */
+  compared: boolean
+}
+
+const listName = (authorityId: string, shard: number): string => (shard === 0 ? authorityId : `${authorityId}/${shard}`)
+/** As audit entries name a list. */
+const subjectOf = (authorityId: string, shard: number): string => `authority:${listName(authorityId, shard)}`
+
+export class CrlPublisher {
+  readonly #parts: CrlPublisherParts
+  readonly #lists = new Map<string, KnownList>()
+  /** By authority: serial numbers whose revocation may have changed. */
+  readonly #changed = new Map<string, Set<string>>()
+  readonly #opened = new Set<string>()
+  readonly #alarmed = new Map<string, number>()
+
+  constructor(parts: CrlPublisherParts) {
+    this.#parts = parts
+  }
+
+  /** Told what the database says has changed; `everything` when that can't be told. */
+  changed(changes: readonly StatusChange[] | 'everything'): void {
+    if (changes === 'everything') for (const list of this.#lists.values()) list.compared = false
+    else for (const { authorityId, serial } of changes) if (serial !== '*') this.#note(authorityId, serial)
+  }
+
+  /**
+   * Publishes each list that is due, of each authority.
+   * @throws the first fault met, after the other lists were seen to: lints that refuse, a signature that is not the authority's, a token or database away
+   */
+  async turn(authorities: readonly SigningAuthority[]): Promise<readonly IssuedList[]> {
+    const issued: IssuedList[] = []
+    const faults: unknown[] = []
+    for (const authority of authorities) {
+      const { database, alert } = this.#parts
+      await this.#open(authority)
+      const serials = [...(this.#changed.get(authority.id) ?? [])]
+      const changes = serials.length > 0 ? await changesByList(database, authority.id, serials, alert) : new Map<number, RevokedPage>()
+      for (const shard of changes.keys()) await this.#openShard(authority, shard)
+      const shards = await listsOf(database, authority.id)
+      const published = new Map((await latestCrls(database, authority.id)).map((record) => [record.shard, record]))
+      let settled = true
+      for (const shard of shards) {
+        try {
+          const number = await this.#publish(authority, shard, published.get(shard) ?? null, shards, changes.get(shard) ?? null)
+          if (number === null) settled = false
+          else if (number !== 'none') issued.push({ authorityId: authority.id, shard, number })
+        } catch (error) {
+          settled = false
+          if (CrlRefused.is(error)) await this.#alarm(authority, shard, error.message)
+          else faults.push(error)
+        }
+      }
+      if (settled) for (const serial of serials) this.#changed.get(authority.id)!.delete(serial)
+    }
+    if (faults.length > 0) throw faults[0]
+    return issued
+  }
+
+  #note(authorityId: string, serial: string): void {
+    const known = this.#changed.get(authorityId)
+    if (known) known.add(serial)
+    else this.#changed.set(authorityId, new Set([serial]))
+  }
+
+  /** The authority's own list, and where the policy wants shards theirs, so that an address in a certificate never leads nowhere. */
+  async #open(authority: SigningAuthority): Promise<void> {
+    const { database, policy } = this.#parts
+    await this.#openShard(authority, 0)
+    const { shards } = policy.crl
+    if (shards > 1 && (await findIssuingAuthority(database))?.id === authority.id) for (let shard = 1; shard <= shards; shard++) await this.#openShard(authority, shard)
+  }
+
+  async #openShard(authority: SigningAuthority, shard: number): Promise<void> {
+    const url = authority.crlUrl(shard)
+    if (this.#opened.has(url)) return
+    await openList(this.#parts.database, { authorityId: authority.id, shard }, url, this.#parts.clock())
+    this.#opened.add(url)
+  }
+
+  /** @returns the number published; `none` when nothing was due; null when another process was quicker, or is about to publish */
+  async #publish(authority: SigningAuthority, shard: number, record: CrlRecord | null, shards: readonly number[], changes: RevokedPage | null): Promise<bigint | 'none' | null> {
+    const { database, policy, clock } = this.#parts
+    const list = await this.#known(authority, shard, record)
+    const now = clock()
+    const byAge = !record || now.getTime() - record.thisUpdate.getTime() >= policy.periods.crlIssueHours * 3_600_000
+    const everything = !list.compared || byAge
+    if (!everything && !changes) return 'none'
+    const merged = await this.#merge(authority, shard, list, shards, changes, everything)
+    if (!byAge && !merged.changed) {
+      list.compared = true
+      return 'none'
+    }
+    const unsigned = await unsignedCrl(database, { authorityId: authority.id, shard })
+    if (unsigned && Math.abs(now.getTime() - unsigned.thisUpdate.getTime()) < SIGNING_MS) return null
+    return this.#issue(authority, shard, list, merged, shards.length > 1, now)
+  }
+
+  /** What is published, read and verified when it is not what this process published itself. @throws CrlRefused */
+  async #known(authority: SigningAuthority, shard: number, record: CrlRecord | null): Promise<KnownList> {
+    const { database } = this.#parts
+    const name = listName(authority.id, shard)
+    const known = this.#lists.get(name)
+    if (known && known.record?.number === record?.number && known.record?.tbsSha256 === record?.tbsSha256) return known
+    const seen = known?.record?.number ?? (await lastNumberOnLog(database, subjectOf(authority.id, shard)))
+    if (seen !== null && !record) throw new CrlRefused(`CRL ${seen} was published and is not on record`)
+    if (seen !== null && record!.number < seen) throw new CrlRefused(`the published CRL ${record!.number} has a lower number than ${seen}, which was published before`)
+    if (known && record!.number === seen) throw new CrlRefused(`the published CRL ${seen} is another one than this process published`)
+    const judged = known?.judged ?? new Map()
+    const read = record ? await readPublished(database, record, keyOf(authority), judged) : { chunks: [], judged }
+    // What changed since this process last compared, it was told of; another's newer list makes none of that untrue.
+    const list = { record, ...read, compared: known?.compared ?? false }
+    this.#lists.set(name, list)
+    return list
+  }
+
+  /** The entries of the next list. */
+  async #merge(authority: SigningAuthority, shard: number, list: KnownList, shards: readonly number[], changes: RevokedPage | null, everything: boolean): Promise<Merged> {
+    const { database, alert } = this.#parts
+    const parts = { read: (digests: readonly Buffer[]) => readChunks(database, digests), keep: (chunks: Parameters<typeof keepChunks>[1]) => keepChunks(database, chunks) }
+    let merged: Merged = { chunks: list.chunks, changed: false, added: 0, corrected: 0, dropped: [], withoutRow: 0 }
+    if (everything) {
+      const odd: RevokedRow[] = []
+      const belongs = async (serial: string): Promise<boolean> => {
+        const [revoked] = await findRevoked(database, authority.id, [serial])
+        if (revoked && listOf(authority.id, revoked, alert) === shard) return true
+        this.#note(authority.id, serial)
+        return false
+      }
+      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, (row) => void odd.push(row)), { ...parts, ...(shards.length > 1 ? { belongs } : {}) }, true)
+      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), parts, false))
+      if (merged.withoutRow > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${merged.withoutRow} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
+      if (shard === 0) for (const serial of await strayRevoked(database, authority.id, shards)) this.#note(authority.id, serial)
+    }
+    return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), parts, false)) : merged
+  }
+
+  async #issue(authority: SigningAuthority, shard: number, list: KnownList, merged: Merged, several: boolean, now: Date): Promise<bigint | null> {
+    const { database, policy } = this.#parts
+    const hash = policy.keys.authority.issuingHash
+    const key = keyOf(authority)
+    const last = await lastNumber(database, authority.id)
+    const number = last + 1n
+    const thisUpdate = wholeSecond(now)
+    // Both ends count: the list's last second lies within its hours.
+    const nextUpdate = new Date(thisUpdate.getTime() + policy.periods.crlValidHours * 3_600_000 - 1000)
+    const caNotBefore = authority.row.notBefore
+    const addresses = several ? await addressesOfList(database, { authorityId: authority.id, shard }) : null
+    const frame: CrlFrame = {
+      issuerNameDer: authority.issuer.nameDer,
+      authorityKeyIdentifier: authority.issuer.keyIdentifier,
+      number,
+      thisUpdate,
+      nextUpdate,
+      expiredCertsOnCrl: statusSince({ caNotBefore, thisUpdate, periods: policy.periods }),
+      hash,
+      addresses,
+    }
+    const sum = (of: 'octets' | 'entries'): number => merged.chunks.reduce((total, chunk) => total + chunk[of], 0)
+    const { head, tail } = crlFrame(frame, sum('octets'))
+    const sealed = crlSeal(hash, Buffer.alloc(key.asymmetricKeyDetails!.modulusLength! / 8)).length
+    const octets = wholeLength(head.length + sum('octets') + tail.length + sealed)
+
+    // One reading: for the lints, for the signature, and for the fingerprint of what is published.
+    const signed = createHash(hash).update(head)
+    const whole = createHash('sha256').update(crlHeader(octets)).update(head)
+    const through = await readThrough(database, merged.chunks.map(({ sha256 }) => sha256), thisUpdate, list.judged, (chunk) => {
+      signed.update(chunk)
+      whole.update(chunk)
+    })
+    const digest = signed.update(tail).digest()
+    const proven = await provenDrops(database, authority, merged.dropped, policy.periods)
+    const unproven = merged.dropped.filter((serial) => !proven.has(serial))
+    if (unproven.length > 0) throw new CrlRefused(`${unproven.length} entries would be lost without a recorded retention run, ${unproven[0]} first (CRL-3)`)
+    const lost = await lostSerials(database, list.chunks, through.chunks)
+    const { periods } = policy
+    const findings = [
+      ...lintFrame(head, tail, sum('octets'), { at: now, issuerNameDer: frame.issuerNameDer, authorityKeyIdentifier: frame.authorityKeyIdentifier, hash, caNotBefore, list: 'issuing', periods, lastNumber: last === 0n ? null : last, last: list.record, addresses }),
+      ...through.findings,
+      ...lost.filter((serial) => !proven.has(serial)).map(entryLost),
+    ]
+    const against = findings.slice(0, 20).map(({ lint, clause, detail }) => `${lint} (${clause}): ${detail}`)
+    if (against.length > 0) throw new Error(`CRL ${number} of ${listName(authority.id, shard)} is not signed: ${against.join('; ')}`)
+    refuseBackwards({ number, entries: through.chunks.reduce((total, { entries }) => total + entries, 0) }, list.record, proven.size)
+
+    const record: CrlRecord = { authorityId: authority.id, shard, number, thisUpdate, nextUpdate, entries: sum('entries'), tbsSha256: digest.toString('hex'), octets }
+    const body = { tbsHead: head, chunks: merged.chunks.map(({ sha256 }) => sha256), tbsTail: tail, seal: null }
+    const recorded = await database.transaction((trx) => recordCrl(trx, record, body)).then(() => true, (error: unknown) => {
+      // CRL-2: the number is taken, so another process has its list on record.
+      if (isUniqueViolation(error)) return false
+      throw error
+    })
+    if (!recorded) return null
+    const signature = await this.#parts.signer.signDigest(authority.row.key, hash, digest)
+    if (!verifyDigest(key, hash, digest, signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
+    const seal = crlSeal(hash, signature)
+    const sha256 = whole.update(tail).update(seal).digest('hex')
+    const done = await database.transaction(async (trx) => {
+      if (!(await publishCrl(trx, record, list.record?.number ?? null, seal))) return false
+      const times = { thisUpdate: thisUpdate.toISOString(), nextUpdate: nextUpdate.toISOString() }
+      const details = { number: String(number), entries: record.entries, ...times, sha256, ...(proven.size > 0 ? { dropped: proven.size } : {}) }
+      await audit(trx, { at: this.#parts.clock(), actor: CA_ACTOR, event: 'crl.issued', subject: subjectOf(authority.id, shard), details })
+      return true
+    })
+    if (!done) return null
+    Object.assign(list, { record, chunks: through.chunks, judged: through.judged, compared: true } satisfies KnownList)
+    return number
+  }
+
+  /** Nothing is published; an operator and the audit log are told, once, and the operator again while it lasts. */
+  async #alarm(authority: SigningAuthority, shard: number, why: string): Promise<void> {
+    const { database, clock, alert } = this.#parts
+    const what = `${listName(authority.id, shard)} ${why}`
+    const now = clock()
+    const before = this.#alarmed.get(what)
+    if (before !== undefined && now.getTime() - before < ALARM_AGAIN_MS) return
+    this.#alarmed.set(what, now.getTime())
+    alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: why, means: 'no list is published until the database is as it was (CRL-2, CRL-3)' })
+    if (before === undefined) await database.transaction((trx) => audit(trx, { at: now, actor: CA_ACTOR, event: 'crl.refused', subject: subjectOf(authority.id, shard), details: { why } }))
+  }
+}
+
+const keyOf = ({ spki }: SigningAuthority) => createPublicKey({ key: spki, format: 'der', type: 'spki' })
+
+/** Octets of a value whose content has so many. */
+function wholeLength(content: number): number {
+  for (let size = content + 2; ; size++) if (headerFits(size, content)) return size
+}
+const headerFits = (size: number, content: number): boolean => crlHeader(size).length + content === size
+
+const both = (one: Merged, other: Merged): Merged => ({
+  chunks: other.chunks,
+  changed: one.changed || other.changed,
+  added: one.added + other.added,
+  corrected: one.corrected + other.corrected,
+  dropped: [...one.dropped, ...other.dropped],
+  withoutRow: one.withoutRow,
+})
+
+/** Held against the last list as such, whatever the lints and the merging thought (RFC 5280 5.2.3; CRL-3). @throws CrlRefused */
+export function refuseBackwards(next: { readonly number: bigint; readonly entries: number }, last: Pick<CrlRecord, 'number' | 'entries'> | null, dropped: number): void {
+  if (!last) return
+  if (next.number <= last.number) throw new CrlRefused(`its number ${next.number} is not above ${last.number}`)
+  if (next.entries < last.entries - dropped) throw new CrlRefused(`it has ${next.entries} entries, the last one ${last.entries}, and a retention run dropped ${dropped}`)
+}
 
 /**
- * Issues one list when one is due.
- * @returns its number; null when none was due, or another process was quicker
- * @throws Error when the lints refuse the octets or the signature is not the authority's: nothing is published then
+ * Publishes what is due of one authority, as a process does that starts now.
+ * @returns the number of its own list; null when none was due, or another process was quicker
+ * @throws as `turn` does
  */
-export async function issueCrl({ policy, database, clock }: Parts, authority: SigningAuthority): Promise<bigint | null> {
-  if (!(await isDue(database, authority, policy, clock()))) return null
-  await openList(database, { authorityId: authority.id, shard: 0 }, authority.urls.crl, clock())
-  const recorded = await database.transaction((trx) => record(trx, authority, policy, clock())).catch((error: unknown) => {
-    // CRL-2: the number is taken, so another process has its list on record.
-    if (isUniqueViolation(error)) return null
-    throw error
-  })
-  if (!recorded) return null
-  const { number, tbs } = recorded
-  const hash = policy.keys.authority.issuingHash
-  const signature = await authority.sign(tbs, hash)
-  const key = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
-  if (!verify(hash, tbs, key, signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
-  const der = assembleCertificateList(tbs, hash, signature)
-  if (!readCertificateList(der).tbsDer.equals(tbs)) throw new Error(`CRL ${number}: what was signed is not what was recorded`)
-  return database.transaction(async (trx) => {
-    if (!(await publishCrl(trx, recorded, recorded.previous, crlSeal(hash, signature)))) return null
-    const { entries, thisUpdate, nextUpdate } = recorded
-    const times = { thisUpdate: thisUpdate.toISOString(), nextUpdate: nextUpdate.toISOString() }
-    const details = { number: String(number), entries, ...times, sha256: createHash('sha256').update(der).digest('hex') }
-    await audit(trx, { at: clock(), actor: CA_ACTOR, event: 'crl.issued', subject: `authority:${authority.id}`, details })
-    return number
-  })
-}
-
-async function isDue(db: Database | Transaction, authority: SigningAuthority, policy: Policy, now: Date): Promise<boolean> {
-  const last = await unsignedCrl(db, { authorityId: authority.id, shard: 0 })
-  if (last && Math.abs(now.getTime() - last.thisUpdate.getTime()) < SIGNING_MS) return false
-  const published = await latestCrl(db, authority.id)
-  if (!published || now.getTime() - published.thisUpdate.getTime() >= policy.periods.crlIssueHours * 3_600_000) return true
-  // Compared, not told by time: a revocation that began before the last list and committed after it is found too, and a corrected date or reason (REV-3).
-  const revoked = await listRevoked(db, authority.id)
-  const standing = revoked.filter(({ notAfter }) => mustStayOnList(notAfter, published.thisUpdate, policy.periods))
-  return digestOfRevoked(standing) !== (await digestOfPublished(db, published))
-}
-
-/** What the last list of each authority says, read once for each list. */
-const lastLists = new Map<string, { readonly list: string; readonly digest: string }>()
-async function digestOfPublished(db: Database | Transaction, crl: CrlRecord): Promise<string> {
-  const { authorityId, tbsSha256: list } = crl
-  const known = lastLists.get(authorityId)
-  if (known?.list === list) return known.digest
-  const digest = digestOfEntries(readCertificateList(await readCrl(db, crl)).tbs.entries ?? [])
-  lastLists.set(authorityId, { list, digest })
-  return digest
-}
-
-/** Builds, lints and records the next list, in one transaction: its number is taken before its entries are read, so that a higher number never knows less. */
-async function record(trx: Transaction, authority: SigningAuthority, policy: Policy, now: Date): Promise<(CrlRecord & { readonly tbs: Buffer; readonly previous: bigint | null }) | null> {
-  if (!(await isDue(trx, authority, policy, now))) return null
-  const last = await lastNumber(trx, authority.id)
-  const published = await latestCrl(trx, authority.id)
-  const number = last + 1n
-  const thisUpdate = wholeSecond(now)
-  // Both ends count: the list's last second lies within its hours.
-  const nextUpdate = new Date(thisUpdate.getTime() + policy.periods.crlValidHours * 3_600_000 - 1000)
-  const { keyIdentifier, nameDer } = authority.issuer
-  const caNotBefore = authority.row.notBefore
-  const hash = policy.keys.authority.issuingHash
-  const revoked = await listRevoked(trx, authority.id)
-  const entries = revoked.filter(({ notAfter }) => mustStayOnList(notAfter, thisUpdate, policy.periods))
-  const tbs = buildTbsCertList({
-    issuerNameDer: nameDer,
-    authorityKeyIdentifier: keyIdentifier,
-    number,
-    thisUpdate,
-    nextUpdate,
-    entries,
-    expiredCertsOnCrl: statusSince({ caNotBefore, thisUpdate, periods: policy.periods }),
-    hash,
-  })
-  const notAfter = new Map(revoked.map((each) => [each.serial, each.notAfter]))
-  const findings = lintTbsCertList(tbs, {
-    at: now,
-    issuerNameDer: nameDer,
-    authorityKeyIdentifier: keyIdentifier,
-    hash,
-    caNotBefore,
-    list: 'issuing',
-    periods: policy.periods,
-    lastNumber: last === 0n ? null : last,
-    previous: published ? readCertificateList(await readCrl(trx, published)) : null,
-    notAfterOf: (serial) => notAfter.get(serial),
-  })
-  const against = findings.map(({ lint, clause, detail }) => `${lint} (${clause}): ${detail}`)
-  if (against.length > 0) throw new Error(`CRL ${number} of ${authority.id} is not signed: ${against.join('; ')}`)
-  const octets = assembleCertificateList(tbs, hash, Buffer.alloc(createPublicKey({ key: authority.spki, format: 'der', type: 'spki' }).asymmetricKeyDetails!.modulusLength! / 8)).length
-  const crl = { authorityId: authority.id, shard: 0, number, thisUpdate, nextUpdate, entries: entries.length, tbsSha256: createHash('sha256').update(tbs).digest('hex'), octets, tbs, previous: published?.number ?? null }
-  await recordCrl(trx, crl, { tbsHead: tbs, chunks: [], tbsTail: Buffer.alloc(0), seal: null })
-  return crl
+export async function issueCrl({ policy, database, clock }: Pick<Services, 'policy' | 'database' | 'clock'>, signer: Pick<Signer, 'signDigest'>, authority: SigningAuthority): Promise<bigint | null> {
+  const issued = await new CrlPublisher({ policy, database, clock, signer, alert: () => undefined }).turn([authority])
+  return issued.find(({ shard }) => shard === 0)?.number ?? null
 }

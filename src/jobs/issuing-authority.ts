@@ -1,6 +1,6 @@
 /** The authorities as `ca` works with them: what their own certificates say, under the row's name. */
 import type { IssuingAuthority } from '../application/issue-ports.ts'
-import { issuerUrls } from '../certificate/addresses.ts'
+import { crlPath, issuerUrls } from '../certificate/addresses.ts'
 import { findIssuingAuthority, listAuthorities, type Authority } from '../database/authority-store.ts'
 import type { Database } from '../database/database.ts'
 import { MalformedDer } from '../pki/der.ts'
@@ -46,6 +46,7 @@ function readAuthority(row: Authority, signer: Pick<Signer, 'sign'>, { status, p
     issuer: { nameDer: tbs.subject, keyIdentifier: readPublicKey(tbs.spki).keyIdentifier, notAfter: tbs.notAfter.date },
     spki: tbs.spki,
     urls: issuerUrls(row.id, { statusUrl: status.url, portalUrl: portal.url }),
+    crlUrl: (shard) => status.url + crlPath(row.id, shard),
     sign: (tbs, hash) => signer.sign(row.key, hash, tbs),
   }
 }

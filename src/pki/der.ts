@@ -240,6 +240,14 @@ export function readDer(bytes: Uint8Array, limits: { maxBytes?: number; maxDepth
 }
 
 /**
+ * Reads the value with which `bytes` begin; what follows it is somebody else's.
+ * @throws MalformedDer as readDer does
+ */
+export function readDerBeginning(bytes: Buffer, { maxDepth = 32, maxNodes = 5000 }: { maxDepth?: number; maxNodes?: number } = {}): Der {
+  return new Der(bytes, 0, bytes.length, { nodes: maxNodes, maxDepth }, 0)
+}
+
+/**
  * Reads values that stand one behind the other and fill `bytes`, as the content of a SEQUENCE OF does.
  * @throws MalformedDer as readDer does
  */

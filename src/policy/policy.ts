@@ -177,6 +177,11 @@ const policySchema = z.strictObject({
       /** What is kept of who asked. CP 5.5.1 asks for the log, not for addresses; together with the certificate asked about they tell who runs whose software. */
       clientAddress: z.enum(['none', 'truncated']),
     }),
+    /**
+     * Into how many lists the revocations of certificates issued from now on are divided, by chance; 1: none, all are on the issuing CA's own list.
+     * What a certificate says of its list holds for ever, whatever this says later (RFC 5280 5.2.5).
+     */
+    crl: z.strictObject({ shards: count.max(1000, 'each list is signed at least every crlIssueHours') }).default({ shards: 1 }),
     /** CSBR 6.8: the Timestamp Authority. A policy without it makes a CA that gives no time-stamps. */
     timestamp: timestampSchema.optional(),
     /**

@@ -1,5 +1,5 @@
 /** Reads our own revocation lists back, octet by octet, for the lints before signing and the comparison after it. Judges nothing beyond the encoding. */
-import { type Der, MalformedDer, TAG, readDer, readDerValues } from '../pki/der.ts'
+import { type Der, MalformedDer, TAG, readDer, readDerBeginning, readDerValues } from '../pki/der.ts'
 import { type Extension, readExtensions } from '../pki/x509-certificate.ts'
 import { serialHex } from './signed-object.ts'
 
@@ -45,6 +45,13 @@ const encodedTime = (value: Der): EncodedTime => ({ tag: value.tag, at: value.ti
 /** @throws MalformedDer */
 export const readTbsCertList = (der: Uint8Array): TbsCertList => tbsCertList(readDer(der, limits))
 
+/** The content of revokedCertificates, one entry behind the other; empty when the field is absent. @throws MalformedDer */
+export function revokedOctets(tbs: Uint8Array): Buffer {
+  // signature and issuer are the two before it.
+  const [, , revoked] = readDer(tbs, limits).expect(TAG.sequence, 'TBSCertList').children().filter(({ tag }) => tag === TAG.sequence)
+  return revoked?.value ?? Buffer.alloc(0)
+}
+
 /**
  * A whole signed list.
  * @throws MalformedDer, also when the algorithm outside differs from the one inside (RFC 5280 5.1.1.2)
@@ -81,6 +88,15 @@ function tbsCertList(root: Der): TbsCertList {
  * @throws MalformedDer
  */
 export const readListedCertificates = (entries: Uint8Array): ListedCertificate[] => readDerValues(entries, limits).map(listedCertificate)
+
+/**
+ * The entry with which these octets begin, and its length.
+ * @throws MalformedDer
+ */
+export function readFirstListed(octets: Buffer): { readonly entry: ListedCertificate; readonly length: number } {
+  const value = readDerBeginning(octets)
+  return { entry: listedCertificate(value), length: value.end }
+}
 
 function wrapped(tagged: Der): Extension[] {
   const [list, ...rest] = tagged.children()

@@ -2,18 +2,11 @@
  * A signer on one PKCS #11 token: a few sessions, one operation at a time on each, signatures on native threads so that the event loop runs on.
  * It recovers from lost sessions and a restarted module by itself, once per call; a refused PIN is final, since hardware locks after a few.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto'
+import { createHash, createPublicKey } from 'node:crypto'
 import { CertificateType, KeyGenMechanism, KeyType, ObjectClass, type PrivateKey, type PublicKey, type Session, SessionFlag, type SessionObject, UserType } from 'graphene-pk11'
 import { readDer } from '../pki/der.ts'
 import { CKR, firstLine, moduleResult, Pkcs11Library } from './library.ts'
-import { type GeneratedKeyPair, type Hash, type KeyAttributes, type KeyReference, rsaSpki, type Signer, SignerUnavailable, spkiSha256 } from './signer.ts'
-
-/** DigestInfo up to the digest (RFC 8017 9.2 note 1). The digest is taken here: a CRL of megabytes is more than many modules take in one call. */
-const DIGEST_INFO: Readonly<Record<Hash, Buffer>> = {
-  sha256: Buffer.from('3031300d060960864801650304020105000420', 'hex'),
-  sha384: Buffer.from('3041300d060960864801650304020205000430', 'hex'),
-  sha512: Buffer.from('3051300d060960864801650304020305000440', 'hex'),
-}
+import { digestInfo, type GeneratedKeyPair, type Hash, type KeyAttributes, type KeyReference, rsaSpki, type Signer, SignerUnavailable, spkiSha256, verifyDigest } from './signer.ts'
 
 export interface TokenAccess {
   /** Path of the PKCS #11 library */
@@ -79,15 +72,20 @@ export class Pkcs11Signer implements Signer {
   }
 
   async sign(key: KeyReference, hash: Hash, data: Uint8Array): Promise<Buffer> {
+    return this.signDigest(key, hash, createHash(hash).update(data).digest())
+  }
+
+  async signDigest(key: KeyReference, hash: Hash, digest: Uint8Array): Promise<Buffer> {
     if (key.tokenLabel !== this.tokenLabel) throw new SignerUnavailable('wrong-token', `The key ${key.label} is on the token ${key.tokenLabel}, not on ${this.tokenLabel}`)
-    const digestInfo = Buffer.concat([DIGEST_INFO[hash], createHash(hash).update(data).digest()])
+    // The digest is taken outside of the module: a CRL of megabytes is more than many modules take in one call.
+    const toBeSigned = digestInfo(hash, digest)
     return this.#use(async (session, seat) => {
       const loaded = this.#load(session, seat, key)
       const signature = await new Promise<Buffer>((resolve, reject) => {
-        session.createSign('RSA_PKCS', loaded.handle).once(digestInfo, (error: Error | null, made) => (error ? reject(error) : resolve(made)))
+        session.createSign('RSA_PKCS', loaded.handle).once(toBeSigned, (error: Error | null, made) => (error ? reject(error) : resolve(made)))
       })
       // A fault during the private-key operation can give the key away (Boneh, DeMillo, Lipton 1997): a wrong signature never leaves this function.
-      if (!verify(hash, data, loaded.publicKey, signature)) throw new SignerUnavailable('signature-wrong', `The token ${this.tokenLabel} made a wrong signature with the key ${key.label}; it was thrown away`)
+      if (!verifyDigest(loaded.publicKey, hash, digest, signature)) throw new SignerUnavailable('signature-wrong', `The token ${this.tokenLabel} made a wrong signature with the key ${key.label}; it was thrown away`)
       return signature
     })
   }

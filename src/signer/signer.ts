@@ -2,7 +2,7 @@
  * What the rest of the software knows of private keys: names for them, and signatures made by them.
  * The keys themselves live in a hardware security module and never leave it (CP 6.2.1, CP 6.2.7, ISS-6).
  */
-import { createHash, createPublicKey } from 'node:crypto'
+import { constants, createHash, createPublicKey, type KeyObject, publicDecrypt } from 'node:crypto'
 
 export type Hash = 'sha256' | 'sha384' | 'sha512'
 
@@ -40,6 +40,11 @@ export interface Signer {
    * @throws SignerUnavailable
    */
   sign(key: KeyReference, hash: Hash, data: Uint8Array): Promise<Buffer>
+  /**
+   * The same signature over data that the caller has taken the digest of: for lists that never stand in memory as a whole.
+   * @throws SignerUnavailable; RangeError when the digest has another length than the hash gives
+   */
+  signDigest(key: KeyReference, hash: Hash, digest: Uint8Array): Promise<Buffer>
   /**
    * The SubjectPublicKeyInfo (DER) of the one key with this label.
    * @throws SignerUnavailable `key-missing` or `key-ambiguous` when there isn't exactly one
@@ -91,4 +96,32 @@ export const spkiSha256 = (spki: Uint8Array): string => createHash('sha256').upd
 export function rsaSpki(modulus: Buffer, publicExponent: Buffer): Buffer {
   const key = createPublicKey({ key: { kty: 'RSA', n: modulus.toString('base64url'), e: publicExponent.toString('base64url') }, format: 'jwk' })
   return key.export({ type: 'spki', format: 'der' })
+}
+
+/** DigestInfo up to the digest (RFC 8017 9.2 note 1). */
+const DIGEST_INFO: Readonly<Record<Hash, Buffer>> = {
+  sha256: Buffer.from('3031300d060960864801650304020105000420', 'hex'),
+  sha384: Buffer.from('3041300d060960864801650304020205000430', 'hex'),
+  sha512: Buffer.from('3051300d060960864801650304020305000440', 'hex'),
+}
+
+/**
+ * What RSASSA-PKCS1-v1_5 signs (RFC 8017 9.2).
+ * @throws RangeError when the digest has another length than the hash gives
+ */
+export function digestInfo(hash: Hash, digest: Uint8Array): Buffer {
+  const prefix = DIGEST_INFO[hash]
+  if (digest.length !== prefix.at(-1)) throw new RangeError(`a digest of ${digest.length} octets is none of ${hash}`)
+  return Buffer.concat([prefix, digest])
+}
+
+/** Whether this is the RSASSA-PKCS1-v1_5 signature of what has this digest: the encoded message is compared whole, as RFC 8017 8.2.2 does. */
+export function verifyDigest(key: KeyObject, hash: Hash, digest: Uint8Array, signature: Uint8Array): boolean {
+  let signed: Buffer
+  try {
+    signed = publicDecrypt({ key, padding: constants.RSA_PKCS1_PADDING }, signature)
+  } catch {
+    return false
+  }
+  return signed.equals(digestInfo(hash, digest))
 }

@@ -305,6 +305,7 @@ describe('the rule itself', () => {
     const token = (tokenLabel: string) => ({
       tokenLabel,
       sign: () => Promise.reject(new Error('nothing may be signed')),
+      signDigest: () => Promise.reject(new Error('nothing may be signed')),
       publicKey: async () => key,
       generateRsaKeyPair: async ({ label, id }: { label: string; id: string }) => (keys++, { spki: key, attributes: { local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false }, reference: { tokenLabel, label, id, spkiSha256: '0'.repeat(64) } }),
       close: async () => undefined,

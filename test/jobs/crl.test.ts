@@ -1,14 +1,17 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { verifyAuditChain } from '../../src/audit/audit-log.ts'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { audit, verifyAuditChain } from '../../src/audit/audit-log.ts'
 import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
 import type { Database } from '../../src/database/database.ts'
-import { issueCrl } from '../../src/jobs/crl.ts'
+import { beginRun, markDropped } from '../../src/database/retention-store.ts'
+import { CrlPublisher, issueCrl, refuseBackwards } from '../../src/jobs/crl.ts'
+import { runRetention } from '../../src/jobs/retention.ts'
 import { authoritiesOn, signingAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
+import type { Signer } from '../../src/signer/signer.ts'
 import { insertApprovedApplication, insertPeople, type People } from '../support/approved-application.ts'
 import { connectAgain, describeOnBothDatabases, dropTrigger } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
@@ -30,16 +33,19 @@ describeOnBothDatabases('revocation lists', (open) => {
   let authority: SigningAuthority
   let people: People
   let later: number
+  let alerts: Readonly<Record<string, unknown>>[]
 
   beforeEach(async () => {
     later = 0
+    alerts = []
     database = await open()
     services = await hierarchy.services(database, { clock: () => new Date(Date.now() + later) })
     authority = (await authoritiesOn(token, database, services.config))[0]!
     people = await insertPeople(services)
   })
 
-  const issue = (of: Services = services, by = authority) => issueCrl(of, by)
+  const publisher = (of: Services = services, signer: Pick<Signer, 'signDigest'> = token) => new CrlPublisher({ policy: of.policy, database: of.database, clock: of.clock, signer, alert: (line) => void alerts.push(line) })
+  const issue = (of: Services = services, signer: Pick<Signer, 'signDigest'> = token) => issueCrl(of, signer, authority)
   const published = async () => {
     const crl = (await latestCrl(database, authority.id))!
     const der = await readCrl(database, crl)
@@ -89,7 +95,7 @@ describeOnBothDatabases('revocation lists', (open) => {
     await revoke(second, 0)
     expect(await issue()).toBe(3n)
     const { list } = await published()
-    expect(list.tbs.entries!.map(({ serial }) => serial)).toEqual([first.serial, second.serial])
+    expect(list.tbs.entries!.map(({ serial }) => serial)).toEqual([first.serial, second.serial].sort())
     expect(list.tbs.entries![0]!.revocationDate.at.getTime()).toBe(Math.floor(revokedAt.getTime() / 1000) * 1000)
     expect(list.tbs.entries!.map(({ extensions }) => extensions?.map(({ value }) => value.toString('hex')) ?? [])).toEqual([['0a0101'], []])
   })
@@ -124,26 +130,42 @@ describeOnBothDatabases('revocation lists', (open) => {
     expect(await issue()).toBeNull()
   })
 
-  test('CRL-3: keeps an expired certificate on the list until its retention is over', async () => {
-    const made = await certificate()
+  test('CRL-3: keeps an expired certificate on the list until a recorded run drops it, ten years on, and not before', async () => {
+    const [made, younger] = [await certificate(), await certificate()]
     await revoke(made)
+    await revoke(younger)
     await issue()
     const { periods } = services.policy
     const end = new Date((await database('certificates').where({ id: made.id }).first()).not_after).getTime()
     const over = end + periods.statusYearsAfterExpiry * 366 * 24 * HOUR
     later = over - Date.now() - 5_000
+    expect(await runRetention(services, authority)).toBe(0)
     expect(await issue()).toBe(2n)
-    expect((await published()).list.tbs.entries).toHaveLength(1)
-    later += 60_000 + periods.crlIssueHours * HOUR
+    expect((await published()).list.tbs.entries).toHaveLength(2)
+    // No list drops anything by itself, however late it is.
+    later += 10_000 + periods.crlIssueHours * HOUR
     expect(await issue()).toBe(3n)
-    expect((await published()).list.tbs.entries).toBeNull()
+    expect((await published()).list.tbs.entries).toHaveLength(2)
+    expect(await runRetention(services, authority)).toBe(2)
+    expect(await runRetention(services, authority)).toBe(0)
+    expect(await issue()).toBe(4n)
+    const { list } = await published()
+    expect(list.tbs.entries).toBeNull()
     expect(await issue()).toBeNull()
+    const [run] = await database('audit_events').where({ event: 'crl.retention-run' })
+    const [first, last] = [made.serial, younger.serial].sort()
+    const cutoff = list.tbs.extensions.find(({ oid }) => oid === '2.5.29.60')!.value.subarray(2).toString('latin1')
+    expect(JSON.parse(run.details)).toMatchObject({ authority: authority.id, dropped: 2, first, last, sha256: createHash('sha256').update(`${first}\n${last}`).digest('hex') })
+    // What was dropped ended before the date from which the list says that it shows everything.
+    expect(JSON.parse(run.details).endedBefore.replace(/[-:T]|\.000/g, '') <= cutoff).toBe(true)
+    expect(JSON.parse((await database('audit_events').where({ event: 'crl.issued' }).orderBy('seq', 'desc').first()).details)).toMatchObject({ number: '4', entries: 0, dropped: 2 })
+    expect(await database('revocations')).toHaveLength(2)
   })
 
   test('CRL-2: the number goes on rising past a list that a crash left unsigned', async () => {
     await issue()
     later = 25 * HOUR
-    await expect(issue(services, { ...authority, sign: () => Promise.reject(new Error('token is away')) })).rejects.toThrow('token is away')
+    await expect(issue(services, { signDigest: () => Promise.reject(new Error('token is away')) })).rejects.toThrow('token is away')
     expect(await issue(), 'another process may be about to sign it').toBeNull()
     later += 6_000
     expect(await issue()).toBe(3n)
@@ -160,19 +182,116 @@ describeOnBothDatabases('revocation lists', (open) => {
   test('ISS-1: signs no list that its lints refuse', async () => {
     const made = await certificate()
     await revoke(made, 1, new Date(Date.now() + HOUR))
-    const never = { ...authority, sign: () => Promise.reject(new Error('signed')) }
+    const never = { signDigest: () => Promise.reject(new Error('signed')) }
     await expect(issue(services, never)).rejects.toThrow('revocation-date (RFC 5280 5.1.2.6)')
     expect(await database('crls').where({ authority_id: authority.id })).toEqual([])
   })
 
-  test('REV-7, CRL-3: signs no list from which a revoked certificate has disappeared', async () => {
-    await revoke(await certificate())
+  test('REV-7, CRL-3: an entry stays on the list though its row is gone, and operators are told', async () => {
+    const made = await certificate()
+    await revoke(made)
     await issue()
     later = 25 * HOUR
     // The database refuses to remove the row; what somebody with its owner's rights could do:
     await dropTrigger(database, 'revocations', 'revocations_stay')
     await database('revocations').delete()
-    await expect(issue(services, { ...authority, sign: () => Promise.reject(new Error('signed')) })).rejects.toThrow('entry-lost (CSBR 7.2)')
+    expect(await publisher().turn([authority])).toHaveLength(1)
+    expect((await published()).list.tbs.entries!.map(({ serial }) => serial)).toEqual([made.serial])
+    expect(alerts).toMatchObject([{ list: authority.id, refused: '1 entries have no revocation on record' }])
+  })
+
+  describe('never backwards', () => {
+    const refusals = async () => (await database('audit_events').where({ event: 'crl.refused' }).orderBy('seq')).map(({ subject, details }: { subject: string; details: string }) => `${subject} ${JSON.parse(details).why}`)
+    const name = () => `authority:${authority.id}`
+
+    test('CRL-2: refuses, with an alarm said once, when the list on record has a lower number than the one that this process published', async () => {
+      const own = publisher()
+      await own.turn([authority])
+      await revoke(await certificate())
+      own.changed('everything')
+      expect(await own.turn([authority])).toMatchObject([{ number: 2n }])
+      // As a database put back from a copy has it; its audit log too.
+      await database('crl_lists').where({ authority_id: authority.id, shard: 0 }).update({ number: 1 })
+      later = 25 * HOUR
+      expect(await own.turn([authority])).toEqual([])
+      expect(await own.turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([`${name()} the published CRL 1 has a lower number than 2, which was published before`])
+      expect(alerts).toHaveLength(1)
+      expect(await database('crls').where({ authority_id: authority.id })).toHaveLength(2)
+      later += HOUR
+      await own.turn([authority])
+      expect([alerts.length, (await refusals()).length]).toEqual([2, 1])
+    })
+
+    test('CRL-2: a process that starts afterwards finds it by the audit log; a list that is gone too', async () => {
+      await issue()
+      later = 25 * HOUR
+      await issue()
+      later += 25 * HOUR
+      await database('crl_lists').where({ authority_id: authority.id, shard: 0 }).update({ number: 1 })
+      expect(await publisher().turn([authority])).toEqual([])
+      await database('crl_lists').where({ authority_id: authority.id, shard: 0 }).update({ number: null })
+      expect(await publisher().turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([`${name()} the published CRL 1 has a lower number than 2, which was published before`, `${name()} CRL 2 was published and is not on record`])
+    })
+
+    test('CRL-2: refuses to go on from a list whose signature is not the authority\'s', async () => {
+      await revoke(await certificate())
+      await issue()
+      const { seal } = await database('crls').where({ authority_id: authority.id }).first()
+      seal[seal.length - 1] ^= 1
+      await database('crls').where({ authority_id: authority.id }).update({ seal })
+      later = 25 * HOUR
+      expect(await publisher().turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([`${name()} the published CRL 1 is not signed by the authority`])
+    })
+
+    test('CRL-2: refuses to go on from a list to which somebody added an entry, or of which one is missing', async () => {
+      await revoke(await certificate())
+      await issue()
+      const { octets } = await database('crl_chunks').first()
+      const other = Buffer.from(octets)
+      other[6]! ^= 1
+      const sha256 = createHash('sha256').update(other).digest()
+      await database('crl_chunks').insert({ sha256: sha256.toString('hex'), entries: 1, octets: other })
+      await database('crls').update({ chunks: sha256 }).where({ authority_id: authority.id })
+      later = 25 * HOUR
+      expect(await publisher().turn([authority])).toEqual([])
+      await database('crls').update({ chunks: Buffer.alloc(0) }).where({ authority_id: authority.id })
+      expect(await publisher().turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([1, 2].map(() => `${name()} the published CRL 1 is not signed by the authority`))
+    })
+
+    test('CRL-3: an entry that a row calls dropped stays unless the run is on the audit log, names just these, and the certificate itself is over', async () => {
+      const made = await certificate()
+      await revoke(made)
+      await issue()
+      later = 25 * HOUR
+      const at = services.clock()
+      const run = { id: 'run-1', authorityId: authority.id, ranAt: at, endedBefore: at }
+      await database.transaction(async (trx) => {
+        await beginRun(trx, run)
+        await markDropped(trx, run.id, [made.id])
+      })
+      const why = `${name()} 1 entries would be lost without a recorded retention run, ${made.serial} first (CRL-3)`
+      expect(await publisher().turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([why])
+      // With an entry on the log: the certificate is young still.
+      const details = { authority: authority.id, dropped: 1, sha256: createHash('sha256').update(made.serial).digest('hex') }
+      await database.transaction((trx) => audit(trx, { at, actor: 'test', event: 'crl.retention-run', subject: 'retention:run-1', details }))
+      expect(await publisher().turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([why, why])
+      expect((await published()).list.tbs.entries).toHaveLength(1)
+    })
+
+    test('CRL-2, CRL-3: numbers and entries are held against the last list as such', () => {
+      const last = { number: 5n, entries: 10 }
+      expect(() => refuseBackwards({ number: 6n, entries: 8 }, last, 2)).not.toThrow()
+      expect(() => refuseBackwards({ number: 5n, entries: 10 }, last, 0)).toThrow('not above 5')
+      expect(() => refuseBackwards({ number: 4n, entries: 10 }, last, 0)).toThrow('not above 5')
+      expect(() => refuseBackwards({ number: 6n, entries: 8 }, last, 1)).toThrow('it has 8 entries, the last one 10')
+      expect(() => refuseBackwards({ number: 1n, entries: 0 }, null, 0)).not.toThrow()
+    })
   })
 
   test('REV-5: publishes no certificateHold, whatever a row says', async () => {
@@ -181,7 +300,7 @@ describeOnBothDatabases('revocation lists', (open) => {
   })
 
   test('ISS-1: throws a signature away that is not the authority\'s', async () => {
-    await expect(issue(services, { ...authority, sign: async (...parameters) => (await authority.sign(...parameters)).reverse() })).rejects.toThrow('thrown away')
+    await expect(issue(services, { signDigest: async (...parameters) => (await token.signDigest(...parameters)).reverse() })).rejects.toThrow('thrown away')
     expect(await latestCrl(database, authority.id)).toBeNull()
   })
 

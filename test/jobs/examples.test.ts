@@ -93,7 +93,7 @@ describeOnBothDatabases('example certificates', (open) => {
       const { stamped_at } = await database('example_certificates').where({ id }).first('stamped_at')
       expect(stamped_at < notAfter.toISOString() && stamped_at >= notBefore.toISOString()).toBe(true)
     }
-    await issueCrl(services, authority)
+    await issueCrl(services, ca, authority)
     const listed = readCertificateList(await readCrl(database, (await latestCrl(database, authority.id))!)).tbs.entries!.map(({ serial }) => BigInt(`0x${serial}`))
     const revoked = (await listExamples(database, services.clock())).filter(({ revokedAt }) => revokedAt).map(({ serial }) => BigInt(`0x${serial}`))
     expect(new Set(listed)).toEqual(new Set(revoked))

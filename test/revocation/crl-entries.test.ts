@@ -1,35 +1,75 @@
-import { expect, test } from 'vitest'
-import { buildTbsCertList } from '../../src/revocation/crl.ts'
-import { digestOfEntries, digestOfRevoked } from '../../src/revocation/crl-entries.ts'
-import { readTbsCertList } from '../../src/revocation/crl-reader.ts'
+import { describe, expect, test } from 'vitest'
+import { encodeEntry } from '../../src/revocation/crl.ts'
+import { canonicalSerial, encodeRevoked, isPlain, serialAt, usualLength, type RevokedRow } from '../../src/revocation/crl-entries.ts'
+import { lintEntries } from '../../src/revocation/crl-lints.ts'
+import { readListedCertificates } from '../../src/revocation/crl-reader.ts'
 import { PUBLISHED_REASONS } from '../../src/revocation/reason.ts'
 
-const at = (second: number) => new Date(1_790_000_000_000 + second * 1000)
-const REVOKED: { serial: string; revokedAt: Date; reason?: number }[] = [
-  { serial: '7f01', revokedAt: at(0), reason: 1 },
-  { serial: 'ff02', revokedAt: new Date(at(7).getTime() + 999) },
-  { serial: '00a3', revokedAt: at(8), reason: 0 },
-  ...Object.values(PUBLISHED_REASONS).map((reason, n) => ({ serial: `1${n}`, revokedAt: at(n), reason })),
+const row = (serial: string, change: Partial<RevokedRow> = {}): RevokedRow => ({ serial, revokedAt: '2026-11-22T03:37:36.999Z', reason: 1, gone: false, ...change })
+const ROWS: readonly RevokedRow[] = [
+  row('01'),
+  row('0fa1', { reason: 0 }),
+  row('7f01'.padEnd(40, '1')),
+  row('80'),
+  row('9a'.padEnd(38, '7')),
+  ...Object.values(PUBLISHED_REASONS).map((reason) => row(`b${reason}`, { reason })),
+  row('ff', { revokedAt: '2050-01-01T00:00:00.000Z' }),
+  row('ffff', { revokedAt: '1999-12-31T23:59:59.000Z' }),
 ]
+const latest = Buffer.from('301231235959', 'latin1')
 
-function listed(entries: typeof REVOKED) {
-  const tbs = buildTbsCertList({ issuerNameDer: Buffer.from([0x30, 0]), authorityKeyIdentifier: Buffer.alloc(20), number: 1n, thisUpdate: at(100), nextUpdate: at(200), entries, expiredCertsOnCrl: at(0), hash: 'sha256' })
-  return digestOfEntries(readTbsCertList(tbs).entries ?? [])
-}
+describe('entries in bulk', () => {
+  test('CRL-2: are octet for octet what one entry at a time would be', () => {
+    const { octets, serials, ends } = encodeRevoked(ROWS)
+    expect(octets.equals(Buffer.concat(ROWS.map(({ serial, revokedAt, reason }) => encodeEntry({ serial, revokedAt: new Date(revokedAt), reason }))))).toBe(true)
+    expect(serials).toEqual(ROWS.map(({ serial }) => serial))
+    expect(readListedCertificates(octets).map(({ serial }) => serial)).toEqual(serials)
+    expect(ROWS.map((_, at) => serialAt(octets, at === 0 ? 0 : ends[at - 1]!))).toEqual(serials)
+    expect(ROWS.map((_, at) => usualLength(octets, at === 0 ? 0 : ends[at - 1]!))).toEqual(ends.map((end, at) => end - (at === 0 ? 0 : ends[at - 1]!)))
+  })
 
-test('REV-3: a list and the revocations that it is made of have one digest, in any order and spelling', () => {
-  expect(listed(REVOKED)).toBe(digestOfRevoked(REVOKED))
-  expect(listed(REVOKED)).toBe(digestOfRevoked([...REVOKED].reverse()))
-  expect(digestOfRevoked(REVOKED)).toBe(digestOfRevoked(REVOKED.map((each) => ({ ...each, serial: `00${each.serial.toUpperCase()}` }))))
-  expect(listed([])).toBe(digestOfRevoked([]))
-})
+  test('CRL-2: one number has one spelling, and a list has that', () => {
+    expect(['00a3', 'A3', 'a3', '0a3', '000', '0', '01A'].map(canonicalSerial)).toEqual(['a3', 'a3', 'a3', 'a3', '00', '00', '1a'])
+    expect(encodeRevoked([row('00A3')])).toEqual({ ...encodeRevoked([row('a3')]) })
+    expect(() => canonicalSerial('xy')).toThrow('not hexadecimal')
+  })
 
-test('REV-3: another serial number, date or reason, one more and one less give another digest', () => {
-  const [first, ...rest] = REVOKED
-  const digests = [REVOKED, rest, [...REVOKED, { serial: '99', revokedAt: at(1) }], ...[{ serial: '7f09' }, { revokedAt: at(1) }, { reason: 4 }, { reason: 0 }].map((change) => [{ ...first!, ...change }, ...rest])].map(digestOfRevoked)
-  expect(new Set(digests).size).toBe(digests.length)
-})
+  test.each([6, 7, 8, 10, 99])('REV-5: refuse reason %i', (reason) => {
+    expect(() => encodeRevoked([row('01', { reason })])).toThrow('is never published')
+  })
+  test.each([['00', 'is zero'], ['81'.padEnd(40, '0'), 'longer than 20 octets'], ['zz', 'not hexadecimal']])('CRL-2: refuse the serial number %s', (serial, why) => {
+    expect(() => encodeRevoked([row(serial)])).toThrow(why)
+  })
 
-test('REV-5: a reason that is never published has none', () => {
-  for (const reason of [6, 8, 99]) expect(() => digestOfRevoked([{ serial: '01', revokedAt: at(0), reason }])).toThrow('REV-5')
+  test('CRL-2: what is taken without a second look is what the lints find nothing in, and a damaged octet is never', () => {
+    const plain = encodeEntry({ serial: '9a01', revokedAt: new Date('2026-11-22T03:37:36Z'), reason: 4 })
+    expect(isPlain(plain, 0, plain.length, latest)).toBe(true)
+    const day31 = encodeEntry({ serial: '9a01', revokedAt: new Date('2026-01-31T03:37:36Z') })
+    expect([isPlain(day31, 0, day31.length, latest), lintEntries(day31, new Date('2030-12-31T23:59:59Z'), '').findings]).toEqual([false, []])
+    let passed = 0
+    for (let at = 0; at < plain.length; at++)
+      for (const bits of [0x01, 0x02, 0x10, 0x80]) {
+        const bent = Buffer.from(plain)
+        bent[at]! ^= bits
+        const length = usualLength(bent, 0)
+        if (length !== bent.length || !isPlain(bent, 0, length, latest)) continue
+        passed++
+        const [entry, ...rest] = readListedCertificates(bent)
+        // Another serial number, time or reason, and well formed all the same.
+        expect(rest).toEqual([])
+        expect(encodeEntry({ serial: entry!.serial, revokedAt: entry!.revocationDate.at, ...(entry!.extensions ? { reason: entry!.extensions[0]!.value[2]! } : {}) }).equals(bent)).toBe(true)
+      }
+    expect(passed).toBeGreaterThan(10)
+  })
+
+  test('CRL-2: the lints on a chunk want serial numbers that ascend, within it and from the one before', () => {
+    const at = new Date('2060-01-01T00:00:00Z')
+    const { octets } = encodeRevoked([row('10'), row('11'), row('12')])
+    expect(lintEntries(octets, at, '')).toEqual({ findings: [], entries: 3, first: '10', last: '12' })
+    expect(lintEntries(octets, at, '10').findings).toMatchObject([{ lint: 'serial-once', detail: '10 does not come after 10' }])
+    expect(lintEntries(encodeRevoked([row('10'), row('12'), row('11')]).octets, at, '').findings).toMatchObject([{ lint: 'serial-once' }])
+    expect(lintEntries(encodeRevoked([row('10'), row('10')]).octets, at, '').findings).toMatchObject([{ lint: 'serial-once' }])
+    expect(lintEntries(octets, new Date('2026-11-22T03:37:35Z'), '').findings.map(({ lint }) => lint)).toEqual(['revocation-date', 'revocation-date', 'revocation-date'])
+    expect(lintEntries(octets.subarray(0, -1), at, '').findings).toMatchObject([{ lint: 'encoding' }])
+  })
 })

@@ -72,7 +72,7 @@ beforeAll(async () => {
     if (made === 1) await database('revocations').insert(revocation)
   }
   ;[good, gone] = serials as [string, string]
-  await issueCrl(services, ca)
+  await issueCrl(services, caToken, ca)
   folder = mkdtempSync(join(tmpdir(), 'status-'))
   for (const { kind, certificateDer } of authorities) writeFileSync(join(folder, `${kind}.pem`), encodePem('CERTIFICATE', certificateDer))
 }, 120_000)

@@ -413,7 +413,7 @@ describe('later ceremonies', () => {
     // As it was before: rows of the first ceremony that know nothing of time-stamps.
     await dropTrigger(database, 'timestamp_certificates', 'timestamp_certificates_stay')
     await database('timestamp_certificates').delete()
-    for (const table of ['crls', 'crl_lists']) await database(table).where({ authority_id: authority.id }).delete()
+    for (const table of ['crls', 'crl_lists', 'crl_addresses']) await database(table).where({ authority_id: authority.id }).delete()
     await database('authorities').where({ id: authority.id }).delete()
     const plan = await planLater(apart, 'add-timestamps', { serial: null, reason: null })
     expect(plan.lines.join('\n')).toContain('DEMO')

@@ -1,0 +1,35 @@
+/** What may have changed on an authority's lists since the last ones: for each list, its entries as the database would have them now. */
+import { findRevoked, type RevokedCertificate } from '../database/crl-store.ts'
+import type { Database } from '../database/database.ts'
+import { canonicalSerial, encodeRevoked, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
+import { shardOfCertificate } from '../revocation/crl-shard.ts'
+
+export type Alert = (line: { readonly level: 'alert' } & Readonly<Record<string, unknown>>) => void
+
+/**
+ * The list that a certificate is revoked on: the one that it names itself. Where its row says another, somebody is told; where it names none, the
+ * row is all there is.
+ */
+export function listOf(authorityId: string, revoked: RevokedCertificate, alert: Alert): number {
+  const named = shardOfCertificate(authorityId, revoked)
+  if (named === revoked.shard) return named
+  const means = named === null ? 'it is listed where its row says' : `it is listed on the one that its certificate names (RFC 5280 5.2.5)`
+  alert({ level: 'alert', job: 'crl', authority: authorityId, serial: revoked.serial, refused: `its row names list ${revoked.shard}, its certificate ${named ?? 'none'}`, means })
+  return named ?? revoked.shard
+}
+
+/** The revocations among these serial numbers, by list. */
+export async function changesByList(db: Database, authorityId: string, serials: readonly string[], alert: Alert): Promise<ReadonlyMap<number, RevokedPage>> {
+  const lists = new Map<number, RevokedRow[]>()
+  for (const revoked of await findRevoked(db, authorityId, serials)) {
+    const shard = listOf(authorityId, revoked, alert)
+    lists.set(shard, [...(lists.get(shard) ?? []), revoked])
+  }
+  return new Map([...lists].map(([shard, rows]) => [shard, inOrder(rows)]))
+}
+
+/** @throws RangeError as encodeRevoked does */
+export function inOrder(rows: readonly RevokedRow[]): RevokedPage {
+  const spelled = rows.map((row) => ({ ...row, serial: canonicalSerial(row.serial) }))
+  return encodeRevoked(spelled.sort((one, other) => (one.serial < other.serial ? -1 : 1)))
+}

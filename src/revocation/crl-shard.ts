@@ -1,0 +1,21 @@
+/** On which list a certificate would be revoked: what it says itself (RFC 5280 4.2.1.13, 5.2.5). */
+import { readCrlPath } from '../certificate/addresses.ts'
+import { MalformedDer } from '../pki/der.ts'
+import { readCrlDistributionPoints } from '../pki/extension-values.ts'
+import { OID } from '../pki/oids.ts'
+import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
+
+/** The shard named by the certificate's distribution point, 0 for the authority's own list; null when it can't be read or names neither. */
+export function shardOfCertificate(authorityId: string, { der, tbs }: { readonly der: Buffer | null; readonly tbs: Buffer }): number | null {
+  try {
+    const { extensions } = der ? readCertificate(der).tbs : readTbsCertificate(tbs)
+    const value = extensions.find(({ oid }) => oid === OID.crlDistributionPoints)?.value
+    const [point] = value ? readCrlDistributionPoints(value) : []
+    const address = point?.fullName[0]?.uri
+    const found = address && URL.canParse(address) ? readCrlPath(new URL(address).pathname) : null
+    return found?.authorityId === authorityId ? found.shard : null
+  } catch (error) {
+    if (MalformedDer.is(error)) return null
+    throw error
+  }
+}
