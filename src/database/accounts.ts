@@ -44,7 +44,8 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   shipped_keys: { portal: READ, ca: READ, operator: ADD },
   // certificates: `ca` alone makes them, the portal notes that one was accepted, `status` reads
   certificates: { portal: 'SELECT, UPDATE (accepted_at)', ca: 'SELECT, INSERT, UPDATE (state, der, certificate_sha256, issued_at)', status: READ },
-  revocations: { portal: ADD, ca: ADD, status: READ },
+  revocations: { portal: ADD, ca: 'SELECT, INSERT, UPDATE (retention_run_id)', status: READ },
+  retention_runs: { portal: READ, ca: ADD, status: READ },
   certified_keys: { portal: READ, ca: ADD },
   compromised_keys: { portal: ADD, ca: READ },
   compromise_reports: { portal: ADD, ca: READ },

@@ -179,6 +179,16 @@ export async function keepChunks(db: Database | Transaction, chunks: readonly Ch
   await db('crl_chunks').insert(rows).onConflict('sha256').ignore()
 }
 
+/**
+ * Keeps the place behind a published list until the transaction ends: of several processes one at a time comes next.
+ * @param previous number of that list; null for the first
+ * @returns false when another list was published meanwhile
+ */
+export async function holdPlace(trx: Transaction, { authorityId, shard }: ListId, previous: bigint | null): Promise<boolean> {
+  const row = await trx('crl_lists').where({ authority_id: authorityId, shard }).forUpdate().first('number')
+  return row !== undefined && (row.number === null ? null : BigInt(row.number)) === previous
+}
+
 /** Puts a list on record before its signature. The primary key refuses a number that is taken (CRL-2). */
 export async function recordCrl(trx: Transaction, crl: CrlRecord, { tbsHead, chunks, tbsTail }: CrlBody): Promise<void> {
   await trx('crls').insert({

@@ -8,6 +8,7 @@ import { wholeSecond } from '../certificate/validity.ts'
 import { findIssuingAuthority } from '../database/authority-store.ts'
 import {
   addressesOfList,
+  holdPlace,
   keepChunks,
   lastNumber,
   lastNumberOnLog,
@@ -21,6 +22,7 @@ import {
   strayRevoked,
   unsignedCrl,
   findRevoked,
+  type CrlBody,
   type CrlRecord,
 } from '../database/crl-store.ts'
 import { isUniqueViolation } from '../database/database.ts'
@@ -143,7 +145,7 @@ export class CrlPublisher {
 
   /** @returns the number published; `none` when nothing was due; null when another process was quicker, or is about to publish */
   async #publish(authority: SigningAuthority, shard: number, record: CrlRecord | null, shards: readonly number[], changes: RevokedPage | null): Promise<bigint | 'none' | null> {
-    const { database, policy, clock } = this.#parts
+    const { policy, clock } = this.#parts
     const list = await this.#known(authority, shard, record)
     const now = clock()
     const byAge = !record || now.getTime() - record.thisUpdate.getTime() >= policy.periods.crlIssueHours * 3_600_000
@@ -154,8 +156,6 @@ export class CrlPublisher {
       list.compared = true
       return 'none'
     }
-    const unsigned = await unsignedCrl(database, { authorityId: authority.id, shard })
-    if (unsigned && Math.abs(now.getTime() - unsigned.thisUpdate.getTime()) < SIGNING_MS) return null
     return this.#issue(authority, shard, list, merged, shards.length > 1, now)
   }
 
@@ -248,12 +248,7 @@ export class CrlPublisher {
 
     const record: CrlRecord = { authorityId: authority.id, shard, number, thisUpdate, nextUpdate, entries: sum('entries'), tbsSha256: digest.toString('hex'), octets }
     const body = { tbsHead: head, chunks: merged.chunks.map(({ sha256 }) => sha256), tbsTail: tail, seal: null }
-    const recorded = await database.transaction((trx) => recordCrl(trx, record, body)).then(() => true, (error: unknown) => {
-      // CRL-2: the number is taken, so another process has its list on record.
-      if (isUniqueViolation(error)) return false
-      throw error
-    })
-    if (!recorded) return null
+    if (!(await this.#record(record, body, list.record, now))) return null
     const signature = await this.#parts.signer.signDigest(authority.row.key, hash, digest)
     if (!verifyDigest(key, hash, digest, signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
     const seal = crlSeal(hash, signature)
@@ -268,6 +263,22 @@ export class CrlPublisher {
     if (!done) return null
     Object.assign(list, { record, chunks: through.chunks, judged: through.judged, compared: true } satisfies KnownList)
     return number
+  }
+
+  /** Record before signing; false when another process has its list on record, or published one. */
+  async #record(record: CrlRecord, body: CrlBody, previous: CrlRecord | null, now: Date): Promise<boolean> {
+    const recorded = this.#parts.database.transaction(async (trx) => {
+      if (!(await holdPlace(trx, record, previous?.number ?? null))) return false
+      const unsigned = await unsignedCrl(trx, record)
+      if (unsigned && Math.abs(now.getTime() - unsigned.thisUpdate.getTime()) < SIGNING_MS) return false
+      await recordCrl(trx, record, body)
+      return true
+    })
+    return recorded.catch((error: unknown) => {
+      // CRL-2: the number is taken, by a list of another shard.
+      if (isUniqueViolation(error)) return false
+      throw error
+    })
   }
 
   /** Nothing is published; an operator and the audit log are told, once, and the operator again while it lasts. */
