@@ -11,13 +11,14 @@ import { timestampPolicy } from '../certificate/profile.ts'
 import { wholeSecond } from '../certificate/validity.ts'
 import { insertAuthority, insertResponderKey, listAuthorities } from '../database/authority-store.ts'
 import { insertTimestampCertificate } from '../database/timestamp-store.ts'
-import { encodeName, type NameAttribute } from '../pki/name.ts'
+import { decodeName, displayName, encodeName, type NameAttribute } from '../pki/name.ts'
 import { enrolmentStatement } from '../revocation/responder-enrolment.ts'
 import type { Services } from '../services.ts'
 import type { Authority, ResponderKey } from '../signer/authority.ts'
-import type { GeneratedKeyPair, Signer } from '../signer/signer.ts'
+import type { GeneratedKeyPair, ModuleFacts, Signer } from '../signer/signer.ts'
 import { certify, certifyingKey, type CertifyingKey } from './certify.ts'
 import { insertOfflineList, offlineListDetails, signOfflineList } from './offline-list.ts'
+import { planCode } from './plan.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
 import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-unit.ts'
 
@@ -34,26 +35,45 @@ export interface CeremonyPlan {
   readonly timestampId: string | null
   readonly rootName: readonly NameAttribute[]
   readonly issuingName: readonly NameAttribute[]
+  /** The key generation script (CSBR 6.1.1.1), line by line, for the persons to read and for the report. */
+  readonly lines: readonly string[]
 }
 
+/** A token as a ceremony needs it: it tells what module it is. */
+export type CeremonySigner = Signer & { describe(): Promise<ModuleFacts> }
+
 export interface CeremonyTokens {
-  readonly root: Signer
-  readonly issuing: Signer
-  readonly status: Signer
+  readonly root: CeremonySigner
+  readonly issuing: CeremonySigner
+  readonly status: CeremonySigner
 }
 
 export function planCeremony(services: Services, { demo, persons }: { demo: boolean; persons: readonly string[] }): CeremonyPlan {
   if (!demo) twoPersons(persons)
-  const { names } = services.policy
-  return {
-    demo,
-    persons,
-    rootId: 'root-g1',
-    issuingId: 'issuing-g1',
-    timestampId: services.policy.timestamp ? 'timestamp-g1' : null,
-    rootName: demo ? demoName(names.root) : names.root,
-    issuingName: demo ? demoName(names.issuing) : names.issuing,
-  }
+  const { names, timestamp } = services.policy
+  const named = (name: readonly NameAttribute[]) => (demo ? demoName(name) : name)
+  const plan = { demo, persons, rootId: 'root-g1', issuingId: 'issuing-g1', timestampId: timestamp ? 'timestamp-g1' : null, rootName: named(names.root), issuingName: named(names.issuing) }
+  return { ...plan, lines: scriptOf(services, plan, timestamp ? named(timestamp.names.authority) : null) }
+}
+
+function scriptOf({ policy, config }: Services, plan: Omit<CeremonyPlan, 'lines'>, timestampName: readonly NameAttribute[] | null): readonly string[] {
+  const name = (attributes: readonly NameAttribute[]) => displayName(decodeName(encodeName(attributes)))
+  return [
+    `Policy            ${policy.id}`,
+    `Root              ${name(plan.rootName)}`,
+    `                  RSA ${policy.keys.authority.rsaBits}, ${policy.periods.rootYears} years`,
+    `Issuing CA        ${name(plan.issuingName)}`,
+    `                  RSA ${policy.keys.authority.rsaBits}, ${policy.periods.issuingYears} years`,
+    `Responder keys    RSA ${policy.keys.responder.rsaBits}`,
+    ...(policy.timestamp && timestampName
+      ? [
+          `Time-stamp CA     ${name(timestampName)}`,
+          `                  RSA ${policy.keys.authority.rsaBits}, ${policy.timestamp.periods.authorityYears} years, offline with the root`,
+          `Time-stamp key    RSA ${policy.timestamp.keys.rsaBits}, used ${policy.timestamp.periods.keyUseMonths} months`,
+        ]
+      : []),
+    `Addresses         ${config.status.url} (status), ${config.portal.url}/repository`,
+  ]
 }
 
 const STANDS = 'A hierarchy stands already: a ceremony makes the first one only'
@@ -100,12 +120,15 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
       enrolmentSignature: await tokens.issuing.sign(issuingKey.reference, 'sha256', enrolmentStatement(issuing.id, made.reference.spkiSha256)),
     })
 
+  const modules = [await tokens.root.describe(), await tokens.issuing.describe(), await tokens.status.describe()]
   const authorities = [root, issuing, ...(timestamps ? [timestamps.authority] : [])]
   const fingerprint = (der: Buffer) => createHash('sha256').update(der).digest('hex')
   const report = {
     policy: policy.id,
     demo: plan.demo,
     persons: plan.persons,
+    plan: { lines: plan.lines, code: planCode(plan.lines, plan.persons) },
+    modules,
     keys: [rootKey, issuingKey, ...responderKeys, ...(timestampKeys ? [timestampKeys.authority, timestampKeys.unit] : [])].map((made) => ({ ...made.reference, attributes: made.attributes })),
     certificates: authorities.map((authority) => ({ authority: authority.id, sha256: fingerprint(authority.certificateDer), notBefore: authority.notBefore.toISOString(), notAfter: authority.notAfter.toISOString() })),
     ...(timestamps ? { timestampCertificate: fingerprint(timestamps.unit.der) } : {}),

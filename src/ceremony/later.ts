@@ -16,7 +16,9 @@ import type { Authority } from '../signer/authority.ts'
 import { type GeneratedKeyPair, type KeyReference, type Signer, SignerUnavailable } from '../signer/signer.ts'
 import type { TimestampCertificate } from '../timestamp/unit.ts'
 import { certifyingKey } from './certify.ts'
+import type { CeremonySigner } from './ceremony.ts'
 import { insertOfflineList, offlineListDetails, signOfflineList } from './offline-list.ts'
+import { planCode } from './plan.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
 import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-unit.ts'
 
@@ -47,9 +49,12 @@ export interface LaterPlan {
 }
 
 export interface LaterTokens {
-  readonly root: Signer
-  readonly status: Signer & { removeKeyPair(key: KeyReference): Promise<void> }
+  readonly root: CeremonySigner
+  readonly status: CeremonySigner & { removeKeyPair(key: KeyReference): Promise<void> }
 }
+
+/** What the persons confirm. */
+export const ceremonyLines = ({ kind, lines }: Pick<LaterPlan, 'kind' | 'lines'>): readonly string[] => [`Ceremony          ${kind}`, ...lines]
 
 const nameOf = (authority: Authority): string => displayName(decodeName(authority.subjectDer))
 
@@ -101,6 +106,7 @@ export async function holdLater(services: Services, plan: LaterPlan, persons: re
   twoPersons(persons)
   const { policy, database } = services
   const { kind, root } = plan
+  const lines = ceremonyLines(plan)
   const ceremonyId = randomUUID()
   const mark = ceremonyId.slice(0, 8)
   const heldAt = wholeSecond(services.clock())
@@ -126,12 +132,15 @@ export async function holdLater(services: Services, plan: LaterPlan, persons: re
     unit = await certifyTimestampUnit(services, key, authority!, certifyingKey(authority!, tokens.root), heldAt)
   }
 
+  const modules = [await tokens.root.describe(), await tokens.status.describe()]
   await database.transaction(async (trx) => {
     const entry = (event: Parameters<typeof audit>[1]['event'], subject: string, details: Record<string, unknown>) => audit(trx, { at: heldAt, actor: 'process:ceremony', event, subject, details })
     const report = {
       policy: policy.id,
       demo: root.demo,
       persons,
+      plan: { lines, code: planCode(lines, persons) },
+      modules,
       keys: generated.map((made) => ({ ...made.reference, attributes: made.attributes })),
       certificates: [...(added ? [fingerprint(added.certificateDer)] : []), ...(unit ? [fingerprint(unit.der)] : [])],
       ...(plan.unit ? { certificate: plan.unit.serial, key: plan.unit.key } : {}),

@@ -3,39 +3,17 @@
  * (`--help` names them). Each types their name, reads what will be done, and types the code that stands under it: a digest of exactly that plan.
  */
 import { createHash } from 'node:crypto'
-import { CeremonyRefused, planCeremony, type CeremonyPlan } from '../ceremony/ceremony.ts'
-import { LATER_CEREMONIES, type LaterCeremonyKind, planLater } from '../ceremony/later.ts'
+import { CeremonyRefused, planCeremony } from '../ceremony/ceremony.ts'
+import { ceremonyLines, LATER_CEREMONIES, type LaterCeremonyKind, planLater } from '../ceremony/later.ts'
+import { planCode, planText } from '../ceremony/plan.ts'
 import { twoPersons } from '../ceremony/refused.ts'
 import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
 import { listAuthorities } from '../database/authority-store.ts'
-import { displayName, decodeName, encodeName } from '../pki/name.ts'
 import { explain, refuseSamples, say } from '../process.ts'
 import { openServices } from '../services.ts'
 import { openQuestions } from './ask.ts'
 import { changeHierarchy, makeHierarchy } from './hierarchy.ts'
-
-function describe(plan: CeremonyPlan, services: ReturnType<typeof openServices>): string {
-  const { policy, config } = services
-  const name = (attributes: CeremonyPlan['rootName']) => displayName(decodeName(encodeName(attributes)))
-  return [
-    `Policy            ${policy.id}`,
-    `Root              ${name(plan.rootName)}`,
-    `                  RSA ${policy.keys.authority.rsaBits}, ${policy.periods.rootYears} years`,
-    `Issuing CA        ${name(plan.issuingName)}`,
-    `                  RSA ${policy.keys.authority.rsaBits}, ${policy.periods.issuingYears} years`,
-    `Responder keys    RSA ${policy.keys.responder.rsaBits}`,
-    ...(policy.timestamp
-      ? [
-          `Time-stamp CA     ${name(policy.timestamp.names.authority)}`,
-          `                  RSA ${policy.keys.authority.rsaBits}, ${policy.timestamp.periods.authorityYears} years, offline with the root`,
-          `Time-stamp key    RSA ${policy.timestamp.keys.rsaBits}, used ${policy.timestamp.periods.keyUseMonths} months`,
-        ]
-      : []),
-    `Addresses         ${config.status.url} (status), ${config.portal.url}/repository`,
-    `Present           ${plan.persons.join(' and ')}`,
-  ].join('\n')
-}
 
 const [kind, serial = null, reason = null] = process.argv.slice(2)
 if (kind !== undefined && !Object.hasOwn(LATER_CEREMONIES, kind)) {
@@ -63,9 +41,9 @@ async function holdFirst(): Promise<void> {
   if ((await listAuthorities(services.database)).length > 0) throw new CeremonyRefused('A hierarchy stands already: a ceremony makes the first one only')
   say('This makes a certification authority: a root, an issuing CA and the keys of its OCSP responder.')
   const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
-  await confirm(persons, describe(planCeremony(services, { demo: false, persons }), services), 'made')
+  await confirm(persons, planCeremony(services, { demo: false, persons }).lines, 'made')
   const made = await makeHierarchy(services, { demo: false, persons }, (step) => say(`  ${step}`))
-  say('\nMade. Key generation report: table ceremonies; audit event ceremony.held.')
+  say('\nMade. Key generation report: /repository/key-generation on the portal; audit event ceremony.held.')
   for (const authority of made) say(`${authority.id.padEnd(12)} SHA-256 ${createHash('sha256').update(authority.certificateDer).digest('hex')}`)
 }
 
@@ -73,14 +51,14 @@ async function hold(later: LaterCeremonyKind): Promise<void> {
   const plan = await planLater(services, later, { serial, reason })
   const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
   twoPersons(persons)
-  await confirm(persons, [`Ceremony          ${later}`, ...plan.lines, `Present           ${persons.join(' and ')}`].join('\n'), 'done')
+  await confirm(persons, ceremonyLines(plan), 'done')
   await changeHierarchy(services, plan, persons, (step) => say(`  ${step}`))
   say('\nDone. Report: table ceremonies; audit event ceremony.held.')
 }
 
-async function confirm(persons: readonly string[], text: string, undone: 'made' | 'done'): Promise<void> {
-  const code = createHash('sha256').update(text).digest('hex').slice(0, 8)
-  say(`\n${text}\n\nCode of this plan  ${code}\n`)
+async function confirm(persons: readonly string[], lines: readonly string[], undone: 'made' | 'done'): Promise<void> {
+  const code = planCode(lines, persons)
+  say(`\n${planText(lines, persons)}\n\nCode of this plan  ${code}\n`)
   for (const person of persons) {
     const given = await ask(`${person}, type the code to confirm: `)
     if (given !== code) throw new CeremonyRefused(`${person} did not confirm: nothing was ${undone}`)

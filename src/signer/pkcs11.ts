@@ -6,7 +6,7 @@ import { createHash, createPublicKey } from 'node:crypto'
 import { CertificateType, KeyGenMechanism, KeyType, ObjectClass, type PrivateKey, type PublicKey, type Session, SessionFlag, type SessionObject, UserType } from 'graphene-pk11'
 import { readDer } from '../pki/der.ts'
 import { CKR, firstLine, moduleResult, Pkcs11Library } from './library.ts'
-import { digestInfo, type GeneratedKeyPair, type Hash, type KeyAttributes, type KeyReference, rsaSpki, type Signer, SignerUnavailable, spkiSha256, verifyDigest } from './signer.ts'
+import { digestInfo, type GeneratedKeyPair, type Hash, type KeyAttributes, type KeyReference, type ModuleFacts, rsaSpki, type Signer, SignerUnavailable, spkiSha256, verifyDigest } from './signer.ts'
 
 export interface TokenAccess {
   /** Path of the PKCS #11 library */
@@ -119,6 +119,16 @@ export class Pkcs11Signer implements Signer {
       } finally {
         quietly(() => session.close())
       }
+    })
+  }
+
+  /** What the module says of itself. @throws SignerUnavailable as sign does */
+  async describe(): Promise<ModuleFacts> {
+    return this.#use((session) => {
+      const { manufacturerID, model, serialNumber, firmwareVersion } = session.slot.getToken()
+      const { manufacturer, description, version } = this.#library.info()
+      const told = (text: string) => text.replace(/[^\x20-\x7e]/g, '').trim()
+      return { tokenLabel: this.tokenLabel, manufacturer: told(manufacturerID), model: told(model), serialNumber: told(serialNumber), firmware: `${firmwareVersion.major}.${firmwareVersion.minor}`, library: `${told(manufacturer)}: ${told(description)} ${version.major}.${version.minor}` }
     })
   }
 

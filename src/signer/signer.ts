@@ -33,6 +33,17 @@ export interface GeneratedKeyPair {
   readonly reference: KeyReference
 }
 
+/** What a module and its token say of themselves (PKCS #11 3.1, 3.2): for reports, never for trust. */
+export interface ModuleFacts {
+  readonly tokenLabel: string
+  readonly manufacturer: string
+  readonly model: string
+  readonly serialNumber: string
+  readonly firmware: string
+  /** The PKCS #11 library: what it calls itself, and its version. */
+  readonly library: string
+}
+
 export interface Signer {
   readonly tokenLabel: string
   /**

@@ -119,6 +119,10 @@ describe('a hierarchy', () => {
     expect(report.keys).toHaveLength(6)
     for (const key of report.keys) expect(key.attributes).toEqual({ local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false })
     expect(report.keys.map((key: { tokenLabel: string }) => key.tokenLabel)).toEqual(['root', 'issuing', 'status', 'status', 'root', 'status'])
+    expect(report.plan.lines).toContain('Root              C=JP, O=SECOM Trust Systems CO.\\,LTD., CN=Security Communication RootCA3')
+    expect(ended.out).toContain(report.plan.lines.join('\n'))
+    expect(report.plan.code).toBe(codeIn(ended.out))
+    expect(report.modules.map(({ tokenLabel, model, library }: Record<string, string>) => [tokenLabel, model, /SoftHSM/.test(library!)])).toEqual(['root', 'issuing', 'status'].map((label) => [label, 'SoftHSM v2', true]))
     for (const authority of [root, issuing, timestamps]) expect(ended.out).toContain(new X509Certificate(authority.certificateDer).fingerprint256.replaceAll(':', '').toLowerCase())
     expect((await services.database('audit_events').orderBy('seq').select('event', 'actor')).map((row: { event: string; actor: string }) => `${row.event} ${row.actor}`)).toEqual([
       'ceremony.held process:ceremony',
@@ -308,6 +312,7 @@ describe('the rule itself', () => {
       signDigest: () => Promise.reject(new Error('nothing may be signed')),
       publicKey: async () => key,
       generateRsaKeyPair: async ({ label, id }: { label: string; id: string }) => (keys++, { spki: key, attributes: { local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false }, reference: { tokenLabel, label, id, spkiSha256: '0'.repeat(64) } }),
+      describe: async () => ({ tokenLabel, manufacturer: 'Test', model: 'Test', serialNumber: '1', firmware: '1.0', library: 'Test 1.0' }),
       close: async () => undefined,
     })
     const broken = { ...services, policy: { ...policy, names: { ...policy.names, root: policy.names.issuing } } }
