@@ -64,6 +64,7 @@ export const AUDIT_EVENTS = [
   'register.withdrawn',
   // authorities and status
   'ceremony.held',
+  'ceremony.statement-published',
   'authority.created',
   'responder.key-enrolled',
   'responder.key-refused',

@@ -1,6 +1,7 @@
 /** What the repository's pages show of the hierarchy (REP-1, REP-2). */
 import { caPath, crlPath, OCSP_PATH, TSA_PATH } from '../certificate/addresses.ts'
 import { listAuthorities, type Authority } from '../database/authority-store.ts'
+import { listCeremonies } from '../database/ceremony-store.ts'
 import { latestCrls, readCrl, type CrlRecord } from '../database/crl-store.ts'
 import { respondersInForce, type ResponderInForce } from '../database/repository-store.ts'
 import { listTimestampCertificates } from '../database/timestamp-store.ts'
@@ -9,6 +10,7 @@ import type { PolicyDocument } from '../policy/policy.ts'
 import { revocationOn } from '../repository/authority-revocation.ts'
 import type { AuthorityRecord } from '../repository/ccadb.ts'
 import { factsOf, type CertificateFacts } from '../repository/certificate-facts.ts'
+import { ceremonyOf, readCeremony } from '../repository/key-generation.ts'
 import type { Services } from '../services.ts'
 import { drawNarrow, drawWide, type PictureNode } from './hierarchy-picture.ts'
 import { formatInstant, translate, type Language } from './locales.ts'
@@ -20,6 +22,8 @@ export interface Published {
   readonly lists: readonly CrlRecord[]
   readonly revoked: AuthorityRecord['revoked']
   readonly responders: readonly ResponderInForce[]
+  /** Whether the ceremony that made its key is on record. */
+  readonly reported: boolean
 }
 type Units = Awaited<ReturnType<typeof listTimestampCertificates>>
 
@@ -30,6 +34,7 @@ export const pemAddress = (authorityId: string): string => `/repository/authorit
 export async function readPublished({ database }: Pick<Services, 'database'>, now: Date): Promise<readonly Published[]> {
   const authorities = await listAuthorities(database)
   const [lists, responders] = [await latestCrls(database), await respondersInForce(database, now)]
+  const ceremonies = (await listCeremonies(database)).flatMap((row) => readCeremony(row, 'withheld') ?? [])
   const rootLists = new Map<string, Buffer>()
   // Offline lists are short; an issuing CA's list is never read here.
   for (const { id, kind } of authorities) {
@@ -45,6 +50,7 @@ export async function readPublished({ database }: Pick<Services, 'database'>, no
       lists: lists.filter(({ authorityId }) => authorityId === authority.id),
       revoked: parentList ? revocationOn(parentList, facts.serial) : null,
       responders: responders.filter(({ authorityId }) => authorityId === authority.id),
+      reported: ceremonyOf(ceremonies, authority.key.spkiSha256) !== null,
     }
   })
 }
@@ -84,6 +90,7 @@ export function authorityModel(published: Published, services: Pick<Services, 'c
     sha1: pairs(facts.sha1),
     certificate: `${status.url}${caPath(authority.id)}`,
     pem: pemAddress(authority.id),
+    report: published.reported ? `/repository/key-generation/${authority.id}` : null,
     // Before the first list there is its address already: certificates carry it.
     lists: (lists.length > 0 ? lists : [null]).map((list) => ({
       address: `${status.url}${crlPath(authority.id, list?.shard)}`,

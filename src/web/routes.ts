@@ -2,6 +2,7 @@
 import type { Services } from '../services.ts'
 import { homeRoutes } from './pages/home.ts'
 import { keysRoutes } from './pages/keys.ts'
+import { keyGenerationRoutes } from './pages/key-generation.ts'
 import { mailRoutes } from './pages/mail.ts'
 import { moduleRoutes } from './pages/modules.ts'
 import { certificateRoutes } from './pages/certificates.ts'
@@ -35,5 +36,6 @@ import type { Route } from './reply.ts'
 export function routeTable(services: Services): readonly Route[] {
   const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
   const apply = [applicationsRoutes, applyOrganisationRoutes, applyAgreementsRoutes, applySubjectRoutes, applyRequestRoutes, applyKeyProtectionRoutes, applySubmitRoutes, applyCertificateRoutes].flatMap((routes) => routes(services))
-  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repositoryRoutes(services), ...exampleRoutes(services), ...repositoryDocumentsRoutes(services), ...repositoryFactsRoutes(services), ...makersRoutes(services), ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
+  const repository = [repositoryRoutes, repositoryDocumentsRoutes, repositoryFactsRoutes, keyGenerationRoutes, exampleRoutes, makersRoutes].flatMap((routes) => routes(services))
+  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repository, ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
 }

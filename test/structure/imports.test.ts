@@ -29,7 +29,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   signer: ['pki', 'config'],
   clock: ['timestamp'],
   audit: ['application', 'src/database/database.ts'],
-  database: ['application', 'attestation', 'key-protection', 'revocation', 'timestamp', 'policy', 'audit', 'people', 'secrets', 'src/signer/signer.ts', 'src/signer/authority.ts'],
+  database: ['application', 'attestation', 'key-protection', 'repository', 'revocation', 'timestamp', 'policy', 'audit', 'people', 'secrets', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   mail: ['application', 'database'],
   migrations: [],
   // what runs: it gets its parts from `services`, and its words from web/locales
@@ -43,7 +43,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   jobs: ['application', 'audit', 'certificate', 'database', 'log', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts', 'specimen', 'status-client'],
   keygen: ['key-protection', 'pki', 'policy', 'signer', 'src/web/locales.ts', 'src/web/locales/en/keygen.json', 'src/web/locales/ja/keygen.json'],
   web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'log', 'mail', 'people', 'pki', 'policy', 'repository', 'services', 'src/keygen/package.ts'],
-  commands: ['access-log', 'application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
+  commands: ['access-log', 'application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'repository', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
   portal: ['attestation', 'database', 'fault', 'mail', 'metrics', 'people', 'process', 'web'],
   workers: ['metrics', 'process', 'start-refused'],
   ca: ['database', 'fault', 'jobs', 'metrics', 'process', 'signer'],

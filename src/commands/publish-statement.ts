@@ -1,0 +1,142 @@
+/**
+ * What `npm run repository` does: lists ceremonies that made keys, and publishes what a witness or a Qualified Auditor signed about one of them
+ * (CSBR 6.1.1.1), with two persons confirming. Whether the signer is who they should be, those two decide: they read name and fingerprint.
+ */
+import { createHash } from 'node:crypto'
+import { basename } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { MalformedStatement } from '../attestation/verifier.ts'
+import { planCode, planText } from '../ceremony/plan.ts'
+import { twoPersons } from '../ceremony/refused.ts'
+import { insertStatement, listCeremonies, listStatements, type CeremonyStatement, type StatementFiles } from '../database/ceremony-store.ts'
+import { signatureCheck, signerText } from '../key-protection/document-signature.ts'
+import { readSignedDocument } from '../key-protection/signed-document.ts'
+import { decodeName, displayName } from '../pki/name.ts'
+import { SIGNED_DATA_LIMITS } from '../pki/signed-data.ts'
+import type { X509Certificate } from '../pki/x509-certificate.ts'
+import { readCeremony } from '../repository/key-generation.ts'
+import type { Services } from '../services.ts'
+import { StartRefused } from '../start-refused.ts'
+import { translate } from '../web/locales.ts'
+import type { Terminal } from './anchor-changes.ts'
+
+export class StatementRefused extends StartRefused {}
+
+export const ACTOR = 'process:repository'
+
+export const USAGE = `npm run repository -- ceremonies
+npm run repository -- publish-statement CEREMONY FILE [SIGNATURE] --as witness|auditor
+
+FILE is a PDF or a plain text with its signature inside or around it (CMS), or with a detached one in SIGNATURE.
+What is published stays: everybody can read it at /repository/key-generation.`
+
+/** Runs one command. @throws StatementRefused with what the operator must know, when nothing was published */
+export async function publishStatements(services: Services, args: readonly string[], terminal: Terminal): Promise<void> {
+  const { positionals, values } = parse(args)
+  const [command, ceremony, ...files] = positionals
+  if (command === 'ceremonies' && ceremony === undefined) return listThem(services, terminal)
+  const part = values.as
+  if (command !== 'publish-statement' || ceremony === undefined || files.length < 1 || files.length > 2 || (part !== 'witness' && part !== 'auditor')) throw new StatementRefused(USAGE)
+  return publish(services, terminal, ceremony, files, part)
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: { as: { type: 'string' } }, allowPositionals: true })
+  } catch (error) {
+    throw new StatementRefused(`${(error as Error).message}\n\n${USAGE}`)
+  }
+}
+
+async function listThem({ database, policy }: Services, { say }: Terminal): Promise<void> {
+  const statements = await listStatements(database)
+  for (const row of await listCeremonies(database)) {
+    const ceremony = readCeremony(row, policy.publication.ceremonyNames)
+    if (!ceremony) continue
+    say(`${row.id}  ${row.heldAt.toISOString()}  ${row.kind}${row.demo ? ' (demo)' : ''}: ${ceremony.keys.map(({ label }) => label).join(', ')}`)
+    for (const { part, signer, sha256 } of statements.filter(({ ceremonyId }) => ceremonyId === row.id)) say(`  ${part}: ${signer}, SHA-256 ${sha256}`)
+  }
+}
+
+async function publish(services: Services, { say, ask }: Terminal, ceremonyId: string, paths: readonly string[], part: CeremonyStatement['part']): Promise<void> {
+  const row = (await listCeremonies(services.database)).find(({ id }) => id === ceremonyId)
+  const ceremony = row && readCeremony(row, services.policy.publication.ceremonyNames)
+  if (!ceremony) throw new StatementRefused(`No ceremony ${ceremonyId} made keys: npm run repository -- ceremonies`)
+  const read = readStatement(paths)
+  const { tbs, der } = read.certificate
+  const lines = [
+    `Ceremony          ${ceremony.id}, ${ceremony.heldAt.toISOString()}, ${ceremony.kind}`,
+    `Published as      statement of the ${part}`,
+    `Document          ${read.fileName}, SHA-256 ${read.sha256}`,
+    `Signed by         ${displayName(decodeName(tbs.subject))}`,
+    `Certificate       SHA-256 ${createHash('sha256').update(der).digest('hex')}`,
+    `                  issued by ${displayName(decodeName(tbs.issuer))}, valid ${tbs.notBefore.date.toISOString()} to ${tbs.notAfter.date.toISOString()}`,
+    `Signed at         ${read.signedAt?.toISOString() ?? 'not stated'}`,
+  ]
+  const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
+  twoPersons(persons)
+  const code = planCode(lines, persons)
+  say(`\n${planText(lines, persons)}\n\nCode              ${code}\n`)
+  for (const person of persons) if ((await ask(`${person}, type the code to confirm: `)) !== code) throw new StatementRefused(`${person} did not confirm: nothing was published`)
+  const published = await services.work(ACTOR, async (work, trx) => {
+    const { certificate, ...statement } = read
+    if (!(await insertStatement(trx, { ...statement, ceremonyId, part, signer: signerText(certificate).slice(0, 255), signerCertificate: certificate.der, publishedAt: work.now }, persons))) return false
+    await work.audit({ event: 'ceremony.statement-published', subject: `ceremony:${ceremonyId}`, details: { part, sha256: read.sha256, signerCertificate: createHash('sha256').update(certificate.der).digest('hex'), persons } })
+    return true
+  })
+  if (!published) throw new StatementRefused('This document is published already')
+  say(`Published: ${services.config.portal.url}/repository/key-generation`)
+}
+
+interface ReadStatement extends StatementFiles, Pick<CeremonyStatement, 'sha256' | 'fileName' | 'mediaType' | 'signatureName' | 'signedAt'> {
+  readonly certificate: X509Certificate
+}
+
+function readStatement(paths: readonly string[]): ReadStatement {
+  const files = paths.map((path) => ({ name: basename(path), bytes: octetsOf(path) }))
+  if (files.length > 1 && files[0]!.name === files[1]!.name) throw new StatementRefused('The document and its signature need names of their own')
+  try {
+    const document = readSignedDocument(files)
+    // Published is the file that was handed in: where the signature stands around the text, with it.
+    const main = files.find(({ name }) => name === document.file)!
+    const beside = files.find((file) => file !== main) ?? null
+    if (document.signatures.length === 0) throw new StatementRefused(`${main.name} carries no signature: sign it, or give the signature's file too`)
+    for (const signature of document.signatures) {
+      const { certificate } = signature
+      if (!certificate) throw new StatementRefused(`A signature of ${main.name} came without its signer's certificate`)
+      const check = signatureCheck(signature, certificate, 'CSBR 6.1.1.1')
+      if (check.outcome !== 'pass') throw new StatementRefused(`A signature of ${main.name} does not hold: ${translate('en', check.observed.key, check.observed.values)}`)
+      const { notBefore, notAfter } = certificate.tbs
+      if (signature.signedAt && (signature.signedAt < notBefore.date || signature.signedAt > notAfter.date)) throw new StatementRefused(`${main.name} was signed at ${signature.signedAt.toISOString()}, outside of its signer's certificate`)
+    }
+    const { certificate, signedAt } = document.signatures[0]!
+    return {
+      sha256: createHash('sha256').update(main.bytes).digest('hex'),
+      fileName: publishedName(main.name),
+      mediaType: document.signatures.some(({ form }) => form === 'attached') ? 'application/pkcs7-mime' : document.kind === 'pdf' ? 'application/pdf' : 'text/plain; charset=utf-8',
+      octets: main.bytes,
+      signatureName: beside ? publishedName(beside.name) : null,
+      signatureOctets: beside?.bytes ?? null,
+      signedAt,
+      certificate: certificate!,
+    }
+  } catch (error) {
+    if (MalformedStatement.is(error)) throw new StatementRefused(`${error.file ?? 'A file'} can't be read: ${translate('en', error.reason.key, error.reason.values)}`)
+    throw error
+  }
+}
+
+/** A name that any system takes, its ending kept. */
+const publishedName = (name: string): string => name.normalize('NFKC').replace(/[^\p{L}\p{N}._-]+/gu, '-').slice(-100)
+
+function octetsOf(path: string): Buffer {
+  let size: number
+  try {
+    size = statSync(path).size
+  } catch {
+    throw new StatementRefused(`There is no file ${path}`)
+  }
+  if (size > SIGNED_DATA_LIMITS.bytes) throw new StatementRefused(`${path} is longer than ${SIGNED_DATA_LIMITS.bytes} octets`)
+  return readFileSync(path)
+}

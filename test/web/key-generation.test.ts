@@ -1,0 +1,96 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listAuthorities } from '../../src/database/authority-store.ts'
+import { insertStatement, listCeremonies } from '../../src/database/ceremony-store.ts'
+import { readCeremony } from '../../src/repository/key-generation.ts'
+import { LANGUAGES } from '../../src/web/locales.ts'
+import { shippedPolicy } from '../support/attestation-policy.ts'
+import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { startPortal, words, type Portal } from '../support/portal.ts'
+
+const key = (label: string, spkiSha256: string) => ({ tokenLabel: 'status', label, id: '01', spkiSha256, attributes: { local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false } })
+const LATER = { id: 'later-ceremony', kind: 'change-timestamp-key', demo: 0, persons: JSON.stringify(['Aoki Hanako', 'Beppu <Taro>']), report: JSON.stringify({ policy: 'x', keys: [key('timestamp-2', 'cd'.repeat(32))], plan: { lines: ['New key'], code: '0a1b2c3d' } }), held_at: '2027-01-01T00:00:00.000Z' }
+
+let made: DemoHierarchy
+let portal: Portal
+let authorities: Awaited<ReturnType<typeof listAuthorities>>
+beforeAll(async () => {
+  made = await demoHierarchy()
+  portal = await startPortal()
+  await made.services(portal.services.database)
+  await portal.services.database('ceremonies').insert(LATER)
+  authorities = await listAuthorities(portal.services.database)
+})
+afterAll(async () => {
+  expect(portal.faults).toEqual([])
+  await made.remove()
+})
+
+describe('REP-2 CAK-1: key generation reports', () => {
+  test.each(LANGUAGES)('REP-2: one for each CA key, linked from the CA, with key, module, attributes, fingerprints and script; a demo says so (%s)', async (language) => {
+    const client = portal.client({ language })
+    const repository = await client.get('/repository')
+    for (const authority of authorities) {
+      const path = `/repository/key-generation/${authority.id}`
+      expect(repository.html).toContain(`href="${path}"`)
+      const page = await client.get(path)
+      const certificate = new X509Certificate(authority.certificateDer)
+      const spki = createHash('sha256').update(certificate.publicKey.export({ type: 'spki', format: 'der' })).digest('hex').toUpperCase().replace(/..(?!$)/g, '$&:')
+      const facts = [certificate.fingerprint256, certificate.fingerprint, certificate.serialNumber, spki, 'RSA 4096', 'SoftHSM', authority.key.label, authority.key.id, words('key-generation.protection.bound', {}, language), words('key-generation.demo.text', {}, language), words('key-generation.present.nobody', {}, language)]
+      const report = await (await fetch(`${portal.url}${path}/report`, { headers: { 'accept-language': language } })).text()
+      for (const fact of facts) {
+        expect(page.text).toContain(fact)
+        expect(report).toContain(fact)
+      }
+      expect(page.html).toContain('Root              C=JP, O=DEMO SECOM')
+      expect(report).toContain('Issuing CA        C=JP, O=DEMO SECOM')
+    }
+    expect((await client.get('/repository/key-generation/other')).status).toBe(404)
+    expect((await fetch(`${portal.url}/repository/key-generation/other/report`)).status).toBe(404)
+  })
+
+  test('REP-2: every ceremony that made keys stands there, of old and new generations, and one that made none does not', async () => {
+    await portal.services.database('ceremonies').insert({ ...LATER, id: 'lists', kind: 'renew-lists', report: JSON.stringify({ policy: 'x', keys: [] }) })
+    await portal.services.database('ceremonies').insert({ ...LATER, id: 'strange', report: 'no json' })
+    const { text, html } = await portal.client().get('/repository/key-generation')
+    for (const fact of [words('key-generation.ceremony.first-hierarchy'), words('key-generation.ceremony.change-timestamp-key'), 'cd'.repeat(32)]) expect(text).toContain(fact)
+    expect(html.match(/id="ceremony-/g)).toHaveLength(2)
+    expect(html.indexOf('ceremony-later-ceremony')).toBeLessThan(html.indexOf('id="ceremony-', html.indexOf('id="ceremony-') + 1))
+  })
+
+  test('REP-2: who was present is told by number alone, and by name only where the policy publishes names', async () => {
+    const ours = await portal.client().get('/repository/key-generation')
+    expect(ours.text).toContain(words('key-generation.present.count', { count: '2' }))
+    for (const name of ['Aoki Hanako', 'Beppu']) expect(ours.text).not.toContain(name)
+    const other = await startPortal({ policy: { ...shippedPolicy, publication: { ceremonyNames: 'published' } } })
+    await other.services.database('ceremonies').insert(LATER)
+    const theirs = await other.client().get('/repository/key-generation')
+    expect(theirs.text).toContain(words('key-generation.present.names', { names: 'Aoki Hanako, Beppu <Taro>' }))
+    expect(theirs.html).not.toContain('<Taro>')
+  })
+
+  test('REP-2: statements of witnesses and auditors stand with their ceremony and are given out octet for octet', async () => {
+    const { id } = (await listCeremonies(portal.services.database)).find(({ kind }) => kind === 'first-hierarchy')!
+    const octets = Buffer.from('The ceremony followed its script.\n')
+    const sha256 = createHash('sha256').update(octets).digest('hex')
+    const signature = Buffer.from([0x30, 0])
+    const client = portal.client()
+    expect((await client.get('/repository/key-generation/root-g1')).text).toContain(words('key-generation.statements.none'))
+    await portal.services.database.transaction((trx) =>
+      insertStatement(trx, { sha256, ceremonyId: id, part: 'auditor', fileName: 'opinion.txt', mediaType: 'text/plain; charset=utf-8', octets, signatureName: 'opinion.p7s', signatureOctets: signature, signer: 'Ueda <Midori>', signerCertificate: Buffer.from('x'), signedAt: null, publishedAt: new Date('2026-11-22T00:00:00Z') }, ['A', 'B']),
+    )
+    for (const path of ['/repository/key-generation', '/repository/key-generation/root-g1', '/repository/key-generation/issuing-g1']) {
+      const page = await client.get(path)
+      for (const fact of ['Ueda <Midori>', sha256, words('key-generation.statement.auditor'), words('key-generation.statement.not-stated')]) expect(page.text).toContain(fact)
+    }
+    const answer = await fetch(`${portal.url}/repository/key-generation/statements/${sha256}`)
+    expect(Buffer.from(await answer.arrayBuffer()).equals(octets)).toBe(true)
+    expect(answer.headers.get('content-disposition')).toContain('opinion.txt')
+    expect(Buffer.from(await (await fetch(`${portal.url}/repository/key-generation/statements/${sha256}/signature`)).arrayBuffer()).equals(signature)).toBe(true)
+    for (const path of ['00', '00/signature']) expect((await fetch(`${portal.url}/repository/key-generation/statements/${path}`)).status).toBe(404)
+  })
+})
+
+test.each([['{}', '[]'], ['[]', '[]'], ['null', '["A"]'], ['{"policy":"x","keys":[{}]}', '["A"]'], ['{"policy":"x","keys":[]}', '["A"]'], ['"', '[]']])('REP-2: a record %s of %s is no report, and no fault', (report, persons) => {
+  expect(readCeremony({ id: 'x', kind: 'first-hierarchy', demo: false, persons, report, heldAt: new Date(0) }, 'published')).toBeNull()
+})
