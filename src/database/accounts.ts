@@ -55,6 +55,7 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   anchor_changes: { portal: READ, ca: READ, operator: 'SELECT, INSERT, UPDATE (confirmed_by, confirmed_at, position)' },
   // the hierarchy: ceremonies make it
   ceremonies: { portal: READ, operator: ADD },
+  ceremony_statements: { portal: READ, operator: ADD },
   authorities: { portal: READ, ca: READ, status: READ, operator: ADD },
   responder_keys: { portal: READ, ca: READ, status: READ, operator: 'SELECT, INSERT, UPDATE (retired_at, removed_at, removal_ceremony_id)' },
   responder_certificates: { portal: READ, ca: 'SELECT, INSERT, UPDATE (der)', status: READ },
