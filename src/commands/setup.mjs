@@ -85,15 +85,15 @@ function prepareDataDir() {
 }
 
 /**
- * Goes on as `node --import tsx FILE args…` would, in this very process: nothing is left over when it ends, and signals and the exit code need no passing on.
+ * Goes on as `node --import ./src/commands/typescript.mjs FILE args…` would, in this very process: nothing is left over when it ends, and signals and the exit code need no passing on.
  * @param {string} file
  * @param {string[]} args
  */
 export async function become(file, args) {
   process.argv = [process.execPath, file, ...args]
   // For processes forked from here.
-  process.execArgv.push('--import', import.meta.resolve('tsx'))
-  await import('tsx')
+  process.execArgv.push('--import', import.meta.resolve('./typescript.mjs'))
+  await import('./typescript.mjs')
   await import(pathToFileURL(file).href)
 }
 

@@ -9,12 +9,13 @@ import type { Database } from '../../src/database/database.ts'
 import { AT } from '../database/rows.ts'
 import { describeOnBothDatabases, openEmpty, urlOf } from '../support/database.ts'
 import { allowTampering } from './tampering.ts'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const COMMAND = fileURLToPath(new URL('../../src/commands/audit-verify.ts', import.meta.url))
 
 function verify(databaseUrl: string, ...parameters: string[]): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', COMMAND, ...parameters], { env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...TYPESCRIPT, COMMAND, ...parameters], { env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl }, stdio: ['ignore', 'pipe', 'pipe'] })
     const said = { out: '', err: '' }
     child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()))
     child.stderr.on('data', (chunk: Buffer) => (said.err += chunk.toString()))

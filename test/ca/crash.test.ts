@@ -8,6 +8,7 @@ import { insertApprovedApplication, insertPeople, type People } from '../support
 import { describeOnBothDatabases, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { POINTS, THIS_FILE, type Point } from './crashing-ca.ts'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 let hierarchy: DemoHierarchy
 
@@ -24,7 +25,7 @@ interface Ended {
 }
 
 function ca(database: Database, point: Point | 'none', ahead = 0): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', THIS_FILE, urlOf(database), point, String(ahead)], { env: { ...process.env, ...hierarchy.env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...TYPESCRIPT, THIS_FILE, urlOf(database), point, String(ahead)], { env: { ...process.env, ...hierarchy.env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, said] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -13,6 +13,7 @@ import { allowTampering } from '../audit/tampering.ts'
 import { insertApprovedApplication } from '../support/approved-application.ts'
 import { openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const CA = fileURLToPath(new URL('../../src/ca.ts', import.meta.url))
 let hierarchy: DemoHierarchy
@@ -38,7 +39,7 @@ interface Running {
 }
 
 function start(env: Readonly<Record<string, string>> = {}): Running {
-  const child = spawn(process.execPath, ['--import', 'tsx', CA], { env: { ...process.env, ...hierarchy.env, DATABASE_URL: urlOf(database), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...TYPESCRIPT, CA], { env: { ...process.env, ...hierarchy.env, DATABASE_URL: urlOf(database), ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let [out, said] = ['', '']
   child.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))

@@ -6,13 +6,14 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { audit } from '../../src/audit/audit-log.ts'
 import { migrate, openDatabase } from '../../src/database/database.ts'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const THIS_FILE = fileURLToPath(import.meta.url)
 
 /** Resolves with what the process said on standard error; empty when all went well. */
 export function runOther(url: string, ...what: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', THIS_FILE, url, ...what], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const child = spawn(process.execPath, [...TYPESCRIPT, THIS_FILE, url, ...what], { stdio: ['ignore', 'ignore', 'pipe'] })
     let said = ''
     child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
     child.once('error', reject)

@@ -14,6 +14,7 @@ import { readCertificateRequest } from '../../src/pki/certificate-request.ts'
 import { cleanEnvironment } from '../support/program.ts'
 import { inputOf, judgeReport, outcomeOf, CHALLENGE } from '../support/key-reports.ts'
 import { freshSoftHsm, type TestHsm } from '../support/softhsm.ts'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const VALUE = CHALLENGE.value
@@ -141,7 +142,7 @@ describe('keygen on a module', () => {
   })
 
   test('ATT-3: npm run keygen is the same program, from its sources', () => {
-    expect(execFileSync(process.execPath, ['--import', 'tsx', 'src/keygen/main.ts', '--version'], { cwd: ROOT, encoding: 'utf8' })).toBe('code-signing-keygen 1.0.0\n')
+    expect(execFileSync(process.execPath, [...TYPESCRIPT, 'src/keygen/main.ts', '--version'], { cwd: ROOT, encoding: 'utf8' })).toBe('code-signing-keygen 1.0.0\n')
   })
 
   test('ATT-3: speaks Japanese', async () => {

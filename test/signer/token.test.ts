@@ -8,6 +8,7 @@ import { openSigner } from '../../src/signer/pkcs11.ts'
 import { SignerUnavailable } from '../../src/signer/signer.ts'
 import { initialiseToken } from '../../src/signer/token.ts'
 import { freshSoftHsm, type TestHsm } from '../support/softhsm.ts'
+import { TYPESCRIPT } from '../support/typescript.ts'
 
 const PINS = { soPin: 'a'.repeat(32), userPin: 'b'.repeat(32) }
 let hsm: TestHsm
@@ -74,7 +75,7 @@ test('ISS-6: finishes a token that a crash left without its user PIN', async () 
 function makeElsewhere(label: string): Promise<string> {
   const child = fileURLToPath(new URL('../support/make-token.ts', import.meta.url))
   return new Promise((resolve, reject) => {
-    const started = spawn(process.execPath, ['--import', 'tsx', child, JSON.stringify(wanted(label))], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const started = spawn(process.execPath, [...TYPESCRIPT, child, JSON.stringify(wanted(label))], { stdio: ['ignore', 'pipe', 'inherit'] })
     let said = ''
     started.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
     started.on('error', reject)

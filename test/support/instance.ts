@@ -11,6 +11,7 @@ import { ENTRIES, readConfig } from '../../src/config.ts'
 import { NO_PRIVATE_PORTS } from './program.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { withDatabase } from './database.ts'
+import { TYPESCRIPT } from './typescript.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const START_SECONDS = 90
@@ -49,7 +50,7 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
   Object.assign(env, withDatabase(env))
 
   // A process group of its own, so that a process left behind can be seen.
-  const child = spawn(process.execPath, ['--import', 'tsx', join('src', 'main.ts')], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(process.execPath, [...TYPESCRIPT, join('src', 'main.ts')], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (text: string) => void (output += text))
   const ended = new Promise<string>((done) => child.once('exit', (code, signal) => done(signal ?? `exit ${code}`)))

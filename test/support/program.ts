@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 import { ENTRIES } from '../../src/config.ts'
 import { withDatabase } from './database.ts'
+import { TYPESCRIPT } from './typescript.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -56,7 +57,7 @@ export const NO_PRIVATE_PORTS = { PORTAL_METRICS_PORT: 'none', CA_METRICS_PORT: 
 
 /** @param file below src/, without .ts */
 export function start(file: string, env: Readonly<Record<string, string>>, parameters: readonly string[] = []): Program {
-  const child = spawn(process.execPath, ['--import', 'tsx', join('src', `${file}.ts`), ...parameters], { cwd: ROOT, env: cleanEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], detached: true })
+  const child = spawn(process.execPath, [...TYPESCRIPT, join('src', `${file}.ts`), ...parameters], { cwd: ROOT, env: cleanEnvironment(env), stdio: ['pipe', 'pipe', 'pipe'], detached: true })
   let [out, err] = ['', '']
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (out += text))
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (err += text))

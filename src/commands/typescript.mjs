@@ -1,0 +1,5 @@
+// `node --import ./src/typescript.mjs FILE.ts` runs a program written in TypeScript.
+import { register } from 'node:module'
+
+register('./typescript-hooks.mjs', import.meta.url)
+process.setSourceMapsEnabled(true)
