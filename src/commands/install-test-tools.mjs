@@ -15,6 +15,7 @@ const TOOLS = [
   { name: 'a compiler for Windows programs', package: 'gcc-mingw-w64-x86-64', tests: 'signing Windows programs', present: () => inPath('x86_64-w64-mingw32-gcc') },
   { name: 'jarsigner', package: 'default-jdk-headless', tests: 'signing Java archives', present: () => inPath('jarsigner') },
   { name: 'PostgreSQL', package: 'postgresql', tests: 'the second database', present: () => inPath('initdb') || anyBelow('/usr/lib/postgresql', 'bin', 'initdb') },
+  { name: 'nginx', package: 'nginx-light', tests: 'several machines behind one address', present: () => inPath('nginx') || existsSync('/usr/sbin/nginx') },
   { name: 'Chromium', package: 'chromium', tests: 'the journeys in a browser', present: () => inPath('chromium', 'chromium-browser', 'google-chrome') },
 ]
 

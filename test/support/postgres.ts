@@ -5,14 +5,17 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, chownSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface PostgresServer {
   /** The address of one database on this server, as DATABASE_URL takes it. */
   url(database: string): string
+  /** Shuts it down, its data kept, as for a restart; resolves with how to start it again, on the same port. */
+  pause(): Promise<() => Promise<void>>
   stop(): Promise<void>
 }
 
@@ -48,7 +51,14 @@ function unprivileged(): { uid?: number; gid?: number } {
 }
 
 // Lives exactly as long as its standard input: when the tests end, even by kill -9, the pipe closes, the server stops and its folder goes.
-const KEEPER = 'exec 3<&0; "$@" & server=$!; { cat >/dev/null; kill -INT $server 2>/dev/null; } <&3 & wait $server; rm -rf "$FOLDER"'
+const KEEPER = `exec 3<&0
+{ cat >/dev/null; touch "$FOLDER/over"; kill -INT $(head -n 1 "$FOLDER/data/postmaster.pid") 2>/dev/null; } <&3 &
+while :; do
+  "$@" & wait $!
+  [ -e "$FOLDER/paused" ] || break
+  while [ -e "$FOLDER/paused" ]; do [ -e "$FOLDER/over" ] && break 2; sleep 0.05; done
+done
+rm -rf "$FOLDER"`
 
 // Nothing here outlives the run: no sync to disk. The socket stays in the server's folder; only `log` and worse is printed, so refused statements are silent.
 const SETTINGS = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300', shared_buffers: '32MB', autovacuum: 'off', log_min_messages: 'log', TimeZone: 'UTC', listen_addresses: '127.0.0.1' }
@@ -94,6 +104,17 @@ async function start(programs: string, port: number): Promise<PostgresServer> {
     keeper.once('error', reject)
     keeper.once('exit', () => reject(new Error(`PostgreSQL did not start:\n${said}`)))
   })
+  const pidFile = join(data, 'postmaster.pid')
+  const pause = async () => {
+    writeFileSync(join(folder, 'paused'), '')
+    process.kill(Number.parseInt(readFileSync(pidFile, 'utf8'), 10), 'SIGINT')
+    while (existsSync(pidFile)) await sleep(20)
+    return async () => {
+      const from = said.length
+      rmSync(join(folder, 'paused'))
+      while (!said.slice(from).includes('ready to accept connections')) await sleep(20)
+    }
+  }
   const stop = async () => {
     keeper.stdin.end()
     await ended
@@ -107,7 +128,7 @@ async function start(programs: string, port: number): Promise<PostgresServer> {
   // The server must not keep the tests' process alive.
   keeper.unref()
   for (const stream of [keeper.stdin, keeper.stderr]) (stream as unknown as { unref(): void }).unref()
-  return { url: (database) => `postgres://portal:${password}@127.0.0.1:${port}/${database}`, stop }
+  return { url: (database) => `postgres://portal:${password}@127.0.0.1:${port}/${database}`, pause, stop }
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,161 @@
+/** nginx in front of several machines: the portals behind TLS, the status nodes behind a cache that keeps what their headers let it keep. */
+
+export interface NginxFacts {
+  /** PORTAL_URL (https) and STATUS_URL (http): what is listened on, and under which names. */
+  readonly portalUrl: string
+  readonly statusUrl: string
+  /** host:port of each node. */
+  readonly portals: readonly string[]
+  readonly statuses: readonly string[]
+  /** PEM files for PORTAL_URL. */
+  readonly certificate: string
+  readonly key: string
+  /** PEM file of who certified the portals' own PORTAL_TLS_CERTIFICATE; null where plain HTTP leads to them, through a network that nobody else reaches. */
+  readonly portalAuthority: string | null
+  /** Addresses to listen on. */
+  readonly listen: readonly string[]
+  /** Folders of the cache and of the log. */
+  readonly cache: string
+  readonly log: string
+}
+
+/** MiB: the largest upload that any page takes, and the form around it. */
+export const LARGEST_FORM_MIB = 12
+
+const urlParts = (url: string) => {
+  const { protocol, hostname, port } = new URL(url)
+  return { name: hostname, port: port === '' ? (protocol === 'https:' ? '443' : '80') : port }
+}
+
+/** @returns a file for nginx's http block (Debian: /etc/nginx/conf.d/), nginx 1.22 or newer */
+export function nginxFile(facts: NginxFacts): string {
+  const portal = urlParts(facts.portalUrl)
+  const status = urlParts(facts.statusUrl)
+  const listen = (port: string, more: string) => facts.listen.map((address) => `  listen ${address}:${port}${more};`).join('\n')
+  const upstream = (name: string, nodes: readonly string[], idle: string) => `upstream ${name} {
+${nodes.map((node) => `  server ${node} max_fails=1 fail_timeout=2s;`).join('\n')}
+  keepalive 64;
+  # Shorter than the nodes keep a connection: who closes an idle one is never the node while a request is on its way.
+  keepalive_timeout ${idle};
+}`
+  const tls = facts.portalAuthority
+  const toNode = (more: string) => `    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    proxy_set_header Host $http_host;
+    # Written anew, never added to: what a client says of itself is not believed.
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header Forwarded "";
+${more}`
+  // Who comes by HTTP out of habit is led on; where the status has this name and port itself, it has them.
+  const redirect = portal.port === '443' && !(status.port === '80' && status.name === portal.name)
+  return `# Printed by  npm run nginx:config  from PORTAL_URL and STATUS_URL.
+
+${upstream('codesign_portal', facts.portals, '60s')}
+
+${upstream('codesign_status', facts.statuses, '4s')}
+
+proxy_cache_path ${facts.cache} levels=1:2 keys_zone=codesign_status:64m max_size=4g inactive=1h use_temp_path=off;
+
+# OCS-8: what the cache answers, the nodes never see. Keep this log with theirs.
+log_format codesign_status '$time_iso8601 $remote_addr "$request" $status $body_bytes_sent $upstream_cache_status "$http_user_agent"';
+
+# Another name than the portal's gets no TLS.
+server {
+${listen(portal.port, ' ssl default_server')}
+  ssl_reject_handshake on;
+  # Of the servers on one port the first decides.
+  ssl_protocols TLSv1.2 TLSv1.3;
+}
+
+server {
+${listen(portal.port, ' ssl http2')}
+  server_name ${portal.name};
+  server_tokens off;
+
+  ssl_certificate ${facts.certificate};
+  ssl_certificate_key ${facts.key};
+  ssl_protocols TLSv1.2 TLSv1.3;
+  ssl_session_cache shared:codesign_portal:10m;
+  ssl_session_timeout 1h;
+  ssl_session_tickets off;
+
+  client_max_body_size ${LARGEST_FORM_MIB}m;
+  client_header_timeout 15s;
+  client_body_timeout 30s;
+  send_timeout 30s;
+
+  location / {
+    proxy_pass ${tls === null ? 'http' : 'https'}://codesign_portal;
+${toNode('    proxy_set_header X-Forwarded-Proto https;')}
+    proxy_connect_timeout 2s;
+    proxy_send_timeout 30s;
+    proxy_read_timeout 60s;
+    # Another portal is asked where one is not there; never twice with a form that may have arrived.
+    proxy_next_upstream error timeout;
+    proxy_next_upstream_timeout 10s;${
+      tls === null
+        ? ''
+        : `
+    proxy_ssl_protocols TLSv1.2 TLSv1.3;
+    proxy_ssl_server_name on;
+    proxy_ssl_name ${portal.name};
+    proxy_ssl_verify on;
+    proxy_ssl_trusted_certificate ${tls};`
+    }
+  }
+}
+${
+  redirect
+    ? `
+server {
+${listen('80', '')}
+  server_name ${portal.name};
+  server_tokens off;
+  return 301 https://${portal.name}$request_uri;
+}
+`
+    : ''
+}
+# Plain HTTP, as certificates name it (RFC 5280 8): what is answered is signed. Also for whoever asks by the address alone.
+server {
+${listen(status.port, ' default_server')}
+  server_name ${status.name};
+  server_tokens off;
+  access_log ${facts.log}/codesign-status.log codesign_status;
+
+  # The longest OCSP request by GET, each of its characters escaped; by POST 8192 octets, of which the nodes take care.
+  large_client_header_buffers 4 48k;
+  client_max_body_size 16k;
+  # Room for the longest path as a cache's key beside the answer's header.
+  proxy_buffer_size 64k;
+  proxy_buffers 8 64k;
+  proxy_busy_buffers_size 128k;
+  client_header_timeout 10s;
+  client_body_timeout 10s;
+  send_timeout 60s;
+
+  location / {
+    proxy_pass http://codesign_status;
+${toNode('    proxy_set_header X-Forwarded-Proto http;')}
+    proxy_connect_timeout 1s;
+    proxy_send_timeout 10s;
+    proxy_read_timeout 20s;
+    # An answer given twice does no harm.
+    proxy_next_upstream error timeout http_500 http_502 http_503 non_idempotent;
+    proxy_next_upstream_timeout 10s;
+
+    # GET alone, for as long as the answer's Cache-Control says (RFC 5019 6), and not a moment longer: nothing stale when no node answers.
+    proxy_cache codesign_status;
+    proxy_cache_methods GET HEAD;
+    proxy_cache_key $request_uri;
+    proxy_cache_revalidate on;
+    proxy_cache_lock on;
+    proxy_cache_lock_timeout 2s;
+    proxy_cache_use_stale off;
+    # Good and revoked may be of the same second: the tag tells them apart, the date does not.
+    if_modified_since off;
+    add_header X-Cache-Status $upstream_cache_status;
+  }
+}
+`
+}
