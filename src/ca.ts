@@ -6,9 +6,10 @@ import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuin
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
 import { renewResponderCertificates } from './jobs/responder-certificate.ts'
 import { upkeep } from './jobs/upkeep.ts'
+import { watchProcessClock } from './clock-watching.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
 import { tellFault } from './fault.ts'
-import { counted, type SigningCounts, signingFigures } from './metrics/ocsp-figures.ts'
+import { clockFigure, counted, type SigningCounts, signingFigures } from './metrics/ocsp-figures.ts'
 import { gauge, processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { issuanceFigures, signerFigures } from './metrics/state-figures.ts'
@@ -52,25 +53,29 @@ await runProcess('ca', async (services, config) => {
     await parts.trail.firstBreach()
     const { examples } = upkeep(services, token, elapsed, log)
     const revocationLists = crlJobs(services, signer, authorities, log)
+    const watched = await watchProcessClock(services, 'ca')
+    // What is signed is dated, and what is kept ends by date: not while the clock was moved or lies behind what was signed before.
+    const dated = (milliseconds: number, job: string, work: () => Promise<unknown>) => every(milliseconds, job, async () => (watched.stops() === null ? work() : null))
     const jobs = [
-      every(500, 'issuing', () => issueWaiting(parts)),
-      every(1000, 'crl', revocationLists.publish),
-      every(86_400_000, 'crl-retention', revocationLists.drop),
+      dated(500, 'issuing', () => issueWaiting(parts)),
+      dated(1000, 'crl', revocationLists.publish),
+      dated(86_400_000, 'crl-retention', revocationLists.drop),
       every(3_600_000, 'status-changes', () => forgetStatusChanges(database, services.clock())),
-      every(60_000, 'responder-certificate', async () => {
+      dated(60_000, 'responder-certificate', async () => {
         for (const each of await authorities()) {
           const { refused } = await renewResponderCertificates(services, each)
           const why = 'this key was never enrolled by the authority (OCS-2)'
           for (const id of refused) log({ level: 'alert', job: 'responder-certificate', authority: each.id, responderKey: id, refused: why })
         }
       }),
-      every(10_000, 'examples', examples),
+      dated(10_000, 'examples', examples),
     ]
     const registry = new Registry()
     const stopFigures = processFigures(registry, clock())
     signingFigures(registry, signing)
     issuanceFigures({ registry, database, clock, elapsed })
     const { lists, signers } = signerFigures({ registry, database, clock, elapsed })
+    clockFigure(registry, () => watched.doubt())
     new Gauge({ name: 'audit_breaks', help: 'Breaches of the audit log found since the start: above 0 nothing is issued', registers: [registry], aggregator: 'max', collect: gauge(() => auditBreaks) })
     return {
       seen: seen(
@@ -87,13 +92,14 @@ await runProcess('ca', async (services, config) => {
               return missing.length === 0 ? null : `no responder certificate in force for ${missing.map(({ id }) => id).join(', ')}`
             },
           },
+          { name: 'clock', run: () => watched.stops() },
           { name: 'audit-log', run: () => (auditBreaks === 0 ? null : 'the audit log is broken: npm run audit:verify (LOG-1)') },
         ],
         tellFault,
       ),
       ready: `CA       ${authority.id}${authority.demo ? ' (demo)' : ''}, key in token ${tokenLabel}`,
       async stop() {
-        await Promise.all(jobs.map((job) => job.stop()))
+        await Promise.all([...jobs, watched].map((job) => job.stop()))
         stopFigures()
         await token.close()
       },

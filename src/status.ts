@@ -9,9 +9,10 @@ import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } 
 import { tellFault } from './fault.ts'
 import { every, listen, log, type Running, runProcess, runWorker, StartRefused, stopServer } from './process.ts'
 import { AnswerTally } from './revocation/answer-tally.ts'
+import { answerTimes } from './revocation/answer-times.ts'
 import { issuedBy } from './revocation/issued-certificate.ts'
 import { OcspService } from './revocation/ocsp-service.ts'
-import { createResponder } from './revocation/responder.ts'
+import { createResponder, errorAnswer } from './revocation/responder.ts'
 import { remembering } from './revocation/status-memory.ts'
 import { createStatusServer } from './revocation/status-server.ts'
 import { StatusWatch } from './revocation/status-watch.ts'
@@ -19,8 +20,10 @@ import type { Services } from './services.ts'
 import { truncatedAddress } from './access-log/client.ts'
 import { keepAccessLogs } from './access-log/keeper.ts'
 import { type AccessLogParts, openAccessLog } from './access-log/writer.ts'
+import { watchProcessClock } from './clock-watching.ts'
+import { addAnswerTimes } from './database/node-store.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
-import { accessLogFigures, answerFigures, counted, ocspStateFigures, type SigningCounts, signingFigures, timestampFigures } from './metrics/ocsp-figures.ts'
+import { accessLogFigures, answerFigures, clockFigure, counted, ocspStateFigures, type SigningCounts, signingFigures, timestampFigures } from './metrics/ocsp-figures.ts'
 import { processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { signerFigures } from './metrics/state-figures.ts'
@@ -56,6 +59,8 @@ const elapsed = (): number => performance.now()
 /** REV-4: a revocation shows within two seconds, on every worker; PostgreSQL tells at once, and this is how long it takes at most where it can't. */
 const POLL_MS = 500
 
+/** How often the public status page hears how long answers took. */
+const TELL_MS = 60_000
 /** How often what was sent is counted together. */
 const TAKE_MS = 1000
 
@@ -104,7 +109,20 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   watch.onChange((changes) => {
     if (changes === 'everything' || changes.some(({ serial }) => serial === '*')) reload()
   })
-  const ocsp = new OcspService({ now: clock, policy, respond: (request, now) => respond(request, now), watch, fault })
+  let lastSigned: Date | null = null
+  const watched = await watchProcessClock(services, 'status', () => lastSigned)
+  const ocsp = new OcspService({
+    now: clock,
+    policy,
+    async respond(request, now) {
+      // An answer that is dated falsely is worse than none: tryLater.
+      if (watched.stops() !== null) return errorAnswer('tryLater')
+      if (lastSigned === null || now > lastSigned) lastSigned = now
+      return respond(request, now)
+    },
+    watch,
+    fault,
+  })
   // Answers rest on what changes since now.
   await watch.poll()
 
@@ -136,9 +154,17 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   }
   const taking = every(TAKE_MS, 'answers', async () => take())
   if (accessLog) accessLogFigures(registry, accessLog)
+  const told = answerTimes().counts.slice()
+  const tellTimes = async () => {
+    const counts = [...tally.times.counts]
+    await addAnswerTimes(database, config.node, clock(), counts.map((count, bound) => count - told[bound]!))
+    told.splice(0, told.length, ...counts)
+  }
+  const telling = every(TELL_MS, 'answer-times', tellTimes)
   ocspStateFigures(registry, { feedAge: () => watch.age, memory: () => ocsp.memory })
   signingFigures(registry, signing)
   const { lists } = signerFigures({ registry, database, clock, elapsed })
+  clockFigure(registry, () => watched.doubt())
   if (stamping) timestampFigures(registry, stamping)
   const issuing = () => authorities.filter(({ kind }) => kind === 'issuing')
   return {
@@ -166,7 +192,8 @@ async function serve(services: Services, config: Config): Promise<Running & { re
             return null
           },
         },
-        ...(stamping ? [{ name: 'clock', run: () => stamping.clockDoubt() }] : []),
+        { name: 'clock', run: () => watched.stops() },
+        ...(stamping ? [{ name: 'timestamp-clock', run: () => stamping.clockDoubt() }] : []),
       ],
       tellFault,
     ),
@@ -176,8 +203,11 @@ async function serve(services: Services, config: Config): Promise<Running & { re
       await stamping?.stop()
       await unlisten()
       await polling.stop()
+      await watched.stop()
       await taking.stop()
       take()
+      await telling.stop()
+      await tellTimes()
       await accessLog?.close()
       stopFigures()
       await signer.close()

@@ -171,6 +171,14 @@ const policySchema = z.strictObject({
       if (periods.responderRenewDaysBefore >= periods.responderMonths * 28) context.addIssue({ code: 'custom', path: ['responderRenewDaysBefore'], message: 'must be shorter than responderMonths' })
       if (periods.crlIssueHours >= periods.crlValidHours) context.addIssue({ code: 'custom', path: ['crlIssueHours'], message: 'must be shorter than crlValidHours' })
     }),
+    /** The clock of `ca` and of OCSP; that of time-stamps has narrower bounds of its own. */
+    clock: z.strictObject({
+      maximumErrorMilliseconds: count,
+      /** A change of this much against the machine's steady clock is an adjustment: nothing is signed until it was looked at. */
+      stepMilliseconds: count.max(60_000, 'a list or an answer would say something of another time'),
+      checkSeconds: count.max(3600),
+      synchroniseHours: count,
+    }),
     /** OCS-8: the access log of OCSP, part of the archive. */
     accessLog: z.strictObject({
       keepYears: count.min(7, 'CP 5.5.2 asks for at least seven years'),

@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME`: measures one thing and writes it into results.md, with the machine. Without a name it lists what can be measured. */
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { benchAccessLog } from './access-log.ts'
 import { benchAttestation } from './attestation.ts'
 import { benchIssuance } from './issuance.ts'
 import { benchOcsp } from './ocsp.ts'
@@ -14,6 +15,7 @@ export interface Bench {
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  'access-log': benchAccessLog,
   attestation: benchAttestation,
   issuance: benchIssuance,
   ocsp: benchOcsp,

@@ -116,6 +116,23 @@ test('OCS-8: where the access log can’t be written status answers all the same
   expect(said.map((line) => JSON.parse(line) as object)).toMatchObject([{ job: 'access-log', error: expect.stringContaining('EEXIST'), lostAnswers: 0 }])
 })
 
+test('OCS-2: status whose clock lies an hour behind its own last word signs no answer: tryLater, an alert, an audit event', async () => {
+  const STATUS_METRICS_PORT = await freePort()
+  await database('node_states').where({ process: 'status' }).delete()
+  await database('node_states').insert({ node: 'node-7', process: 'status', seen_at: new Date(Date.now() + 3_600_000).toISOString(), clock_doubt: null })
+  const status = start('status', { ...env, STATUS_METRICS_PORT })
+  await status.said('Status ')
+  await within(status, async () => {
+    const ask = async () => Buffer.from(await (await fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp`, { method: 'POST', headers: { 'content-type': 'application/ocsp-request' }, body: '0' })).arrayBuffer()).toString('hex')
+    expect(await ask()).toBe('30030a0103')
+    expect(await ready(STATUS_METRICS_PORT)).toEqual([503, ['clock']])
+    expect(await metrics(STATUS_METRICS_PORT)).toMatch(/^clock_sure 0$/m)
+    expect(JSON.parse(status.output().split('\n').find((line) => line.includes('"clock.unsure"'))!)).toMatchObject({ level: 'alert', doubt: 'behind-what-was-signed', stops: true })
+    expect(await database('audit_events').where({ event: 'clock.unsure', actor: 'process:status' })).toHaveLength(1)
+  })
+  await database('node_states').where({ process: 'status' }).delete()
+})
+
 test('portal tells requests, mail and sign-ins; with its database gone it lives and is not ready', async () => {
   const PORTAL_METRICS_PORT = await freePort()
   const portal = start('portal', { ...env, PORTAL_METRICS_PORT })

@@ -46,9 +46,10 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   commands: ['access-log', 'application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'repository', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts'],
   portal: ['attestation', 'database', 'fault', 'mail', 'metrics', 'people', 'process', 'web'],
   workers: ['metrics', 'process', 'start-refused'],
-  ca: ['database', 'fault', 'jobs', 'metrics', 'process', 'signer'],
+  'clock-watching': ['audit', 'clock', 'database', 'process', 'services', 'timestamp'],
+  ca: ['clock-watching', 'database', 'fault', 'jobs', 'metrics', 'process', 'signer'],
   timestamps: ['audit', 'certificate', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
-  status: ['access-log', 'database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
+  status: ['access-log', 'clock-watching', 'database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
   main: ['instance-lock', 'commands', 'config', 'database', 'log', 'people', 'process', 'services'],
 }
 
