@@ -14,8 +14,9 @@ test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the aud
   const database = await openFresh('SQLite')
   let ahead = 3_600_000
   const services = await hierarchy.services(database, { clock: () => new Date(Date.now() + ahead) })
-  const authority = (await currentAuthority(database, await hierarchy.token('ca'), services.config))!
-  expect(await issueCrl(services, authority)).toBe(1n)
+  const token = await hierarchy.token('ca')
+  const authority = (await currentAuthority(database, token, services.config))!
+  expect(await issueCrl(services, token, authority)).toBe(1n)
   ahead = 0
   const source = { read: async () => ({ state: 'synchronised', source: 'chrony', errorMilliseconds: 1, lastUpdate: null }) as const }
   const watched = await watchProcessClock(services, 'ca', () => null, source)
@@ -25,7 +26,7 @@ test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the aud
   expect([event.actor, JSON.parse(event.details)]).toMatchObject(['process:ca', { doubt: 'behind-what-was-signed', stops: true, node: services.config.node }])
   // A time that is doubted is no time to compare with after the next start.
   expect(await listNodes(database)).toEqual([])
-  await expect(issueCrl({ ...services, policy: { ...services.policy, periods: { ...services.policy.periods, crlIssueHours: -2 } } }, authority)).rejects.toThrow('before the previous list')
+  await expect(issueCrl({ ...services, policy: { ...services.policy, periods: { ...services.policy.periods, crlIssueHours: -2 } } }, token, authority)).rejects.toThrow('before the previous list')
   // The hour passes.
   ahead = 3_700_000
   const later = await watchProcessClock(services, 'ca', () => null, source)
