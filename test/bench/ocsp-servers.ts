@@ -65,7 +65,7 @@ export async function answering(port: number, body: Buffer, seconds = 30): Promi
 /** `status` of this product. */
 export async function startStatus(children: Children, env: NodeJS.ProcessEnv, workers: number, question: Question): Promise<Server> {
   const port = await freePort()
-  const pid = children.launch(process.execPath, ['--import', 'tsx', 'src/status.ts'], { cwd: ROOT, env: { ...process.env, ...env, NODE_ENV: 'test', STATUS_PORT: String(port), STATUS_WORKERS: String(workers) } })
+  const pid = children.launch(process.execPath, ['--import', 'tsx', 'src/status.ts'], { cwd: ROOT, env: { ...process.env, ...env, NODE_ENV: 'test', STATUS_PORT: String(port), STATUS_METRICS_PORT: 'none', STATUS_WORKERS: String(workers) } })
   await answering(port, question.body)
   return { name: workers === 1 ? 'this responder' : `this responder, ${workers} workers`, port, pid, ...question }
 }

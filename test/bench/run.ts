@@ -5,6 +5,7 @@ import { benchAccessLog } from './access-log.ts'
 import { benchAttestation } from './attestation.ts'
 import { benchIssuance } from './issuance.ts'
 import { benchOcsp } from './ocsp.ts'
+import { benchScale } from './scale.ts'
 
 const RESULTS = new URL('./results.md', import.meta.url)
 
@@ -19,6 +20,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   attestation: benchAttestation,
   issuance: benchIssuance,
   ocsp: benchOcsp,
+  scale: benchScale,
 }
 
 function machine(): string {
