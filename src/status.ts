@@ -28,7 +28,7 @@ import { processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { signerFigures } from './metrics/state-figures.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
-import { openTimestamps } from './timestamps.ts'
+import { openTimestamps, type Timestamps } from './timestamps.ts'
 import { startWorkers } from './workers.ts'
 
 /** Anybody may ask about one serial number for ever: the log gets one line for it. */
@@ -94,12 +94,14 @@ async function serve(services: Services, config: Config): Promise<Running & { re
     respond = createResponder({ policy, signer: { sign }, authorities, ...reading, fault })
   }
   know()
+  let onHierarchy = (): void => undefined
   // A ceremony made another generation: it is answered for under its own issuer, without a restart.
   const reload = (): void =>
     void listAuthorities(database).then(
       (found) => {
         authorities = found
         know()
+        onHierarchy()
       },
       (error: unknown) => {
         fault(error)
@@ -126,14 +128,32 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   // Answers rest on what changes since now.
   await watch.poll()
 
-  const timestamps = await openTimestamps(services, { signer: { tokenLabel: signer.tokenLabel, sign }, authorities, issuedBy: checks!.issuedBy })
-  const stamping = 'none' in timestamps ? null : timestamps
+  const registry = new Registry()
+  let stamping: Timestamps | null = null
+  /** @returns a line for who starts the process */
+  const openStamping = async (): Promise<string> => {
+    const opened = await openTimestamps(services, { signer: { tokenLabel: signer.tokenLabel, sign }, authorities: () => authorities, issuedBy: (...of) => checks.issuedBy(...of) })
+    if ('none' in opened) return opened.none
+    stamping = opened
+    timestampFigures(registry, opened)
+    return opened.ready
+  }
+  let opening = openStamping()
+  const timestamps = await opening
+  // A ceremony added them: they begin without a restart.
+  onHierarchy = () => {
+    if (stamping) return
+    opening = opening.then(async (before) => (stamping ? before : openStamping()))
+    void opening.then((line) => void (stamping && log({ level: 'info', job: 'timestamps', begun: line })), fault)
+  }
   const server = createStatusServer({
     now: clock,
     ocsp,
     tally,
     fault,
-    stamp: stamping?.respond ?? null,
+    get stamp() {
+      return stamping?.respond ?? null
+    },
     findCrl: (id, shard) => findCrl(database, id, shard),
     findCertificate: async (id) => authorities.find((authority) => authority.id === id)?.certificateDer ?? null,
   })
@@ -144,7 +164,6 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   const look = () => watch.poll().catch(fault)
   const polling = every(POLL_MS, 'status-changes', look)
   const unlisten = feed.listen(() => void look())
-  const registry = new Registry()
   const stopFigures = processFigures(registry, clock())
   const totals = answerFigures(registry, tally.times)
   const take = () => {
@@ -165,7 +184,6 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   signingFigures(registry, signing)
   const { lists } = signerFigures({ registry, database, clock, elapsed })
   clockFigure(registry, () => watched.doubt())
-  if (stamping) timestampFigures(registry, stamping)
   const issuing = () => authorities.filter(({ kind }) => kind === 'issuing')
   return {
     seen: seen(
@@ -193,13 +211,14 @@ async function serve(services: Services, config: Config): Promise<Running & { re
           },
         },
         { name: 'clock', run: () => watched.stops() },
-        ...(stamping ? [{ name: 'timestamp-clock', run: () => stamping.clockDoubt() }] : []),
+        { name: 'timestamp-clock', run: () => stamping?.clockDoubt() ?? null },
       ],
       tellFault,
     ),
-    more: 'none' in timestamps ? timestamps.none : timestamps.ready,
+    more: timestamps,
     async stop() {
       await stopServer(server)
+      await opening.catch(() => undefined)
       await stamping?.stop()
       await unlisten()
       await polling.stop()

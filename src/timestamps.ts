@@ -1,6 +1,6 @@
 /** Time-stamps as `status` gives them: the units of this token, the clock of this machine, the audit log, put together. */
 import { performance } from 'node:perf_hooks'
-import { audit } from './audit/audit-log.ts'
+import { audit, lastEntry } from './audit/audit-log.ts'
 import type { AuditEventName } from './audit/events.ts'
 import { TSA_PATH } from './certificate/addresses.ts'
 import { systemClock } from './clock/system-clock.ts'
@@ -11,7 +11,7 @@ import type { IssuedBy } from './revocation/issued-certificate.ts'
 import type { Services } from './services.ts'
 import type { Authority } from './signer/authority.ts'
 import type { Signer } from './signer/signer.ts'
-import { type ClockSource, watchClock } from './timestamp/clock-watch.ts'
+import { type ClockNote, type ClockSource, watchClock } from './timestamp/clock-watch.ts'
 import { createTimestampAuthority } from './timestamp/timestamp-authority.ts'
 import { readUnit, type TimestampUnit, unitAt } from './timestamp/unit.ts'
 
@@ -36,20 +36,35 @@ const TALLY_MS = 3_600_000
 const NOTICE_MS = 6 * 3_600_000
 const DAY_MS = 86_400_000
 
+/** Two looks at one adjustment of the clock, by two workers, differ by less than this share of what counts as one. */
+const SAME_STEP = 0.5
+
 /**
- * Begins to give time-stamps.
+ * Begins to give time-stamps. Each worker looks at the clock for itself, since each stamps for itself; what the workers of a node find alike stands on
+ * the audit log once.
+ * @param authorities the hierarchy as it stands now, and what its authorities signed
  * @returns the way to add them, in one line, where the policy or the hierarchy has none
  */
 export async function openTimestamps(
   services: Services,
-  { signer, authorities, issuedBy, source = systemClock() }: { signer: Pick<Signer, 'sign' | 'tokenLabel'>; authorities: readonly Authority[]; issuedBy: IssuedBy; source?: ClockSource },
+  { signer, authorities, issuedBy, source = systemClock() }: { signer: Pick<Signer, 'sign' | 'tokenLabel'>; authorities(): readonly Authority[]; issuedBy: IssuedBy; source?: ClockSource },
 ): Promise<Timestamps | { readonly none: string }> {
   const { policy: { timestamp: policy }, database, clock, random } = services
-  const own = authorities.filter(({ kind }) => kind === 'timestamp-ca')
+  const timestampAuthorities = () => authorities().filter(({ kind }) => kind === 'timestamp-ca')
+  const own = timestampAuthorities()
   if (!policy) return { none: 'Time-stamps  none: the policy has no "timestamp" part' }
   if (own.length === 0) return { none: 'Time-stamps  none in this hierarchy: add them with  npm run ceremony -- add-timestamps' }
   const demo = own.every((each) => each.demo)
-  const note = (event: AuditEventName, details: Readonly<Record<string, unknown>>) => database.transaction((trx) => audit(trx, { at: clock(), actor: ACTOR, event, subject: 'process:status', details }))
+  // CSBR 5.4.1.2: of this node, whichever of its workers writes.
+  const subject = `node:${services.config.node}`
+  const note = (event: AuditEventName, details: Readonly<Record<string, unknown>>) => database.transaction((trx) => audit(trx, { at: clock(), actor: ACTOR, event, subject, details }))
+  type Entry = NonNullable<Awaited<ReturnType<typeof lastEntry>>>
+  /** Unless the last of these events of this node says the same. */
+  const noteChange = (events: readonly AuditEventName[], event: AuditEventName, details: Readonly<Record<string, unknown>>, isSame: (last: Entry) => boolean) =>
+    database.transaction(async (trx) => {
+      const last = await lastEntry(trx, subject, events)
+      if (!last || last.event !== event || !isSame(last)) await audit(trx, { at: clock(), actor: ACTOR, event, subject, details })
+    })
   const fault = (error: unknown) => log({ level: 'error', job: 'timestamps', error: error instanceof Error ? error.message : String(error) })
 
   const refused = new Set<string>()
@@ -59,7 +74,7 @@ export async function openTimestamps(
     const found: TimestampUnit[] = []
     for (const record of await listTimestampCertificates(database)) {
       if (record.revokedAt || record.removedAt || record.key.tokenLabel !== signer.tokenLabel) continue
-      const authority = own.find(({ id }) => id === record.authorityId)
+      const authority = timestampAuthorities().find(({ id }) => id === record.authorityId)
       // A row is somebody's word; what the authority signed is its own.
       const unit = authority && issuedBy(authority.id, record.serial, record.der) ? readUnit(record, authority.certificateDer, policy!) : { refused: 'its CA did not sign this certificate' }
       if (!('refused' in unit)) found.push(unit)
@@ -74,8 +89,17 @@ export async function openTimestamps(
     const now = JSON.stringify([inForce?.certificateId ?? null, hash])
     if (now === signing) return
     // CSBR 6.8: any change of the signing process; 5.4.1.2 (2): how it was configured.
-    await note('timestamp.signing-changed', { certificate: inForce?.certificateId ?? null, key: inForce?.key.spkiSha256 ?? null, digest: hash, useUntil: inForce?.useUntil.toISOString() ?? null, policy: policy!.policyOids.token, accuracySeconds: policy!.accuracySeconds, imprints: policy!.imprints, clock: policy!.clock })
+    const details = { certificate: inForce?.certificateId ?? null, key: inForce?.key.spkiSha256 ?? null, digest: hash, useUntil: inForce?.useUntil.toISOString() ?? null, policy: policy!.policyOids.token, accuracySeconds: policy!.accuracySeconds, imprints: policy!.imprints, clock: policy!.clock }
+    await noteChange(['timestamp.signing-changed'], 'timestamp.signing-changed', details, (last) => JSON.stringify(last.details) === JSON.stringify(details))
     signing = now
+  }
+
+  /** CSBR 6.8: adjustments, and whether the clock is sure. */
+  const noteClock = ({ event, details }: ClockNote) => {
+    if (event !== 'timestamp.clock-adjusted') return noteChange(['timestamp.clock-unsure', 'timestamp.clock-sure'], event, details, (last) => event === 'timestamp.clock-sure' || last.details['doubt'] === details.doubt)
+    const { checkSeconds, stepMilliseconds } = policy.clock
+    const sameStep = ({ at, details: { milliseconds } }: Entry) => Math.abs(clock().getTime() - at.getTime()) < 2 * checkSeconds * 1000 && Math.abs(Number(milliseconds) - details.milliseconds) < SAME_STEP * stepMilliseconds
+    return noteChange([event], event, details, sameStep)
   }
 
   let doubted = false
@@ -87,7 +111,7 @@ export async function openTimestamps(
     source,
     lastToken: () => lastTokenTime(database),
     async note({ event, details }) {
-      await note(event, details)
+      await noteClock({ event, details } as ClockNote)
       // At the start `ready` says it.
       if (event !== 'timestamp.clock-sure' || doubted) log({ level: event === 'timestamp.clock-sure' ? 'info' : 'alert', event, ...details })
       doubted = event !== 'timestamp.clock-sure'
@@ -111,7 +135,7 @@ export async function openTimestamps(
     const inForce = unitAt(units, now)
     if (!inForce) tell({ needs: 'no time-stamping key is in force: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
     else if (soon(inForce.useUntil)) tell({ until: inForce.useUntil.toISOString(), needs: 'the time-stamping key ends: npm run ceremony -- change-timestamp-key (CSBR 6.3.2)' })
-    for (const { id } of authorities.filter(({ kind }) => kind !== 'issuing')) {
+    for (const { id } of authorities().filter(({ kind }) => kind !== 'issuing')) {
       const list = await latestCrl(database, id)
       if (!list || soon(list.nextUpdate)) tell({ authority: id, until: list?.nextUpdate.toISOString() ?? null, needs: 'its revocation list ends: npm run ceremony -- renew-lists (CSBR 4.9.7)' })
     }

@@ -39,6 +39,13 @@ export function auditHash(row: Omit<AuditRow, 'hash'>): string {
     .digest('hex')
 }
 
+/** The last entry about this subject among these events; nothing is appended after it but by this transaction. */
+export async function lastEntry(trx: Transaction, subject: string, events: readonly AuditEventName[]): Promise<{ readonly at: Date; readonly event: string; readonly details: Readonly<Record<string, unknown>> } | null> {
+  await writeAlone(trx)
+  const row = await trx<AuditRow>('audit_events').where({ subject }).whereIn('event', [...events]).orderBy('seq', 'desc').first('at', 'event', 'details')
+  return row ? { at: new Date(row.at), event: row.event, details: JSON.parse(row.details) as Record<string, unknown> } : null
+}
+
 /** Appends one entry inside the transaction of the change. Throws when it can't: the change then rolls back. */
 export async function audit(trx: Transaction, entry: AuditEntry): Promise<void> {
   // One writer at a time extends the chain.

@@ -280,7 +280,7 @@ describe('in the `status` process', () => {
   let reading: ClockReading = { state: 'unreadable', why: 'test' }
   const opened: Timestamps[] = []
   const open = async () => {
-    const found = await openTimestamps(services, { signer: token, authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    const found = await openTimestamps(services, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
     if ('none' in found) throw new Error(found.none)
     opened.push(found)
     return found
@@ -307,10 +307,30 @@ describe('in the `status` process', () => {
     reading = { state: 'unreadable', why: 'test' }
   })
 
+  test('TSA-3, LOG-1: what all workers of a node find alike stands on the audit log once, and a change again', async () => {
+    const node = `node:${services.config.node}`
+    const said = async () => (await services.database('audit_events').where({ subject: node }).orderBy('seq')).map(({ event }: { event: string }) => event)
+    await Promise.all([open(), open(), open()])
+    const before = await said()
+    await Promise.all([open(), open(), open()])
+    expect(await said()).toEqual(before)
+    reading = { state: 'unsynchronised', source: 'test', why: 'test' }
+    await Promise.all([open(), open(), open()])
+    expect((await said()).slice(before.length)).toEqual(['timestamp.clock-unsure'])
+    reading = { state: 'unreadable', why: 'test' }
+    await Promise.all([open(), open()])
+    expect((await said()).slice(before.length)).toEqual(['timestamp.clock-unsure', 'timestamp.clock-sure'])
+    // Another node speaks for itself.
+    const other = await openTimestamps({ ...services, config: { ...services.config, node: 'another' } }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    if ('none' in other) throw new Error(other.none)
+    await other.stop()
+    expect((await services.database('audit_events').where({ subject: 'node:another' }).orderBy('seq')).map(({ event }: { event: string }) => event)).toEqual(['timestamp.signing-changed', 'timestamp.clock-sure'])
+  })
+
   test('TSA-2: a row whose certificate the time-stamp CA did not sign is no unit', async () => {
     const other = await openFresh()
     const apart = await hierarchy.services(other, { clock: () => now })
-    const found = await openTimestamps(apart, { signer: token, authorities, issuedBy: () => false, source: { read: async () => reading } })
+    const found = await openTimestamps(apart, { signer: token, authorities: () => authorities, issuedBy: () => false, source: { read: async () => reading } })
     if ('none' in found) throw new Error(found.none)
     opened.push(found)
     expect(readReply(await found.respond(timestampQuery()))).toEqual({ failure: 'systemFailure' })
@@ -318,9 +338,9 @@ describe('in the `status` process', () => {
 
   test('TSA-1: a hierarchy or a policy without time-stamps goes on and says how to add them', async () => {
     const without = authorities.filter(({ kind }) => kind !== 'timestamp-ca')
-    expect(await openTimestamps(services, { signer: token, authorities: without, issuedBy: issuedBy(without) })).toEqual({ none: expect.stringContaining('npm run ceremony -- add-timestamps') })
+    expect(await openTimestamps(services, { signer: token, authorities: () => without, issuedBy: issuedBy(without) })).toEqual({ none: expect.stringContaining('npm run ceremony -- add-timestamps') })
     const { timestamp: _, ...rest } = services.policy
-    expect(await openTimestamps({ ...services, policy: rest as Services['policy'] }, { signer: token, authorities, issuedBy: issuedBy(authorities) })).toEqual({ none: expect.stringContaining('policy') })
+    expect(await openTimestamps({ ...services, policy: rest as Services['policy'] }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities) })).toEqual({ none: expect.stringContaining('policy') })
   })
 })
 
@@ -336,7 +356,7 @@ describe('later ceremonies', () => {
   const records = () => listTimestampCertificates(services.database)
   const lastEvent = async () => (await services.database('audit_events').orderBy('seq', 'desc').first('event')).event
   const tokenUnits = async () => {
-    const fresh = await openTimestamps(services, { signer: token, authorities, issuedBy: issuedBy(authorities), source: { read: async () => ({ state: 'unreadable', why: 'test' }) } })
+    const fresh = await openTimestamps(services, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => ({ state: 'unreadable', why: 'test' }) } })
     if ('none' in fresh) throw new Error(fresh.none)
     try {
       const reply = readReply(await fresh.respond(timestampQuery({ certReq: true })))
@@ -419,7 +439,7 @@ describe('later ceremonies', () => {
     expect(plan.lines.join('\n')).toContain('DEMO')
     await holdLater(apart, plan, PERSONS, { root, status: token }, () => undefined)
     const made = await listAuthorities(database)
-    const found = await openTimestamps(apart, { signer: token, authorities: made, issuedBy: issuedBy(made), source: { read: async () => ({ state: 'synchronised', source: 'test', errorMilliseconds: 1, lastUpdate: now }) } })
+    const found = await openTimestamps(apart, { signer: token, authorities: () => made, issuedBy: issuedBy(made), source: { read: async () => ({ state: 'synchronised', source: 'test', errorMilliseconds: 1, lastUpdate: now }) } })
     if ('none' in found) throw new Error(found.none)
     writeFileSync(file('added.tsr'), await found.respond(timestampQuery({ certReq: true })))
     await found.stop()
