@@ -143,8 +143,14 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   // A ceremony added them: they begin without a restart.
   onHierarchy = () => {
     if (stamping) return
-    opening = opening.then(async (before) => (stamping ? before : openStamping()))
-    void opening.then((line) => void (stamping && log({ level: 'info', job: 'timestamps', begun: line })), fault)
+    opening = opening.catch(() => '').then(async (before) => (stamping ? before : openStamping()))
+    opening.then(
+      (line) => void (stamping && log({ level: 'info', job: 'timestamps', begun: line })),
+      (error: unknown) => {
+        fault(error)
+        setTimeout(onHierarchy, 1000).unref()
+      },
+    )
   }
   const server = createStatusServer({
     now: clock,
