@@ -2,7 +2,7 @@
  * Makes a demo maker when a demo hierarchy is set up, and its statements for `demo:key`. The key is born here and kept in
  * the data directory: no key of a maker stands in the source, so nobody else's demo statements are worth anything here.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyPairKeyObjectResult, randomBytes, X509Certificate } from 'node:crypto'
 import { integer } from '../../src/pki/der.ts'
 import { certificationAuthority, commonName, extension, toPem, writeCertificate } from './certificate.ts'
 import type { DemoAnchor } from './index.ts'
@@ -23,9 +23,11 @@ const positive = (octets: number): Buffer => {
   return serial
 }
 
+type Keys = Pick<KeyPairKeyObjectResult, 'privateKey' | 'publicKey'>
+const newKeys = (): Keys => generateKeyPairSync('rsa', { modulusLength: 2048 })
+
 /** A new demo maker's root: RSA-2048, thirty years, a name of its own. */
-export function makeDemoMaker(now: Date): DemoMaker {
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+export function makeDemoMaker(now: Date, { privateKey, publicKey }: Keys = newKeys()): DemoMaker {
   const name = `DEMO Maker ${randomBytes(4).toString('hex')} - proves nothing`
   const subject = commonName(name)
   const spki = publicKey.export({ type: 'spki', format: 'der' })
@@ -42,14 +44,14 @@ export function makeDemoMaker(now: Date): DemoMaker {
 /**
  * A statement of YubiKey shape for a key (SubjectPublicKeyInfo, DER): slot 9c of a "FIPS 5.7.4" whose f9 key is thrown away.
  * Upload both PEMs, in any order.
+ * @param device its f9 key
  */
-export function attestDemoKey(maker: Pick<DemoMaker, 'privateKeyPem' | 'certificatePem'>, spkiDer: Buffer, now: Date): { attestationPem: string; intermediatePem: string } {
+export function attestDemoKey(maker: Pick<DemoMaker, 'privateKeyPem' | 'certificatePem'>, spkiDer: Buffer, now: Date, device: Keys = newKeys()): { attestationPem: string; intermediatePem: string } {
   const root = createPrivateKey(maker.privateKeyPem)
   const rootCertificate = new X509Certificate(maker.certificatePem)
   if (!createPublicKey(root).equals(rootCertificate.publicKey)) throw new RangeError('the demo maker\'s key and certificate do not belong together')
   const rootName = /^CN=(.*)$/.exec(rootCertificate.subject)
   if (!rootName) throw new RangeError('not a demo maker\'s certificate')
-  const device = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const deviceName = commonName('DEMO PIV Attestation')
   const notBefore = whole(later(now, -3_600_000))
   const notAfter = new Date(rootCertificate.validTo)

@@ -14,17 +14,21 @@ import { rsaKeyPair, rsaSpki, type KeyPair } from '../pki/keys.ts'
 import { heldFor, insertApprovedApplication } from '../support/approved-application.ts'
 import { describeOnBothDatabases } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
-import { primeAfter, rocaPrime, rsaFromPrimes, soundPrime } from '../support/flawed-keys.ts'
+import { primeAfter, rocaPrime, rsaFromPrimes, soundPrimes } from '../support/flawed-keys.ts'
 import { badkeysFile, chunksOf } from '../support/weak-key-lists.ts'
 
 let hierarchy: DemoHierarchy
 let p: bigint
+let closeKeys: KeyPair
+let rocaKeys: KeyPair
 let sound: KeyPair
 let token: Signer
 beforeAll(async () => {
   hierarchy = await demoHierarchy()
   token = await hierarchy.token('ca')
-  p = soundPrime(1536)
+  p = soundPrimes('shared')(1536)
+  closeKeys = rsaFromPrimes(p, primeAfter(p))
+  rocaKeys = rsaFromPrimes(rocaPrime(1536), rocaPrime(1537))
   sound = rsaKeyPair(3072)
 }, 120_000)
 afterAll(() => hierarchy.remove())
@@ -33,6 +37,8 @@ const never: Pick<Signer, 'sign'> = { sign: () => Promise.reject(new Error('noth
 const modulusOf = ({ spki }: KeyPair): bigint => (readPublicKey(spki).facts as RsaKey).modulus
 
 describeOnBothDatabases('ca and the key', (open) => {
+  // The same ones on both.
+  const soundPrime = soundPrimes('issue-keys')
   let database: Database
   let services: Services
   beforeAll(async () => {
@@ -58,10 +64,10 @@ describeOnBothDatabases('ca and the key', (open) => {
     expect(await heldBy(rsaKeyPair(3072, 3))).toEqual(['KEY-2 exponentSmall'])
   })
   test('KEY-3: holds a key of the ROCA form', async () => {
-    expect(await heldBy(rsaFromPrimes(rocaPrime(1536), rocaPrime(1537)))).toContain('KEY-3 roca')
+    expect(await heldBy(rocaKeys)).toContain('KEY-3 roca')
   })
   test('KEY-3: holds a key of close primes', async () => {
-    expect(await heldBy(rsaFromPrimes(p, primeAfter(p)))).toEqual(['KEY-3 closePrimes'])
+    expect(await heldBy(closeKeys)).toEqual(['KEY-3 closePrimes'])
   })
   test('KEY-3: holds a key that came on a list after the approval', async () => {
     const keys = rsaFromPrimes(soundPrime(1536), soundPrime(1536))

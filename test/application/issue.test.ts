@@ -150,7 +150,7 @@ describeOnBothDatabases('issuing', (open) => {
     expect(await heldBy({ people: await insertPeople(services, 'Third K.K.'), keys: rsaKeyPair(3072), evidence: await evidenceFor(applicantKeys().spki) })).toEqual(['ATT-2 key-protection-same-key'])
   })
   async function evidenceFor(spki: Buffer) {
-    const { attestationPem, intermediatePem } = attestDemoKey(hierarchy.maker, spki, services.clock())
+    const { attestationPem, intermediatePem } = attestDemoKey(hierarchy.maker, spki, services.clock(), rsaKeyPair(2048))
     return [{ name: 'a.pem', bytes: Buffer.from(attestationPem) }, { name: 'i.pem', bytes: Buffer.from(intermediatePem) }]
   }
 

@@ -18,11 +18,13 @@ let keys: KeyPair | undefined
 /** One RSA-3072 key for the whole test file. */
 export const applicantKeys = (): KeyPair => (keys ??= rsaKeyPair(3072))
 
+/** As a batch of real devices has one. */
+let f9: KeyPair | undefined
 const statements = new Map<string, { attestationPem: string; intermediatePem: string }>()
-/** The demo maker's statement for a key; the device's own key takes a while to make. */
+/** The demo maker's statement for a key. */
 function statementFor(maker: DemoMaker, spki: Buffer, now: Date) {
   const name = `${maker.anchor.subject} ${spki.toString('base64')}`
-  const made = statements.get(name) ?? attestDemoKey(maker, spki, now)
+  const made = statements.get(name) ?? attestDemoKey(maker, spki, now, (f9 ??= rsaKeyPair(2048)))
   statements.set(name, made)
   return made
 }

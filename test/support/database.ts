@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, test } from 'vitest'
 import { isPostgres, migrate, openDatabase, type Database } from '../../src/database/database.ts'
+import { keptFolder } from './kept.ts'
 import { findPostgres, startPostgres, type PostgresServer } from './postgres.ts'
 
 export type Engine = 'SQLite' | 'PostgreSQL'
@@ -111,6 +112,17 @@ function open(url: string): Database {
   return database
 }
 
+/** A database file with every table and no row, to be copied: made once in a run. */
+export async function emptySqlite(): Promise<string> {
+  const folder = await keptFolder('empty-sqlite', async (draft) => {
+    const database = openDatabase(`sqlite:${join(draft, 'portal.sqlite')}`)
+    await migrate(database)
+    // Closing puts the write-ahead log into the file.
+    await database.destroy()
+  })
+  return join(folder, 'portal.sqlite')
+}
+
 const TEMPLATE = 'portal_template'
 async function makeTemplate(engine: Engine): Promise<string> {
   const everybodys = shared()
@@ -129,10 +141,11 @@ async function makeTemplate(engine: Engine): Promise<string> {
     )
     return everybodys.url(TEMPLATE)
   }
+  if (engine === 'SQLite') return `sqlite:${await emptySqlite()}`
   const url = await freshUrl(engine, null)
   const database = openDatabase(url)
   await migrate(database)
-  // Closing puts SQLite's write-ahead log into the file, and PostgreSQL copies only a database that nobody uses.
+  // PostgreSQL copies only a database that nobody uses.
   await database.destroy()
   return url
 }

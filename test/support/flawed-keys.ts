@@ -1,6 +1,7 @@
 /** Key pairs that known methods break, each with one flaw, whose private halves really sign: what a flawed generator would hand in. */
 import { checkPrimeSync, createPrivateKey, createPublicKey, generatePrimeSync } from 'node:crypto'
 import type { KeyPair } from '../pki/keys.ts'
+import { keptText } from './kept.ts'
 
 const inverse = (value: bigint, modulus: bigint): bigint => {
   let [a, b, x, y] = [value % modulus, modulus, 1n, 0n]
@@ -29,6 +30,12 @@ export function soundPrime(bits: number): bigint {
     const prime = generatePrimeSync(bits, { bigint: true })
     if (prime >> BigInt(bits - 2) === 3n && prime % 65537n !== 1n) return prime
   }
+}
+
+/** Another prime at each call, as {@link soundPrime}; who draws under the same name draws the same ones. */
+export function soundPrimes(name: string): (bits: number) => bigint {
+  let drawn = 0
+  return (bits) => BigInt(keptText(`prime-${name}-${bits}-${++drawn}`, () => String(soundPrime(bits))))
 }
 
 /** The next prime above. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findSoftHsm } from '../../src/signer/find-softhsm.mjs'
-import { startPostgres } from './postgres.ts'
+import { findPostgres, startPostgres } from './postgres.ts'
 
 /**
  * Every test that signs uses a real PKCS#11 module: without one nothing starts, so that no test can pass by not running.
@@ -18,7 +18,9 @@ export default async function setup(): Promise<() => Promise<void>> {
   process.env['TEST_RUN_FOLDER'] = folder
   const engine = process.env['TEST_DATABASE'] || 'sqlite'
   if (engine !== 'sqlite' && engine !== 'postgres') throw new Error(`TEST_DATABASE must be sqlite or postgres, is "${engine}"`)
-  const server = engine === 'postgres' ? await startPostgres() : null
+  // One server for a whole run; where files were named, those that want one start their own.
+  const named = process.argv.slice(2).some((word) => /^(\.\/)?test\b/.test(word))
+  const server = engine === 'postgres' || (!named && findPostgres() !== null) ? await startPostgres() : null
   if (server) process.env['TEST_POSTGRES'] = server.url('postgres')
   return async () => {
     await server?.stop()

@@ -1,7 +1,7 @@
 /** The real portal on a fresh database and a port of its own, and people to use it. */
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generate } from 'otplib'
@@ -20,7 +20,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import { createApp } from '../../src/web/app.ts'
 import { Client, type Page } from './client.ts'
 import { keptTextAsync } from './kept.ts'
-import { freshEnvironment } from './database.ts'
+import { emptySqlite, freshEnvironment } from './database.ts'
 
 export { Client, type Page } from './client.ts'
 export { words } from './page-checks.ts'
@@ -65,6 +65,8 @@ export async function startPortal(
   })
   let moved = 0
   const clock = options.clock ?? (() => new Date(Date.now() + moved))
+  const file = /^sqlite:(\/.*)$/.exec(config.databaseUrl)?.[1]
+  if (file !== undefined && !existsSync(file)) copyFileSync(await emptySqlite(), file)
   const services = openServices(config, { clock, ...(options.policy ? { policy: options.policy } : {}) })
   await migrate(services.database)
   const faults: Record<string, unknown>[] = []

@@ -34,7 +34,7 @@ const plain = (subject: string, issuer: string, spki: Buffer, serial: string, ke
 export async function startScene(): Promise<Scene> {
   const portal = await startPortal()
   const { database } = portal.services
-  const maker = makeDemoMaker(new Date())
+  const maker = makeDemoMaker(new Date(), rsaKeyPair(2048))
   const authority = rsaKeyPair(2048)
   const root = plain('DEMO Root', 'DEMO Root', authority.spki, '01', authority)
   const issuing = plain('DEMO Issuing', 'DEMO Root', authority.spki, '02', authority)
@@ -109,8 +109,9 @@ export async function startApplication(client: Client): Promise<string> {
 
 export const requestText = (keys: KeyPair): string => encodePem('CERTIFICATE REQUEST', makeRequest(keys))
 
+let f9: KeyPair | undefined
 export function evidenceFiles(scene: Scene, keys: KeyPair): readonly File[] {
-  const { attestationPem, intermediatePem } = attestDemoKey(scene.maker, keys.spki, new Date())
+  const { attestationPem, intermediatePem } = attestDemoKey(scene.maker, keys.spki, new Date(), (f9 ??= rsaKeyPair(2048)))
   return [
     { field: 'evidence', name: 'intermediate.pem', bytes: intermediatePem },
     { field: 'evidence', name: 'attestation.pem', bytes: attestationPem },

@@ -23,7 +23,7 @@ const address = () => `198.51.100.${++line}`
 beforeAll(async () => {
   scene = await startScene()
   keys = rsaKeyPair(3072)
-  const { attestationPem, intermediatePem } = attestDemoKey(scene.maker, keys.spki, new Date())
+  const { attestationPem, intermediatePem } = attestDemoKey(scene.maker, keys.spki, new Date(), rsaKeyPair(2048))
   files = { 'request.csr': makeRequest(keys), 'attestation.pem': attestationPem, 'intermediate.pem': intermediatePem }
   document = (await (await fetch(`${scene.portal.url}/api/openapi.json`)).json()) as typeof document
   const ajv = new Ajv2020({ strict: false, allErrors: true })
