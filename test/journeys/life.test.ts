@@ -42,7 +42,7 @@ describe.skipIf(!available)(available ? 'the life of an application' : NO_CHROMI
   }
 
   beforeAll(async () => {
-    ;[instance, browser] = await Promise.all([startInstance(), openBrowser('life')])
+    ;[instance, browser] = await Promise.all([startInstance({ fromNothing: true }), openBrowser('life')])
     key = await instance.demoKey('CN=Name that the request asks for')
   })
   afterAll(async () => {

@@ -10,7 +10,8 @@ import { makeDemoKey, parseSubject, type DemoKey } from '../../src/commands/make
 import { ENTRIES, readConfig } from '../../src/config.ts'
 import { NO_PRIVATE_PORTS } from './program.ts'
 import { openServices, type Services } from '../../src/services.ts'
-import { withDatabase } from './database.ts'
+import { ENGINE, withDatabase } from './database.ts'
+import { takePlace } from './kept-instance.ts'
 import { TYPESCRIPT } from './typescript.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -38,10 +39,14 @@ export interface Instance {
   stop(): Promise<void>
 }
 
-/** @throws when it does not get ready; the error holds what was printed */
-export async function startInstance(options: { readonly env?: Readonly<Record<string, string>> } = {}): Promise<Instance> {
+/**
+ * @param options.fromNothing true: this one makes its own hierarchy, as a first `npm start` does; otherwise it may begin with a copy of one made in this run
+ * @throws when it does not get ready; the error holds what was printed
+ */
+export async function startInstance(options: { readonly env?: Readonly<Record<string, string>>; readonly fromNothing?: boolean } = {}): Promise<Instance> {
   const dataDir = mkdtempSync(join(tmpdir(), 'instance-'))
-  const [portalPort, statusPort] = await freePorts()
+  const place = ENGINE === 'SQLite' && options.env === undefined && !options.fromNothing ? await takePlace(dataDir) : null
+  const [portalPort, statusPort] = place ? [place.portalPort, place.statusPort] : await freePorts()
   const env: NodeJS.ProcessEnv = { ...process.env }
   // What the person who runs the tests has set for an instance of their own does not reach this one.
   for (const { name } of ENTRIES) if (name !== 'SOFTHSM2_MODULE') delete env[name]
@@ -63,11 +68,13 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
   for (const deadline = Date.now() + START_SECONDS * 1000; !output.includes('Ctrl-C stops everything.'); await sleep(50)) {
     if (running() && Date.now() < deadline) continue
     killGroup()
+    place?.leave()
     throw new Error(`The instance did not get ready:\n${output}`)
   }
 
   let services: Services | null = null
   const opened = () => (services ??= openServices(readConfig('command', env)))
+  await place?.keep(opened().database)
   let keys = 0
   return {
     dataDir,
@@ -92,6 +99,7 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
       killGroup()
       process.removeListener('exit', killGroup)
       rmSync(dataDir, { recursive: true, force: true })
+      place?.leave()
       if (how !== 'exit 0') throw new Error(`SIGTERM ended the instance with ${how}:\n${output}`)
       if (left) throw new Error(`The instance left a process behind:\n${output}`)
     },

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 let own: string | undefined
 /** The folder that global-setup.ts made; outside of vitest one of this process's own. */
-function runFolder(): string {
+export function runFolder(): string {
   const shared = process.env['TEST_RUN_FOLDER']
   if (shared) return shared
   if (own === undefined) {
