@@ -2,7 +2,7 @@
  * Certificate profiles to read (REP-2): the certificate of each kind is built as `ca` and the ceremony build it, from the policy, and told field by field.
  * So what is published is what is written; only what differs from one certificate to the next is told in words.
  */
-import { issuerUrls } from '../certificate/addresses.ts'
+import { crlPath, issuerUrls } from '../certificate/addresses.ts'
 import { buildTbs, CERTIFICATE_KINDS, type CertificateKind, PROFILES, signatureAlgorithmOf, timestampPolicy } from '../certificate/profile.ts'
 import { drawSerialNumber } from '../certificate/serial-number.ts'
 import { subjectAttributes } from '../certificate/subject.ts'
@@ -87,7 +87,7 @@ function rowsOf(kind: CertificateKind, policy: Policy, place: ProfilePlace): rea
     row('validity', periodOf(kind, policy)),
     row('subject', ...(subject ? nameValues(subject) : SUBSCRIBER.map(({ type }): ProfileValue => ({ text: attributeLabel(OID[type]) })))),
     row('key', ...bits.map((each): ProfileValue => ({ text: `RSA ${each}` }))),
-    ...tbs.extensions.map(({ oid: type, critical, value }): ProfileRow => ({ field: { extension: EXTENSIONS[type] ?? type, critical }, values: extensionValues(type, value) })),
+    ...tbs.extensions.map(({ oid: type, critical, value }): ProfileRow => ({ field: { extension: EXTENSIONS[type] ?? type, critical }, values: kind === 'subscriber' && type === OID.crlDistributionPoints && policy.crl.shards > 1 ? [shardOf(policy, place)] : extensionValues(type, value) })),
   ]
 }
 
@@ -99,6 +99,9 @@ function randomOctets(): number {
   drawSerialNumber((size) => Buffer.alloc((asked = size)))
   return asked
 }
+
+/** RFC 5280 5.2.5: a certificate names the list of its shard. */
+const shardOf = ({ crl }: Policy, { statusUrl, issuing }: ProfilePlace): ProfileValue => ({ say: 'shard', values: { count: String(crl.shards), first: statusUrl + crlPath(issuing, 1), last: statusUrl + crlPath(issuing, crl.shards) } })
 
 /** Who issues a certificate of this kind to whom; no subject where it is the applicant's. */
 function partiesOf(kind: CertificateKind, policy: Policy, { root, issuing, timestamp }: ProfilePlace): { issuer: readonly NameAttribute[] | 'self'; issuerId: string; subject: readonly NameAttribute[] | null; bits: readonly number[] } {

@@ -1,4 +1,5 @@
 /** What the repository's pages show of the hierarchy (REP-1, REP-2). */
+import { dueAgainAt, type ShownExample } from '../application/example.ts'
 import { caPath, crlPath, OCSP_PATH, TSA_PATH } from '../certificate/addresses.ts'
 import { listAuthorities, type Authority } from '../database/authority-store.ts'
 import { listCeremonies } from '../database/ceremony-store.ts'
@@ -14,6 +15,7 @@ import { ceremonyOf, readCeremony } from '../repository/key-generation.ts'
 import type { Services } from '../services.ts'
 import { drawNarrow, drawWide, type PictureNode } from './hierarchy-picture.ts'
 import { formatInstant, translate, type Language } from './locales.ts'
+import { exampleAddresses } from './pages/examples.ts'
 
 export interface Published {
   readonly authority: Authority
@@ -92,7 +94,8 @@ export function authorityModel(published: Published, services: Pick<Services, 'c
     pem: pemAddress(authority.id),
     report: published.reported ? `/repository/key-generation/${authority.id}` : null,
     // Before the first list there is its address already: certificates carry it.
-    lists: (lists.length > 0 ? lists : [null]).map((list) => ({
+    lists: (lists.some(({ shard }) => shard === 0) ? lists : [null, ...lists]).map((list) => ({
+      shard: String(list?.shard ?? 0),
       address: `${status.url}${crlPath(authority.id, list?.shard)}`,
       facts: list && { number: String(list.number), from: formatInstant(language, list.thisUpdate), to: formatInstant(language, list.nextUpdate), entries: list.entries, late: list.nextUpdate < now },
     })),
@@ -100,6 +103,25 @@ export function authorityModel(published: Published, services: Pick<Services, 'c
     ocsp: authority.kind === 'issuing' ? `${status.url}${OCSP_PATH}` : null,
     // CSBR 6.8: where its units give time-stamps.
     timestamps: authority.kind === 'timestamp-ca' ? `${status.url}${TSA_PATH}` : null,
+  }
+}
+
+/** An example with what a checker is to see of it; `policy` says when the next one is made. */
+export function exampleModel(example: ShownExample, published: readonly Published[], { examples, periods }: Services['policy'], language: Language) {
+  const { id, kind, pending, authorityId, serial, notBefore, notAfter, revokedAt } = example
+  const when = (moment: Date) => formatInstant(language, moment)
+  return {
+    id,
+    kind,
+    pending,
+    years: String(periods.statusYearsAfterExpiry),
+    authority: published.find(({ authority }) => authority.id === authorityId)?.facts.commonName ?? authorityId,
+    serial: serial.toUpperCase(),
+    from: when(notBefore),
+    to: when(notAfter),
+    revokedAt: revokedAt && when(revokedAt),
+    again: examples ? when(dueAgainAt(example, examples)) : null,
+    files: exampleAddresses(id),
   }
 }
 

@@ -38,3 +38,8 @@ test.each(CERTIFICATE_KINDS)('REP-2: the period told of %s is the one that its c
   const { say, values } = value as { say: 'years' | 'months' | 'days'; values: { count: string } }
   expect({ years: addYears, months: addMonths, days: addDays }[say](from, Number(values.count))).toEqual(periodEnd(kind, from, policy))
 })
+
+test('REP-2: where lists are in shards, a subscriber’s distribution point is told as one of them', () => {
+  const [table] = profileTables({ ...policy, crl: { shards: 8 } }, place).filter(({ kind }) => kind === 'subscriber')
+  expect(table!.rows.find(({ field: found }) => 'extension' in found && found.extension === 'cRLDistributionPoints')!.values).toEqual([{ say: 'shard', values: { count: '8', first: 'http://status.example/crl/issuing-g2/1.crl', last: 'http://status.example/crl/issuing-g2/8.crl' } }])
+})

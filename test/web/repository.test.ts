@@ -2,8 +2,10 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listAuthorities } from '../../src/database/authority-store.ts'
+import { openList, publishCrl, recordCrl } from '../../src/database/crl-store.ts'
+import { beginExample, noteExampleKey, recordExample, storeExample } from '../../src/database/example-store.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
-import { LANGUAGES } from '../../src/web/locales.ts'
+import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
 import { readCsv } from '../support/csv.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { startPortal, words, type Portal } from '../support/portal.ts'
@@ -60,6 +62,75 @@ describe('REP-1: the hierarchy', () => {
     expect(text).toContain(words('repository.list.late'))
     expect(text).toContain(words('repository.standing.expired'))
     expect((await portal.client().get('/repository')).text).not.toContain(words('repository.list.late'))
+  })
+})
+
+describe('REP-2: example certificates', () => {
+  const NOW = new Date('2027-03-01T12:00:00Z')
+  let other: Portal
+  beforeAll(async () => {
+    other = await startPortal({ clock: () => NOW })
+    await made.services(other.services.database)
+  })
+
+  /** An example whose life is an hour, or ninety days. */
+  async function insert(id: string, kind: 'valid' | 'revoked' | 'expired', notBefore: Date): Promise<void> {
+    const notAfter = new Date(notBefore.getTime() + (kind === 'expired' ? 3_600_000 : 90 * 86_400_000))
+    const serial = id.slice(0, 2).repeat(8)
+    const spkiSha256 = serial.repeat(4)
+    const certificateId = `certificate-${id.slice(0, 8)}`
+    await other.services.database.transaction(async (trx) => {
+      await beginExample(trx, { id, authorityId: 'issuing-g1', kind, key: { tokenLabel: 'issuing', label: id, id: serial, spkiSha256: null }, startedAt: notBefore })
+      await noteExampleKey(trx, id, { spkiSha256, spki: Buffer.from('spki') })
+      await recordExample(trx, id, { certificateId, authorityId: 'issuing-g1', serial, spkiSha256, tbs: Buffer.from('tbs'), notBefore, notAfter, recordedAt: notBefore })
+      await storeExample(trx, id, { certificateId, der: Buffer.from('der'), sha256: spkiSha256, at: notBefore, specimens: { jar: null, executable: null } })
+    })
+  }
+
+  test.each(LANGUAGES)('REP-2: before there are any the page says so, then each stands with what a checker must see, its dates and its files (%s)', async (language) => {
+    const client = other.client({ language })
+    if (language === 'en') {
+      expect((await client.get('/repository')).text).toContain(words('examples.none'))
+      await insert('a1000000-0000-4000-8000-000000000000', 'valid', new Date('2027-02-01T00:00:00Z'))
+      await insert('b2000000-0000-4000-8000-000000000000', 'expired', new Date('2027-02-01T00:00:00Z'))
+      await insert('c3000000-0000-4000-8000-000000000000', 'revoked', new Date('2027-02-01T00:00:00Z'))
+    }
+    const { html, text } = await client.get('/repository')
+    for (const fact of [words('examples.expect.valid', {}, language), words('examples.expect.expired', { years: '10' }, language), 'A1A1A1A1A1A1A1A1', words('examples.fact.again', {}, language)]) expect(text).toContain(fact)
+    // Not revoked: what it is to show is not there yet.
+    expect(text).toContain(words('examples.pending.revoked', {}, language))
+    expect(text).not.toContain(words('examples.pending.expired', { to: formatInstant(language, '2027-02-01T01:00:00Z') }, language))
+    for (const ending of ['cer', 'pem', 'jar', 'exe']) expect(html).toContain(`href="/repository/examples/a1000000-0000-4000-8000-000000000000.${ending}"`)
+    expect(html).toContain('href="#examples"')
+  })
+
+  test('REP-2: a policy without examples has no such part', async () => {
+    const { html } = await (await startPortal({ policy: OTHER_CA })).client().get('/repository')
+    expect(html).not.toContain('id="examples"')
+  })
+})
+
+describe('CRL-3 REP-2: lists in shards', () => {
+  test('REP-2: stand folded below the authority’s own, and the CA records name them all as partitioned', async () => {
+    const sharded = await startPortal()
+    await made.services(sharded.services.database)
+    const database = sharded.services.database
+    for (const shard of [0, 1, 2]) {
+      await openList(database, { authorityId: 'issuing-g1', shard }, `http://status.test/crl/${shard}`, new Date())
+      const crl = { authorityId: 'issuing-g1', shard, number: BigInt(shard + 1), thisUpdate: new Date(), nextUpdate: new Date(Date.now() + 86_400_000), entries: shard, tbsSha256: '', octets: 0 }
+      await database.transaction(async (trx) => {
+        await recordCrl(trx, crl, { tbsHead: Buffer.from([0x30, 0]), chunks: [], tbsTail: Buffer.alloc(0), seal: null })
+        expect(await publishCrl(trx, crl, null, Buffer.from([0]))).toBe(true)
+      })
+    }
+    const { html, text } = await sharded.client().get('/repository')
+    const base = `${sharded.services.config.status.url}/crl/issuing-g1`
+    for (const address of [`${base}.crl`, `${base}/1.crl`, `${base}/2.crl`]) expect(html).toContain(`href="${address}"`)
+    expect(text).toContain(words('repository.list.shards', { count: '2' }))
+    const rows = readCsv((await download('/repository/ccadb.csv', sharded)).bytes.toString('utf8'))
+    const cell = (name: string, id: number) => rows[id]![rows[0]!.indexOf(name)]
+    expect([cell('Full CRL Issued By This CA', 2), JSON.parse(cell('JSON Array of Partitioned CRLs', 2)!)]).toEqual(['', [`${base}.crl`, `${base}/1.crl`, `${base}/2.crl`]])
+    expect([cell('Full CRL Issued By This CA', 1)!.endsWith('/crl/root-g1.crl'), cell('JSON Array of Partitioned CRLs', 1)]).toEqual([true, ''])
   })
 })
 

@@ -1,17 +1,19 @@
 /** The public repository (CP 2.2; REP-1, REP-2): what the address in every certificate's CPS pointer leads to. Read-only, without sign-in. */
 import { listAuthorities } from '../../database/authority-store.ts'
+import { listExamples } from '../../database/example-store.ts'
 import { certificatePem } from '../../pki/pem.ts'
 import type { DocumentKind } from '../../policy/policy.ts'
 import { ccadbRows } from '../../repository/ccadb.ts'
 import { writeCsv } from '../../repository/csv.ts'
 import type { Services } from '../../services.ts'
 import { page, type PageRequest, type Reply, type Route } from '../reply.ts'
-import { authorityModel, authorityRecords, documentAddress, drawTree, hierarchyTrees, readPublished } from '../repository-model.ts'
+import { authorityModel, authorityRecords, documentAddress, drawTree, exampleModel, hierarchyTrees, readPublished } from '../repository-model.ts'
 import { weakListNotice } from '../weak-lists.ts'
 
 const showRepository = async ({ services, language, now }: PageRequest): Promise<Reply> => {
   const { policy } = services
   const published = await readPublished(services, now)
+  const examples = await listExamples(services.database, now)
   return page('repository/repository', 'repository.title', {
     policy: policy.title[language],
     problemReports: policy.operator.problemReports,
@@ -27,6 +29,8 @@ const showRepository = async ({ services, language, now }: PageRequest): Promise
     })),
     earlier: policy.earlierTexts.length > 0,
     trees: (await hierarchyTrees(services, published, language, now)).map(drawTree),
+    // A policy without examples has no such part; one that was taken out of the policy leaves those that there are.
+    examples: policy.examples || examples.length > 0 ? examples.map((each) => exampleModel(each, published, policy, language)) : null,
     authorities: published.map((each) => authorityModel(each, services, language, now)),
   })
 }
