@@ -10,7 +10,14 @@ export interface ResponderInForce {
 /** The responder certificates that may answer at `now`, for each key the one that lasts longest. */
 export async function respondersInForce(db: Database, now: Date): Promise<readonly ResponderInForce[]> {
   const at = now.toISOString()
-  const rows: Row[] = await db('responder_certificates').whereNotNull('der').where('not_before', '<=', at).where('not_after', '>=', at).orderBy('not_after', 'desc').select('authority_id', 'responder_key_id', 'der', 'not_after')
+  const rows: Row[] = await db('responder_certificates as certificate')
+    .join('responder_keys as key', 'key.id', 'certificate.responder_key_id')
+    .whereNull('key.retired_at')
+    .whereNotNull('certificate.der')
+    .where('certificate.not_before', '<=', at)
+    .where('certificate.not_after', '>=', at)
+    .orderBy('certificate.not_after', 'desc')
+    .select('certificate.authority_id', 'certificate.responder_key_id', 'certificate.der', 'certificate.not_after')
   const seen = new Set<string>()
   return rows.flatMap((row) => {
     if (seen.has(row['responder_key_id'])) return []

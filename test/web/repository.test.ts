@@ -1,10 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { insertOfflineList } from '../../src/ceremony/offline-list.ts'
 import { listAuthorities } from '../../src/database/authority-store.ts'
 import { openList, publishCrl, recordCrl } from '../../src/database/crl-store.ts'
 import { beginExample, noteExampleKey, recordExample, storeExample } from '../../src/database/example-store.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
+import { assembleCertificateList, buildTbsCertList, crlSeal } from '../../src/revocation/crl.ts'
 import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
 import { readCsv } from '../support/csv.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
@@ -44,6 +46,20 @@ describe('REP-1: the hierarchy', () => {
     expect(text).toMatch(language === 'en' ? new RegExp(`No\\. ${number}, issued .* next by ${until.slice(0, 10)}`) : new RegExp(`第${number}号`))
     // The issuing CA has published nothing yet: its list is the work of `ca`.
     expect(text).toContain(words('repository.list.none', {}, language))
+  })
+
+  test('REP-1: shows the responders that may answer now, those expired or retired not', async () => {
+    const other = await startPortal()
+    await made.services(other.services.database)
+    const { database } = other.services
+    const [one, two] = await database('responder_keys').orderBy('id').pluck('id')
+    const [past, soon] = [new Date(Date.now() - 86_400_000).toISOString(), new Date(Date.now() + 86_400_000).toISOString()]
+    const row = (id: string, key: string, to: string) => ({ id, responder_key_id: key, authority_id: 'issuing-g1', serial: id, tbs: Buffer.from('x'), der: Buffer.from('x'), not_before: past, not_after: to, recorded_at: past })
+    await database('responder_certificates').insert([row('a', one, soon), row('b', two, soon), row('c', one, past)])
+    const shown = async () => (await other.client().get('/repository')).html.match(/<li>OCSP responder \d/g)
+    expect(await shown()).toHaveLength(2)
+    await database('responder_keys').where({ id: two }).update({ retired_at: past })
+    expect(await shown()).toHaveLength(1)
   })
 
   test('REP-1: gives each CA certificate as PEM, the same octets; nothing for an unknown one', async () => {
@@ -108,6 +124,25 @@ describe('REP-2: example certificates', () => {
     const { html } = await (await startPortal({ policy: OTHER_CA })).client().get('/repository')
     expect(html).not.toContain('id="examples"')
   })
+})
+
+test.each(LANGUAGES)('REP-1 REV-8: a CA certificate on its issuer’s list is shown as revoked, on the page, in the picture and in the records (%s)', async (language) => {
+  const revoked = await startPortal()
+  await made.services(revoked.services.database)
+  const { database } = revoked.services
+  const [root, issuing] = [authorities.find(({ kind }) => kind === 'root')!, authorities.find(({ kind }) => kind === 'issuing')!]
+  const at = new Date('2026-11-01T10:00:00Z')
+  const [thisUpdate, nextUpdate] = [new Date(), new Date(Date.now() + 86_400_000)]
+  const tbs = buildTbsCertList({ issuerNameDer: root.subjectDer, authorityKeyIdentifier: Buffer.alloc(20), number: 2n, thisUpdate, nextUpdate, entries: [{ serial: new X509Certificate(issuing.certificateDer).serialNumber, revokedAt: at, reason: 2 }], expiredCertsOnCrl: at, hash: 'sha384' })
+  const signature = Buffer.alloc(512, 1)
+  await database.transaction((trx) => insertOfflineList(trx, root.id, { number: 2n, thisUpdate, nextUpdate, entries: 1, dropped: 0, previous: 1n, tbs, seal: crlSeal('sha384', signature), der: assembleCertificateList(tbs, 'sha384', signature) }, 'http://status.test/crl/root-g1.crl'))
+  const { html, text } = await revoked.client({ language }).get('/repository')
+  expect(text).toContain(words('repository.revoked-at', { at: formatInstant(language, at) }, language))
+  expect(text.split(words('repository.revoked-at', { at: formatInstant(language, at) }, language))).toHaveLength(2)
+  expect(html.match(/<rect class="tree-box tree-authority tree-ended"/g)).toHaveLength(2)
+  const rows = readCsv((await download('/repository/ccadb.csv', revoked)).bytes.toString('utf8'))
+  const cells = (name: string) => rows.slice(1).map((row) => row[rows[0]!.indexOf(name)])
+  expect([cells('Revocation Status'), cells('Date of Revocation'), cells('RFC 5280 Revocation Reason Code')]).toEqual([['Not Revoked', 'Revoked', 'Not Revoked'], ['', '2026.11.01', ''], ['', 'cACompromise', '']])
 })
 
 describe('CRL-3 REP-2: lists in shards', () => {
