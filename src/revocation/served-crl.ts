@@ -15,7 +15,7 @@ export interface ServedCrl {
 }
 
 /** How long a cache may hold a list without asking again: short, so that a revocation shows soon behind one too (REV-4). */
-const CACHE_SECONDS = 30
+export const CRL_CACHE_SECONDS = 30
 
 /** The highest number of each list that this process served. A database put back from a copy doesn't make relying parties forget revocations. */
 export class HighestServed {
@@ -40,7 +40,7 @@ export async function sendCrl(crl: ServedCrl, now: Date, request: IncomingMessag
   response.setHeader('ETag', etag)
   response.setHeader('Last-Modified', crl.thisUpdate.toUTCString())
   response.setHeader('Expires', crl.nextUpdate.toUTCString())
-  response.setHeader('Cache-Control', `max-age=${Math.max(0, Math.min(CACHE_SECONDS, left))}, public, no-transform, must-revalidate`)
+  response.setHeader('Cache-Control', `max-age=${Math.max(0, Math.min(CRL_CACHE_SECONDS, left))}, public, no-transform, must-revalidate`)
   if (isKnown(request.headers['if-none-match'], etag)) {
     response.statusCode = 304
     response.end()

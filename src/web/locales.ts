@@ -46,6 +46,9 @@ export function formatInstant(language: Language, instant: Date | string): strin
   return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')} ${label}`
 }
 
+/** The hour of an instant in the language's zone: `09:00`. */
+export const formatHour = (language: Language, instant: Date): string => formatInstant(language, instant).split(' ')[1]!
+
 export const formatNumber = (language: Language, value: number): string => new Intl.NumberFormat(ZONES[language].tag).format(value)
 
 /** The language of a request: chosen before, else the best of Accept-Language, else English. */

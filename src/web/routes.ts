@@ -21,6 +21,7 @@ import { peopleRoutes } from './pages/people.ts'
 import { registerRoutes } from './pages/register.ts'
 import { registersRoutes } from './pages/registers.ts'
 import { secondFactorRoutes } from './pages/second-factor.ts'
+import { statusRoutes } from './pages/status.ts'
 import { signInRoutes } from './pages/sign-in.ts'
 import { applicationsRoutes } from './pages/applications.ts'
 import { applyAgreementsRoutes } from './pages/apply-agreements.ts'
@@ -37,5 +38,5 @@ export function routeTable(services: Services): readonly Route[] {
   const people = [...registerRoutes(services), ...signInRoutes(services), ...secondFactorRoutes(services), ...accountRoutes(services), ...peopleRoutes(services), ...auditRoutes(services)]
   const apply = [applicationsRoutes, applyOrganisationRoutes, applyAgreementsRoutes, applySubjectRoutes, applyRequestRoutes, applyKeyProtectionRoutes, applySubmitRoutes, applyCertificateRoutes].flatMap((routes) => routes(services))
   const repository = [repositoryRoutes, repositoryDocumentsRoutes, repositoryFactsRoutes, keyGenerationRoutes, exampleRoutes, makersRoutes].flatMap((routes) => routes(services))
-  return [...homeRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repository, ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
+  return [...homeRoutes(services), ...statusRoutes(services), ...people, ...apply, ...mailRoutes(services), ...repository, ...reviewRoutes(services), ...registersRoutes(services), ...certificateRoutes(services), ...keysRoutes(services), ...moduleRoutes(services), ...checkKeyRoutes(services), ...checkKeyUseRoutes(services), ...checkKeyApiRoutes(services)]
 }

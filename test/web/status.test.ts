@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { addAnswerTimes, noteNode } from '../../src/database/node-store.ts'
+import { issueCrl } from '../../src/jobs/crl.ts'
+import { currentAuthority } from '../../src/jobs/issuing-authority.ts'
+import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
+import { TIME_BOUNDS } from '../../src/revocation/answer-times.ts'
+import { LANGUAGES } from '../../src/web/locales.ts'
+import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { startPortal, words, type Portal } from '../support/portal.ts'
+
+let hierarchy: DemoHierarchy
+beforeAll(async () => void (hierarchy = await demoHierarchy()), 120_000)
+afterAll(() => hierarchy.remove())
+
+/** A portal whose database `ca` and `status` have written into; its clock can be set. */
+async function open(): Promise<Portal & { at: Date; pass(seconds: number): void }> {
+  const time = { at: new Date() }
+  const portal = await startPortal({ clock: () => time.at })
+  const services = await hierarchy.services(portal.services.database, { clock: () => time.at })
+  return Object.assign(portal, { get at() { return time.at }, pass: (seconds: number) => void (time.at = new Date(time.at.getTime() + seconds * 1000)), own: services })
+}
+async function full(): Promise<Awaited<ReturnType<typeof open>>> {
+  const portal = await open()
+  const { database } = portal.services
+  const services = { ...portal.services, database, config: hierarchy.config('ca'), clock: () => portal.at }
+  const token = await hierarchy.token('ca')
+  const authority = (await currentAuthority(database, token, hierarchy.config('ca')))!
+  await renewResponderCertificates(services, authority)
+  await issueCrl(services, token, authority)
+  await noteNode(database, { node: 'secret-host-7', process: 'status', seenAt: portal.at, clockDoubt: null })
+  await addAnswerTimes(database, 'secret-host-7', portal.at, TIME_BOUNDS.map((_, bound) => (bound === 1 ? 990 : bound === 7 ? 10 : 0)))
+  await database('status_reconciliations').insert({ id: 'r', started_at: portal.at.toISOString(), owner: 'ca', finished_at: portal.at.toISOString(), outcome: 'agreed', certificates: 1234, list_entries: 3, differences: 0, details: '[]' })
+  portal.pass(20)
+  return portal
+}
+
+test.each(LANGUAGES)('REV-4, OCS-2: without signing in anybody sees signers, lists, comparison, clocks, what is promised and how fast answers are (%s)', async (language) => {
+  const portal = await full()
+  const { text, html } = await portal.client({ language }).get('/status')
+  for (const key of ['status.overall.good', 'status.promise.origin', 'status.clock.good', 'status.agreement.tag.agreed', 'status.times.described']) expect(text).toContain(words(key, {}, language))
+  expect(text).toContain(words('status.promise.ocsp', { seconds: String(portal.services.policy.periods.ocspMaxAgeSeconds) }, language))
+  for (const kind of ['root', 'issuing', 'timestamp-ca', 'responder', 'timestamp']) expect(text).toContain(words(`status.kind.${kind}`, {}, language))
+  const { next_update: until } = await portal.services.database('crls').where({ authority_id: 'issuing-g1' }).first()
+  expect(text).toContain(language === 'en' ? until.slice(0, 16).replace('T', ' ') : words('status.lists.until', {}, language))
+  expect(text).toContain('1,234')
+  // Drawn twice, for wide and narrow; the table says the same: 99 of 100 within a bound of 0.1 ms, the slowest in that of 10 ms.
+  expect(html.match(/<svg class="chart/g)).toHaveLength(2)
+  expect(text).toContain(words('status.times.value', { value: '0.1' }, language))
+  expect(text.match(new RegExp(words('status.times.nothing', {}, language), 'g'))).toHaveLength(46)
+  // Neither a machine's name nor how much is asked.
+  expect(html).not.toContain('secret-host')
+  expect(html).not.toMatch(/\b(990|1000)\b/)
+  expect(portal.faults).toEqual([])
+})
+
+test('before the ceremony, before the first comparison and without an answer the page says so', async () => {
+  const portal = await startPortal()
+  const { text } = await portal.client().get('/status')
+  for (const key of ['status.signers.none', 'status.lists.none', 'status.times.none', 'status.agreement.never', 'status.clock.silent', 'status.overall.wait']) expect(text).toContain(words(key))
+})
+
+test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown> | void, string[]]>([
+  ['a clock in doubt', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clockDoubt: 'unsynchronised' }), ['status.overall.wait', 'status.clock.doubt']],
+  ['nodes that say nothing any more', (portal) => portal.pass(400), ['status.overall.wait', 'status.clock.silent']],
+  ['a comparison that found differences', (portal) => portal.services.database('status_reconciliations').update({ outcome: 'differed', differences: 2 }), ['status.overall.bad', 'status.agreement.tag.differed']],
+  ['a comparison that is overdue', (portal) => portal.pass(30 * 3600), ['status.agreement.tag.late']],
+  ['a list that ended', (portal) => portal.pass(5 * 86_400), ['status.overall.bad', 'status.standing.ended']],
+  ['a responder certificate near its end', (portal) => portal.pass(112 * 86_400), ['status.standing.soon']],
+  ['no responder certificate at all', (portal) => portal.pass(130 * 86_400), ['status.overall.bad']],
+])('%s is said', async (_, change, keys) => {
+  const portal = await full()
+  await change(portal)
+  const { text } = await portal.client().get('/status')
+  for (const key of keys) expect(text).toContain(words(key))
+})
+
+test('who looks again and again costs the database nothing for ten seconds', async () => {
+  const portal = await full()
+  const client = portal.client()
+  let queries = 0
+  portal.services.database.on('query', ({ sql }: { sql: string }) => void (sql.includes('answer_times') && queries++))
+  for (let look = 0; look < 3; look++) await client.get('/status')
+  expect(queries).toBe(1)
+  portal.pass(11)
+  await client.get('/status')
+  expect(queries).toBe(2)
+})
