@@ -5,6 +5,7 @@ import { crlJobs } from './jobs/crl-job.ts'
 import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
 import { renewResponderCertificates } from './jobs/responder-certificate.ts'
+import { removeOldTokens } from './jobs/timestamp-retention.ts'
 import { upkeep } from './jobs/upkeep.ts'
 import { watchProcessClock } from './clock-watching.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
@@ -60,6 +61,7 @@ await runProcess('ca', async (services, config) => {
       dated(500, 'issuing', () => issueWaiting(parts)),
       dated(1000, 'crl', revocationLists.publish),
       dated(86_400_000, 'crl-retention', revocationLists.drop),
+      every(3_600_000, 'timestamp-retention', () => removeOldTokens(services)),
       every(3_600_000, 'status-changes', () => forgetStatusChanges(database, services.clock())),
       dated(60_000, 'responder-certificate', async () => {
         for (const each of await authorities()) {

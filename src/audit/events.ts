@@ -91,6 +91,7 @@ export const AUDIT_EVENTS = [
   'timestamp.clock-unsure',
   'timestamp.clock-sure',
   'timestamp.answered',
+  'timestamp.tokens-removed',
   // keys of makers (ATT-2)
   'anchor.proposed',
   'anchor.added',

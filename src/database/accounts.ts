@@ -65,7 +65,8 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   crl_lists: { portal: READ, ca: CHANGE, status: READ, operator: CHANGE },
   crl_addresses: { portal: READ, ca: ADD, status: READ, operator: ADD },
   timestamp_certificates: { portal: READ, ca: READ, status: READ, operator: 'SELECT, INSERT, UPDATE (revoked_at, reason_code, removed_at, removal_ceremony_id)' },
-  timestamp_tokens: { status: ADD },
+  timestamp_tokens: { ca: 'SELECT, DELETE', status: ADD },
+  timestamp_retentions: { ca: ADD },
   demo_anchors: { portal: READ, ca: READ, operator: ADD },
   // REP-2: `ca` makes and revokes the examples
   example_certificates: { portal: READ, ca: CHANGE, status: READ },

@@ -65,6 +65,23 @@ export async function lastTokenTime(db: Database): Promise<Date | null> {
   return row ? new Date(row.gen_time) : null
 }
 
+/** The oldest tokens of a certificate given before a moment, about so many: whole seconds of them, since others may share the last one. Null when there is none. */
+export async function tokensBefore(db: Database, certificateId: string, cutoff: Date, atMost: number): Promise<{ readonly givenBefore: Date; readonly tokens: number } | null> {
+  const older = () => db('timestamp_tokens').where({ certificate_id: certificateId }).where('gen_time', '<', cutoff.toISOString())
+  const last: Row | undefined = await older().orderBy('gen_time').offset(atMost - 1).first('gen_time')
+  const givenBefore = last ? new Date(new Date(last['gen_time']).getTime() + 1) : cutoff
+  const [count] = await older().where('gen_time', '<', givenBefore.toISOString()).count({ tokens: '*' })
+  const tokens = Number(count!['tokens'])
+  return tokens === 0 ? null : { givenBefore, tokens }
+}
+
+/** Puts the run on record, without which the database refuses, and removes what it names. */
+export async function removeTokens(trx: Transaction, run: { readonly id: string; readonly certificateId: string; readonly givenBefore: Date; readonly tokens: number; readonly ranAt: Date }): Promise<number> {
+  const before = run.givenBefore.toISOString()
+  await trx('timestamp_retentions').insert({ id: run.id, certificate_id: run.certificateId, given_before: before, tokens: run.tokens, ran_at: run.ranAt.toISOString() })
+  return trx('timestamp_tokens').where({ certificate_id: run.certificateId }).where('gen_time', '<', before).delete()
+}
+
 /** As many in one statement as SQLite binds values for. */
 const AT_ONCE = 100
 

@@ -101,6 +101,9 @@ const timestampSchema = z
       crlValidMonths: count.max(12, 'CSBR 4.9.7 allows at most twelve months'),
       /** How long before a key or a list ends operators are told. */
       noticeDays: count,
+      /** What is written down of each token is kept so long, and so long past the end of the certificate that it rests on. */
+      tokenKeepYears: count.min(7, 'CP 5.5.2 asks for seven years'),
+      tokenKeepYearsPastCertificate: count.min(2, 'CSBR 5.4.3 asks for two years'),
     }),
     imprints: z.array(z.enum(['sha256', 'sha384', 'sha512'])).min(1),
     accuracySeconds: count,

@@ -66,7 +66,7 @@ export async function answering(port: number, body: Buffer, seconds = 30): Promi
 export async function startStatus(children: Children, env: NodeJS.ProcessEnv, workers: number, question: Question): Promise<Server> {
   const port = await freePort()
   const pid = children.launch(process.execPath, ['--import', 'tsx', 'src/status.ts'], { cwd: ROOT, env: { ...process.env, ...env, NODE_ENV: 'test', STATUS_PORT: String(port), STATUS_METRICS_PORT: 'none', STATUS_WORKERS: String(workers) } })
-  await answering(port, question.body)
+  await answering(port, question.body, 180)
   return { name: workers === 1 ? 'this responder' : `this responder, ${workers} workers`, port, pid, ...question }
 }
 
@@ -79,7 +79,7 @@ export async function startBare(children: Children, folder: string, question: Qu
   const caching = ['Cache-Control', 'ETag', 'Last-Modified', 'Expires'].flatMap((name) => [name, one.headers.get(name)!])
   const port = await freePort()
   const pid = children.launch(process.execPath, [join(SERVERS, 'bare-http.mjs'), String(port), file, JSON.stringify([...always, ...caching]), JSON.stringify([...always, 'Cache-Control', 'no-store'])])
-  await answering(port, question.body)
+  await answering(port, question.body, 180)
   return { name: 'bare node:http, same octets', port, pid, ...question }
 }
 
@@ -94,7 +94,7 @@ export async function startNginx(children: Children, folder: string, question: Q
 http { access_log off; ${temporary} keepalive_requests 10000000; open_file_cache max=10;
 server { listen 127.0.0.1:${port}; root ${folder}; default_type application/ocsp-response; location / { rewrite ^ /answer.der break; error_page 405 =200 /answer.der; } } }\n`)
   const pid = children.launch(nginx, ['-c', config, '-p', folder, ...(process.getuid?.() === 0 ? ['-g', 'user root;'] : [])])
-  await answering(port, question.body)
+  await answering(port, question.body, 180)
   return { name: 'nginx, same octets as a file', port, pid, ...question }
 }
 
@@ -105,7 +105,7 @@ export async function startCfssl(children: Children, folder: string, question: Q
   const port = await freePort()
   writeFileSync(join(folder, 'responses'), `${der.toString('base64')}\n`)
   const pid = children.launch(cfssl, ['ocspserve', '-address=127.0.0.1', `-port=${port}`, `-responses=${join(folder, 'responses')}`, '-loglevel=5'])
-  await answering(port, question.body)
+  await answering(port, question.body, 180)
   return { name: 'cfssl ocspserve, signed beforehand', port, pid, ...question }
 }
 
@@ -115,7 +115,7 @@ export async function startOpenssl(children: Children, foreign: Authority): Prom
   const port = await freePort()
   const pid = children.launch('openssl', ['ocsp', '-port', String(port), '-index', 'index.txt', '-CA', 'issuing.pem', '-rsigner', 'responder.pem', '-rkey', 'responder.key', '-ndays', '1'], { cwd: foreign.folder })
   const question = questionFor(foreign.certificate('issuing'), SERIALS.good)
-  await answering(port, question.body)
+  await answering(port, question.body, 180)
   return { name: 'openssl ocsp', port, pid, ...question }
 }
 

@@ -6,6 +6,7 @@ import { benchAttestation } from './attestation.ts'
 import { benchIssuance } from './issuance.ts'
 import { benchOcsp } from './ocsp.ts'
 import { benchScale } from './scale.ts'
+import { benchTimestamps } from './timestamps.ts'
 
 const RESULTS = new URL('./results.md', import.meta.url)
 
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   issuance: benchIssuance,
   ocsp: benchOcsp,
   scale: benchScale,
+  timestamps: benchTimestamps,
 }
 
 function machine(): string {
