@@ -56,8 +56,8 @@ ${upstream('codesign_status', facts.statuses, '4s')}
 
 proxy_cache_path ${facts.cache} levels=1:2 keys_zone=codesign_status:64m max_size=4g inactive=1h use_temp_path=off;
 
-# OCS-8: what the cache answers, the nodes never see. Keep this log with theirs.
-log_format codesign_status '$time_iso8601 $remote_addr "$request" $status $body_bytes_sent $upstream_cache_status "$http_user_agent"';
+# OCS-8: what the cache answers, the nodes never see. Keep this log with theirs. Like theirs without the address of who asked.
+log_format codesign_status '$time_iso8601 "$request" $status $body_bytes_sent $upstream_cache_status';
 
 # Another name than the portal's gets no TLS.
 server {
@@ -78,6 +78,9 @@ ${listen(portal.port, ' ssl http2')}
   ssl_session_cache shared:codesign_portal:10m;
   ssl_session_timeout 1h;
   ssl_session_tickets off;
+
+  # Links that were mailed are secrets, and stand in the path.
+  access_log off;
 
   client_max_body_size ${LARGEST_FORM_MIB}m;
   client_header_timeout 15s;
@@ -111,6 +114,7 @@ server {
 ${listen('80', '')}
   server_name ${portal.name};
   server_tokens off;
+  access_log off;
   return 301 https://${portal.name}$request_uri;
 }
 `

@@ -3,6 +3,7 @@ import { availableParallelism, cpus, totalmem } from 'node:os'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { benchAccessLog } from './access-log.ts'
 import { benchAttestation } from './attestation.ts'
+import { benchDatabaseSize } from './database-size.ts'
 import { benchIssuance } from './issuance.ts'
 import { benchOcsp } from './ocsp.ts'
 import { benchScale } from './scale.ts'
@@ -19,6 +20,7 @@ export interface Bench {
 const BENCHES: Readonly<Record<string, Bench>> = {
   'access-log': benchAccessLog,
   attestation: benchAttestation,
+  'database-size': benchDatabaseSize,
   issuance: benchIssuance,
   ocsp: benchOcsp,
   scale: benchScale,

@@ -116,6 +116,7 @@ async function start(programs: string, port: number): Promise<PostgresServer> {
     }
   }
   const stop = async () => {
+    keeper.ref()
     keeper.stdin.end()
     await ended
   }
