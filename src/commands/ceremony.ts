@@ -40,6 +40,7 @@ try {
 async function holdFirst(): Promise<void> {
   if ((await listAuthorities(services.database)).length > 0) throw new CeremonyRefused('A hierarchy stands already: a ceremony makes the first one only')
   say('This makes a certification authority: a root, an issuing CA and the keys of its OCSP responder.')
+  say('Each person gives a name and, after a comma, the role that the key generation report tells: Aoki Hanako, CA administrator')
   const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
   await confirm(persons, planCeremony(services, { demo: false, persons }).lines, 'made')
   const made = await makeHierarchy(services, { demo: false, persons }, (step) => say(`  ${step}`))

@@ -41,7 +41,9 @@ export interface Ceremony {
   readonly unattended: boolean
   /** How many persons were present and confirmed the plan. */
   readonly present: number
-  /** Null where the policy withholds them. */
+  /** The roles that they stated, each once. */
+  readonly roles: readonly string[]
+  /** With their roles; null where the policy withholds them. */
   readonly names: readonly string[] | null
   readonly keys: readonly GeneratedKey[]
   readonly plan: { readonly lines: readonly string[]; readonly code: string } | null
@@ -63,6 +65,7 @@ export function readCeremony(row: CeremonyRow, ceremonyNames: 'published' | 'wit
     policy,
     unattended,
     present: unattended ? 0 : persons.data.length,
+    roles: unattended ? [] : [...new Set(persons.data.flatMap((person) => /[,、,]\s*(\S.*)$/.exec(person)?.[1]?.trim() ?? []))],
     names: ceremonyNames === 'published' && !unattended ? persons.data : null,
     keys,
     plan,

@@ -16,8 +16,12 @@ export interface ReportLine {
   readonly copy: boolean
 }
 
-export const presentText = ({ unattended, present, names }: Ceremony, language: Language): string =>
-  unattended ? t(language, 'present.nobody') : names ? t(language, 'present.names', { names: names.join(language === 'ja' ? '、' : ', ') }) : t(language, 'present.count', { count: String(present) })
+export function presentText({ unattended, present, names, roles }: Ceremony, language: Language): string {
+  const joined = (each: readonly string[]) => each.join('; ')
+  if (unattended) return t(language, 'present.nobody')
+  if (names) return t(language, 'present.names', { names: joined(names) })
+  return roles.length > 0 ? t(language, 'present.roles', { count: String(present), roles: joined(roles) }) : t(language, 'present.count', { count: String(present) })
+}
 
 /** Kinds are ours: each has its words. */
 export const ceremonyText = ({ kind }: Ceremony, language: Language): string => t(language, `ceremony.${kind}`)

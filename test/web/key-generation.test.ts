@@ -65,8 +65,16 @@ describe('REP-2 CAK-1: key generation reports', () => {
     const other = await startPortal({ policy: { ...shippedPolicy, publication: { ceremonyNames: 'published' } } })
     await other.services.database('ceremonies').insert(LATER)
     const theirs = await other.client().get('/repository/key-generation')
-    expect(theirs.text).toContain(words('key-generation.present.names', { names: 'Aoki Hanako, Beppu <Taro>' }))
+    expect(theirs.text).toContain(words('key-generation.present.names', { names: 'Aoki Hanako; Beppu <Taro>' }))
     expect(theirs.html).not.toContain('<Taro>')
+  })
+
+  test('REP-2: roles that persons stated are told without their names', async () => {
+    const other = await startPortal()
+    await other.services.database('ceremonies').insert({ ...LATER, persons: JSON.stringify(['Aoki Hanako, CA administrator', 'Beppu Taro、内部監査人', 'Chiba Jiro']) })
+    const { text } = await other.client().get('/repository/key-generation')
+    expect(text).toContain(words('key-generation.present.roles', { count: '3', roles: 'CA administrator; 内部監査人' }))
+    expect(text).not.toMatch(/Aoki|Beppu|Chiba/)
   })
 
   test('REP-2: statements of witnesses and auditors stand with their ceremony and are given out octet for octet', async () => {
