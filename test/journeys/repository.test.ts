@@ -63,6 +63,9 @@ describe.skipIf(!available)(available ? 'the repository' : NO_CHROMIUM, () => {
     }
     await person.follow(person.words('repository.documents.history'))
     expect(await person.text()).toContain(person.words('repository.since', { since: '2022-12-08' }))
+    await person.visit('/repository')
+    await person.follow(person.words('repository.check.status'))
+    expect(person.path).toBe('/status')
     await person.leave()
   })
 
