@@ -4,7 +4,7 @@ import { forgetStatusChanges } from './database/status-feed.ts'
 import { crlJobs } from './jobs/crl-job.ts'
 import { AuthorityRefused, authoritiesOn, currentAuthority } from './jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from './jobs/issuing.ts'
-import { renewResponderCertificates } from './jobs/responder-certificate.ts'
+import { renewResponderCertificates, responderAlarmsOf } from './jobs/responder-certificate.ts'
 import { removeOldTokens } from './jobs/timestamp-retention.ts'
 import { upkeep } from './jobs/upkeep.ts'
 import { watchProcessClock } from './clock-watching.ts'
@@ -15,12 +15,25 @@ import { gauge, processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { issuanceFigures, signerFigures } from './metrics/state-figures.ts'
 import { every, log, runProcess, StartRefused } from './process.ts'
+import { RESPONDER_REMEDY, type ResponderAlarm } from './revocation/responder-alarms.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
 import { spkiSha256 } from './signer/signer.ts'
 
 /** A row that somebody altered is said in one line. */
 function refuse(error: unknown): never {
   throw AuthorityRefused.is(error) ? new StartRefused(`${error.message}. Restore the row from the ceremony's record`) : error
+}
+
+/** An alarm that stands is said again after this. */
+const ALARM_MS = 6 * 3_600_000
+const alarmed = new Map<string, { readonly at: number; readonly what: string }>()
+function tellOfResponders(authority: string, alarms: readonly ResponderAlarm[]): void {
+  const what = alarms.map(({ alarm }) => alarm).join(' ')
+  const last = alarmed.get(authority)
+  const now = performance.now()
+  if (last && last.what === what && (what === '' || now - last.at < ALARM_MS)) return
+  alarmed.set(authority, { at: now, what })
+  for (const alarm of alarms) log({ level: 'alert', job: 'responder-certificate', authority, ...alarm, needs: RESPONDER_REMEDY[alarm.alarm] })
 }
 
 await runProcess('ca', async (services, config) => {
@@ -57,11 +70,12 @@ await runProcess('ca', async (services, config) => {
     const watched = await watchProcessClock(services, 'ca')
     // What is signed is dated, and what is kept ends by date: not while the clock was moved or lies behind what was signed before.
     const dated = (milliseconds: number, job: string, work: () => Promise<unknown>) => every(milliseconds, job, async () => (watched.stops() === null ? work() : null))
+    let looked = false
     const jobs = [
       dated(500, 'issuing', () => issueWaiting(parts)),
       dated(1000, 'crl', revocationLists.publish),
       dated(86_400_000, 'crl-retention', revocationLists.drop),
-      every(3_600_000, 'timestamp-retention', () => removeOldTokens(services)),
+      dated(3_600_000, 'timestamp-retention', () => removeOldTokens(services)),
       every(3_600_000, 'status-changes', () => forgetStatusChanges(database, services.clock())),
       dated(60_000, 'responder-certificate', async () => {
         for (const each of await authorities()) {
@@ -69,6 +83,12 @@ await runProcess('ca', async (services, config) => {
           const why = 'this key was never enrolled by the authority (OCS-2)'
           for (const id of refused) log({ level: 'alert', job: 'responder-certificate', authority: each.id, responderKey: id, refused: why })
         }
+      }),
+      // Apart from the renewal: what fails there is said here.
+      every(60_000, 'responder-alarms', async () => {
+        // The first turn is that of the renewal itself.
+        if (!looked) return void (looked = true)
+        for (const each of await authorities()) tellOfResponders(each.id, await responderAlarmsOf(services, each))
       }),
       dated(10_000, 'examples', examples),
     ]

@@ -90,7 +90,7 @@ async function serve(services: Services, config: Config): Promise<Running & { re
     elapsed,
   )
   const know = () => {
-    checks = { issuedBy: issuedBy(authorities), falseRow: alertOnce }
+    checks = { issuedBy: issuedBy(authorities), tokenLabel: signer.tokenLabel, falseRow: alertOnce }
     respond = createResponder({ policy, signer: { sign }, authorities, ...reading, fault })
   }
   know()

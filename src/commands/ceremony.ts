@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import { CeremonyRefused, planCeremony } from '../ceremony/ceremony.ts'
 import { ceremonyLines, LATER_CEREMONIES, type LaterCeremonyKind, planLater } from '../ceremony/later.ts'
 import { planCode, planText } from '../ceremony/plan.ts'
+import { planResponderKeys, RESPONDER_CEREMONIES, type ResponderCeremonyKind } from '../ceremony/responder-keys.ts'
 import { twoPersons } from '../ceremony/refused.ts'
 import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
@@ -13,11 +14,13 @@ import { listAuthorities } from '../database/authority-store.ts'
 import { explain, refuseSamples, say } from '../process.ts'
 import { openServices } from '../services.ts'
 import { openQuestions } from './ask.ts'
-import { changeHierarchy, makeHierarchy } from './hierarchy.ts'
+import { changeHierarchy, changeResponderKeys, makeHierarchy } from './hierarchy.ts'
 
+/** `serial`: of a certificate; the name of a CA or of a key where the ceremony asks for one. */
 const [kind, serial = null, reason = null] = process.argv.slice(2)
-if (kind !== undefined && !Object.hasOwn(LATER_CEREMONIES, kind)) {
-  say(['npm run ceremony                     makes the first hierarchy', ...Object.entries(LATER_CEREMONIES).map(([name, what]) => `npm run ceremony -- ${name.padEnd(28)} ${what}`)].join('\n'))
+const CEREMONIES = { ...LATER_CEREMONIES, ...RESPONDER_CEREMONIES }
+if (kind !== undefined && !Object.hasOwn(CEREMONIES, kind)) {
+  say(['npm run ceremony                     makes the first hierarchy', ...Object.entries(CEREMONIES).map(([name, what]) => `npm run ceremony -- ${name.padEnd(28)} ${what}`)].join('\n'))
   process.exit(kind === '--help' ? 0 : 1)
 }
 
@@ -28,7 +31,7 @@ try {
   refuseSamples(services)
   await migrate(services.database)
   if (kind === undefined) await holdFirst()
-  else await hold(kind as LaterCeremonyKind)
+  else await hold(kind as keyof typeof CEREMONIES)
   await services.close()
   process.exit(0)
 } catch (error) {
@@ -48,13 +51,23 @@ async function holdFirst(): Promise<void> {
   for (const authority of made) say(`${authority.id.padEnd(12)} SHA-256 ${createHash('sha256').update(authority.certificateDer).digest('hex')}`)
 }
 
-async function hold(later: LaterCeremonyKind): Promise<void> {
-  const plan = await planLater(services, later, { serial, reason })
+async function hold(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<void> {
+  const held = await planned(later)
   const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
   twoPersons(persons)
-  await confirm(persons, ceremonyLines(plan), 'done')
-  await changeHierarchy(services, plan, persons, (step) => say(`  ${step}`))
+  await confirm(persons, held.lines, 'done')
+  await held.carryOut(persons)
   say('\nDone. Report: table ceremonies; audit event ceremony.held.')
+}
+
+async function planned(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<{ readonly lines: readonly string[]; carryOut(persons: readonly string[]): Promise<void> }> {
+  const progress = (step: string) => say(`  ${step}`)
+  if (later === 'add-responder-key' || later === 'remove-responder-key') {
+    const plan = await planResponderKeys(services, later, serial)
+    return { lines: plan.lines, carryOut: (persons) => changeResponderKeys(services, plan, persons, progress) }
+  }
+  const plan = await planLater(services, later, { serial, reason })
+  return { lines: ceremonyLines(plan), carryOut: (persons) => changeHierarchy(services, plan, persons, progress) }
 }
 
 async function confirm(persons: readonly string[], lines: readonly string[], undone: 'made' | 'done'): Promise<void> {

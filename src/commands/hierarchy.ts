@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { holdCeremony, planCeremony } from '../ceremony/ceremony.ts'
 import { holdLater, type LaterPlan } from '../ceremony/later.ts'
+import { holdResponderCeremony, type ResponderPlan } from '../ceremony/responder-keys.ts'
 import type { Config } from '../config.ts'
 import { readConfig } from '../config.ts'
 import type { Authority } from '../database/authority-store.ts'
@@ -44,20 +45,29 @@ export async function makeHierarchy(services: Services, wanted: { demo: boolean;
   }
 }
 
+type OpenToken = (name: keyof typeof HOLDERS) => Promise<Pkcs11Signer>
+
 /** Opens the tokens of a ceremony in a hierarchy that stands, and holds it. Here no token is ever made: a missing one is a fault. */
-export async function changeHierarchy(services: Services, plan: LaterPlan, persons: readonly string[], progress: (step: string) => void): Promise<void> {
+async function withTokens(work: (open: OpenToken) => Promise<void>): Promise<void> {
   const configs = tokenConfigs(process.env)
   const { path: module } = hsmModule(configs.root)
   const opened: Pkcs11Signer[] = []
-  const open = async (name: 'root' | 'status'): Promise<Pkcs11Signer> => {
+  const open: OpenToken = async (name) => {
     const { tokenLabel, pinFile } = configs[name].hsm!
     const signer = await openSigner({ module, tokenLabel, pin: readPin(pinFile) })
     opened.push(signer)
     return signer
   }
   try {
-    await holdLater(services, plan, persons, { root: await open('root'), status: await open('status') }, progress)
+    await work(open)
   } finally {
     for (const signer of opened) await signer.close()
   }
 }
+
+export const changeHierarchy = (services: Services, plan: LaterPlan, persons: readonly string[], progress: (step: string) => void): Promise<void> =>
+  withTokens(async (open) => holdLater(services, plan, persons, { root: await open('root'), status: await open('status') }, progress))
+
+/** The root's token stays closed: the issuing CA enrols its responder keys. */
+export const changeResponderKeys = (services: Services, plan: ResponderPlan, persons: readonly string[], progress: (step: string) => void): Promise<void> =>
+  withTokens(async (open) => holdResponderCeremony(services, plan, persons, { issuing: await open('issuing'), status: await open('status') }, progress))

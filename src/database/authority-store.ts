@@ -59,9 +59,42 @@ export async function insertAuthority(trx: Transaction, authority: Authority, ce
   })
 }
 
-export async function listResponderKeys(db: Database | Transaction, authorityId: string): Promise<readonly ResponderKey[]> {
+/** A responder key with what became of it. */
+export interface EnrolledKey extends ResponderKey {
+  /** From then on it answers no more. */
+  readonly retiredAt: Date | null
+  /** Destroyed in its module. */
+  readonly removedAt: Date | null
+}
+
+/** Every key that was ever enrolled with an authority, the oldest first. */
+export async function listEnrolledKeys(db: Database | Transaction, authorityId: string): Promise<readonly EnrolledKey[]> {
   const rows: Row[] = await db('responder_keys').where({ authority_id: authorityId }).orderBy('enrolled_at').orderBy('id')
-  return rows.map((row) => ({ id: row['id'], authorityId: row['authority_id'], key: readKey(row), spkiDer: row['spki_der'], enrolmentSignature: row['enrolment_signature'] }))
+  const moment = (text: string | null): Date | null => (text === null ? null : new Date(text))
+  return rows.map((row) => ({
+    id: row['id'],
+    authorityId: row['authority_id'],
+    key: readKey(row),
+    spkiDer: row['spki_der'],
+    enrolmentSignature: row['enrolment_signature'],
+    retiredAt: moment(row['retired_at']),
+    removedAt: moment(row['removed_at']),
+  }))
+}
+
+/** The keys that may answer: enrolled and not retired. */
+export async function listResponderKeys(db: Database | Transaction, authorityId: string): Promise<readonly ResponderKey[]> {
+  return (await listEnrolledKeys(db, authorityId)).filter(({ retiredAt }) => retiredAt === null)
+}
+
+/** False when it was retired already. */
+export async function retireResponderKey(trx: Transaction, id: string, at: Date): Promise<boolean> {
+  return (await trx('responder_keys').where({ id, retired_at: null }).update({ retired_at: at.toISOString() })) === 1
+}
+
+/** False when its removal is on record already. */
+export async function recordResponderRemoval(trx: Transaction, id: string, at: Date, ceremonyId: string): Promise<boolean> {
+  return (await trx('responder_keys').where({ id, removed_at: null }).update({ removed_at: at.toISOString(), removal_ceremony_id: ceremonyId })) === 1
 }
 
 export async function insertResponderKey(trx: Transaction, responder: ResponderKey, now: Date): Promise<void> {

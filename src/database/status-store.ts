@@ -15,6 +15,8 @@ export interface FalseRow {
 
 export interface StatusChecks {
   readonly issuedBy: IssuedBy
+  /** The token whose keys sign here, since each node may have one of its own; without it every token counts. */
+  readonly tokenLabel?: string
   /** Told at each question about such a row. */
   falseRow(row: FalseRow): void
 }
@@ -40,13 +42,18 @@ export async function readStatus(db: Database, checks: StatusChecks, authorityId
   return { state: good ? 'good' : 'unknown' }
 }
 
-/** The responder certificate in force at `now`: of those that the authority signed, the one that began last. A false row silences nobody. */
+/**
+ * The responder certificate in force at `now`: of those that the authority signed for a key of this token that is not retired, the one that began last. So the one before
+ * it answers until the new one begins. A false row silences nobody.
+ */
 export async function findResponder(db: Database, checks: StatusChecks, authorityId: string, now: Date): Promise<Responder | null> {
   const stamp = now.toISOString()
   const rows = await db('responder_certificates as certificate')
     .join('responder_keys as enrolled', 'enrolled.id', 'certificate.responder_key_id')
     .where('certificate.authority_id', authorityId)
     .whereNotNull('certificate.der')
+    .whereNull('enrolled.retired_at')
+    .modify((query) => void (checks.tokenLabel !== undefined && query.where('enrolled.token_label', checks.tokenLabel)))
     .where('certificate.not_before', '<=', stamp)
     .where('certificate.not_after', '>', stamp)
     .orderBy('certificate.not_before', 'desc')

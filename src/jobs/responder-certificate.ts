@@ -20,6 +20,7 @@ import {
 } from '../database/responder-store.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 import { enrolmentHolds } from '../revocation/responder-enrolment.ts'
+import { type ResponderAlarm, responderAlarms } from '../revocation/responder-alarms.ts'
 import type { Services } from '../services.ts'
 import { spkiSha256 } from '../signer/signer.ts'
 import { CA_ACTOR } from './issuing.ts'
@@ -48,6 +49,15 @@ export async function renewResponderCertificates(parts: Parts, authority: Signin
     } else if (await certify(parts, authority, key)) certified.push(key.id)
   }
   return { certified, refused }
+}
+
+/** What people have to be told of this authority's responder keys and certificates. */
+export async function responderAlarmsOf({ policy, database, clock }: Pick<Parts, 'policy' | 'database' | 'clock'>, authority: SigningAuthority): Promise<readonly ResponderAlarm[]> {
+  const now = clock()
+  const keys = (await listResponderKeys(database, authority.id)).filter((key) => isEnrolled(key, authority))
+  let lastEnd: Date | null = null
+  for (const { id } of keys) for (const { notAfter } of await validResponderCertificates(database, id, now)) if (lastEnd === null || notAfter > lastEnd) lastEnd = notAfter
+  return responderAlarms({ now, periods: policy.periods, keys: keys.length, lastEnd, authorityEnd: authority.issuer.notAfter })
 }
 
 const isEnrolled = (key: ResponderKey, authority: SigningAuthority): boolean =>

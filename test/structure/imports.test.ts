@@ -47,7 +47,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   portal: ['attestation', 'database', 'fault', 'mail', 'metrics', 'people', 'process', 'web'],
   workers: ['metrics', 'process', 'start-refused'],
   'clock-watching': ['audit', 'clock', 'database', 'process', 'services', 'timestamp'],
-  ca: ['clock-watching', 'database', 'fault', 'jobs', 'metrics', 'process', 'signer'],
+  ca: ['clock-watching', 'database', 'fault', 'jobs', 'metrics', 'process', 'revocation', 'signer'],
   timestamps: ['audit', 'certificate', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   status: ['access-log', 'clock-watching', 'database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
   main: ['instance-lock', 'commands', 'config', 'database', 'log', 'people', 'process', 'services'],
