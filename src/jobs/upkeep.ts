@@ -5,12 +5,14 @@ import type { Pkcs11Signer } from '../signer/pkcs11.ts'
 import { statusClient } from '../status-client.ts'
 import { type ExampleParts, keepExamples } from './examples.ts'
 import { currentAuthority } from './issuing-authority.ts'
+import { reconcileDaily } from './reconciliation.ts'
 import { timestamper } from './time-stamp.ts'
 
 const SETTLED_MS = 20_000
 
 export interface Upkeep {
   examples(): Promise<void>
+  reconciliation(): Promise<void>
 }
 
 /** @param elapsed milliseconds that never go back; @param tell one line for operators */
@@ -30,6 +32,12 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
         unstamped.add(example)
         tell({ level: 'warning', job: 'examples', example, waits: 'no time-stamp to be had now; it is asked for again until the certificate ends (REP-2)' })
       }
+    },
+    async reconciliation() {
+      const result = settled() ? await reconcileDaily({ policy, database, clock, random, client }) : null
+      if (result?.outcome === 'differed')
+        tell({ level: 'alert', job: 'reconciliation', differences: result.differences, first: result.details.slice(0, 10), means: 'database, lists and OCSP answers differ: npm run status:reconcile (CRL-3, OCS-3)' })
+      if (result?.outcome === 'unanswered') tell({ level: 'warning', job: 'reconciliation', unanswered: result.details[0], means: 'status could not be asked; it is tried again in an hour' })
     },
   }
 }

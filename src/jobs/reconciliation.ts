@@ -1,0 +1,63 @@
+/** Compares database, lists and OCSP answers once a day, on one host of several, and keeps the result (CRL-3, OCS-3, OCS-5). */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { audit } from '../audit/audit-log.ts'
+import { listAuthorities } from '../database/authority-store.ts'
+import type { Database, Transaction } from '../database/database.ts'
+import { reconciliationSource } from '../database/reconciliation-source.ts'
+import { beginReconciliation, finishReconciliation, lastReconciliation, type Reconciliation } from '../database/reconciliation-store.ts'
+import { reconcile, type ReconciliationResult } from '../revocation/reconcile.ts'
+import type { Services } from '../services.ts'
+import { type StatusClient, StatusUnanswered } from '../status-client.ts'
+import { CA_ACTOR } from './issuing.ts'
+
+const DAY_MS = 86_400_000
+/** When `status` could not be asked. */
+const AGAIN_MS = 3_600_000
+/** Of the differences so many are kept; their number is the whole one. */
+const KEPT_LINES = 100
+
+export interface ComparisonParts extends Pick<Services, 'policy' | 'database' | 'clock' | 'random'> {
+  readonly client: StatusClient
+  /** Between two looks at what differs. */
+  readonly wait?: (milliseconds: number) => Promise<void>
+}
+
+/** One comparison now, without writing anything. @throws StatusUnanswered */
+export async function compareNow({ policy, database, clock, random, client, wait = sleep }: ComparisonParts): Promise<ReconciliationResult> {
+  const authorities = await listAuthorities(database)
+  return reconcile({ policy, authorities, source: reconciliationSource(database), now: clock, randomBytes: random, get: client.get, post: client.post, wait: async (milliseconds) => void (await wait(milliseconds)) })
+}
+
+/** Runs one when a day has passed since the last. @returns its result; null when none was due, or another process has the turn */
+export async function reconcileDaily(parts: ComparisonParts): Promise<Reconciliation | null> {
+  const { database, clock } = parts
+  const run = { id: randomUUID(), owner: `ca-${randomUUID()}`, at: clock() }
+  if (!(await isDue(database, run.at))) return null
+  // Asked again inside: another host may have finished meanwhile.
+  if (!(await database.transaction(async (trx) => (await isDue(trx, run.at)) && beginReconciliation(trx, run)))) return null
+  let fault: unknown = null
+  const found = await compareNow(parts).catch((error: unknown) => {
+    if (StatusUnanswered.is(error)) return error
+    // The turn is given back, and the fault goes on its way.
+    fault = error
+    return new StatusUnanswered('the comparison failed')
+  })
+  const finishedAt = clock()
+  const result = 'lines' in found
+    ? { outcome: found.differences === 0 ? 'agreed' : 'differed', certificates: found.certificates, listEntries: found.listEntries, differences: found.differences, details: found.lines.slice(0, KEPT_LINES) } as const
+    : { outcome: 'unanswered', certificates: 0, listEntries: 0, differences: 0, details: [found.message] } as const
+  const kept = await database.transaction(async (trx) => {
+    if (!(await finishReconciliation(trx, { id: run.id, finishedAt, ...result }))) return false
+    const { details: _lines, ...numbers } = result
+    await audit(trx, { at: finishedAt, actor: CA_ACTOR, event: 'status.reconciled', subject: `reconciliation:${run.id}`, details: numbers })
+    return true
+  })
+  if (fault !== null) throw fault
+  return kept ? { id: run.id, startedAt: run.at, finishedAt, ...result } : null
+}
+
+async function isDue(db: Database | Transaction, now: Date): Promise<boolean> {
+  const last = await lastReconciliation(db)
+  return !last || now.getTime() - last.startedAt.getTime() >= (last.outcome === 'unanswered' ? AGAIN_MS : DAY_MS)
+}

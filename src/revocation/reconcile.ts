@@ -1,0 +1,255 @@
+/**
+ * Compares what the database says of every certificate with what a relying party gets: the list that the certificate itself names, and an OCSP answer (CRL-3,
+ * OCS-3, OCS-5). Memory is bounded: certificates in batches, entries in chunks, and of each list eight octets for an entry.
+ *
+ * OCSP is asked with a nonce: the answer is made for the question, and keeps nobody else's out of the responder's memory. A revocation that is under way is
+ * no difference: what differs is looked at again after a while, and again, from database to answer.
+ */
+import { createHash, createPublicKey, verify } from 'node:crypto'
+import { crlPath, OCSP_PATH } from '../certificate/addresses.ts'
+import type { RandomBytes } from '../certificate/serial-number.ts'
+import { MalformedDer, readDer, TAG } from '../pki/der.ts'
+import { readCrlDistributionPoints } from '../pki/extension-values.ts'
+import { OID } from '../pki/oids.ts'
+import { readCertificate } from '../pki/x509-certificate.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { Authority } from '../signer/authority.ts'
+import { type WalkedList, walkCertificateList } from './crl-walk.ts'
+import type { ListedCertificate } from './crl-reader.ts'
+import { MAX_SINGLE_REQUESTS } from './ocsp-request.ts'
+import { buildOcspRequest, type OcspAnswerFor, readOcspReply } from './ocsp-client.ts'
+import { mustStayOnList, statusSince } from './retention.ts'
+import { EXTENSION } from './signed-object.ts'
+
+/** A certificate as the database has it. */
+export interface KnownCertificate {
+  /** Lower-case hex, whole octets, no sign octet. */
+  readonly serial: string
+  /** Signed by its authority, as far as the row says. */
+  readonly issued: boolean
+  readonly der: Buffer | null
+  readonly notAfter: Date
+  readonly revoked: { readonly at: Date; readonly reason: number } | null
+}
+
+export interface ReconciliationSource {
+  /** Everything under an authority, signed or only recorded, in batches. */
+  certificates(authority: Authority): AsyncIterable<readonly KnownCertificate[]>
+  /** Those of an authority with these serial numbers; what is not there is not known. */
+  known(authority: Authority, serials: readonly string[]): Promise<ReadonlyMap<string, KnownCertificate>>
+}
+
+export interface ReconciliationParts {
+  readonly policy: Policy
+  readonly authorities: readonly Authority[]
+  readonly source: ReconciliationSource
+  readonly now: () => Date
+  readonly randomBytes: RandomBytes
+  /** Of `status`. What it throws goes to the caller: who could not ask knows nothing. */
+  get(path: string): Promise<Buffer>
+  post(path: string, type: string, body: Buffer): Promise<Buffer>
+  wait(milliseconds: number): Promise<void>
+}
+
+export interface ReconciliationResult {
+  readonly certificates: number
+  readonly listEntries: number
+  /** How many there are, those beyond the ones told included. */
+  readonly differences: number
+  /** One line each, in English, in the order met. */
+  readonly lines: readonly string[]
+}
+
+/** What differs is looked at again after these: longer than a revocation takes to show (REV-4), and than a cache on the way may hold a list. */
+const AGAIN_AFTER_MS = [3_000, 10_000, 45_000] as const
+/** Of more differences than this each further one is counted and not looked at again. */
+const MOST = 1000
+
+export async function reconcile(parts: ReconciliationParts): Promise<ReconciliationResult> {
+  const first = new Look(parts, null)
+  await first.run()
+  let { found } = first
+  for (const milliseconds of AGAIN_AFTER_MS) {
+    if (found.size === 0) break
+    await parts.wait(milliseconds)
+    const again = new Look(parts, new Set(found.keys()))
+    await again.run()
+    found = new Map([...again.found].filter(([key]) => found.has(key)))
+  }
+  return { certificates: first.certificates, listEntries: first.listEntries, differences: found.size + first.more, lines: [...found.values()] }
+}
+
+interface HeldList {
+  readonly thisUpdate: Date
+  /** The first eight octets of each serial number's SHA-256, sorted. */
+  readonly serials: BigUint64Array
+}
+
+const keyOf = (authorityId: string, what: string): string => `${authorityId} ${what}`
+const markOf = (serial: string): bigint => createHash('sha256').update(serial).digest().readBigUInt64BE(0)
+const second = (date: Date): number => Math.floor(date.getTime() / 1000)
+const stamp = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`
+
+/** One look: at everything, or again at what differed. */
+class Look {
+  readonly found = new Map<string, string>()
+  certificates = 0
+  listEntries = 0
+  more = 0
+  readonly #parts: ReconciliationParts
+  readonly #only: ReadonlySet<string> | null
+  readonly #lists = new Map<string, HeldList | null>()
+
+  constructor(parts: ReconciliationParts, only: ReadonlySet<string> | null) {
+    this.#parts = parts
+    this.#only = only
+  }
+
+  async run(): Promise<void> {
+    for (const authority of this.#parts.authorities) {
+      await this.#list(authority, crlPath(authority.id))
+      for await (const batch of this.#batches(authority)) await this.#compare(authority, batch)
+    }
+  }
+
+  async *#batches(authority: Authority): AsyncGenerator<readonly KnownCertificate[]> {
+    if (!this.#only) return yield* this.#parts.source.certificates(authority)
+    const serials = [...this.#only].filter((key) => key.startsWith(`${authority.id} `)).map((key) => key.slice(authority.id.length + 1)).filter((what) => /^[0-9a-f]+$/.test(what))
+    if (serials.length > 0) yield [...(await this.#parts.source.known(authority, serials)).values()]
+  }
+
+  #differs(authorityId: string, what: string, line: string): void {
+    const key = keyOf(authorityId, what)
+    if (this.#only && !this.#only.has(key)) return
+    const before = this.found.get(key)
+    if (before === undefined && this.found.size >= MOST) this.more++
+    else this.found.set(key, before === undefined ? `${authorityId} ${what}: ${line}` : `${before}; ${line}`)
+  }
+
+  async #compare(authority: Authority, batch: readonly KnownCertificate[]): Promise<void> {
+    this.certificates += batch.length
+    for (const certificate of batch) {
+      const list = await this.#list(authority, this.#listOf(authority, certificate))
+      if (list && certificate.revoked && mustStayOnList(certificate.notAfter, list.thisUpdate, this.#parts.policy.periods) && !holds(list.serials, markOf(certificate.serial)))
+        this.#differs(authority.id, certificate.serial, `revoked in the database since ${stamp(certificate.revoked.at)}, not on its list`)
+    }
+    // The root's and the time-stamp CA's certificates have their status on lists alone (CRT-12).
+    if (authority.kind !== 'issuing') return
+    for (let at = 0; at < batch.length; at += MAX_SINGLE_REQUESTS) await this.#ask(authority, batch.slice(at, at + MAX_SINGLE_REQUESTS))
+  }
+
+  /** The path of the list that the certificate names; what isn't signed names none. */
+  #listOf(authority: Authority, { der }: KnownCertificate): string {
+    try {
+      const points = der && readCertificate(der).tbs.extensions.find(({ oid }) => oid === OID.crlDistributionPoints)
+      const uri = points && readCrlDistributionPoints(points.value)[0]?.fullName[0]?.uri
+      return uri && URL.canParse(uri) ? new URL(uri).pathname : crlPath(authority.id)
+    } catch (error) {
+      if (MalformedDer.is(error)) return crlPath(authority.id)
+      throw error
+    }
+  }
+
+  async #ask(authority: Authority, batch: readonly KnownCertificate[]): Promise<void> {
+    const nonce = this.#parts.randomBytes(16)
+    const octets = await this.#parts.post(OCSP_PATH, 'application/ocsp-request', buildOcspRequest(authority, batch.map(({ serial }) => serial), nonce))
+    const reply = readOcspReply(octets, authority, nonce)
+    if (!('answers' in reply)) {
+      const why = 'error' in reply ? `OCSP answers ${reply.error}` : `its OCSP answer is not to be believed: ${reply.refused}`
+      for (const { serial } of batch) this.#differs(authority.id, serial, why)
+      return
+    }
+    for (const certificate of batch) {
+      const answer = reply.answers.find(({ serial }) => serial === certificate.serial)
+      const against = answer ? this.#against(authority, certificate, answer) : 'OCSP leaves it out'
+      if (against) this.#differs(authority.id, certificate.serial, against)
+    }
+  }
+
+  #against(authority: Authority, { issued, revoked }: KnownCertificate, { status, thisUpdate, archiveCutoff }: OcspAnswerFor): string | null {
+    const wanted = revoked ? 'revoked' : issued ? 'good' : 'unknown'
+    if (status.state !== wanted) return `${wanted} in the database, ${status.state} in OCSP`
+    if (status.state === 'revoked' && (second(status.at) !== second(revoked!.at) || (status.reason ?? 0) !== revoked!.reason))
+      return `revoked in the database ${stamp(revoked!.at)} with reason ${revoked!.reason}, in OCSP ${stamp(status.at)} with reason ${status.reason ?? 0}`
+    if (wanted === 'unknown') return null
+    const since = statusSince({ caNotBefore: authority.notBefore, thisUpdate, periods: this.#parts.policy.periods })
+    return archiveCutoff && second(archiveCutoff) === second(since) ? null : `its archive cutoff is ${archiveCutoff ? stamp(archiveCutoff) : 'absent'}, not ${stamp(since)}`
+  }
+
+  /** The list at this path, looked through once; null where it can't be believed, which is a difference of its own. */
+  async #list(authority: Authority, path: string): Promise<HeldList | null> {
+    const key = keyOf(authority.id, path)
+    const held = this.#lists.get(key)
+    if (held !== undefined) return held
+    const made = await this.#readList(authority, path)
+    this.#lists.set(key, made)
+    return made
+  }
+
+  async #readList(authority: Authority, path: string): Promise<HeldList | null> {
+    const octets = await this.#parts.get(path)
+    try {
+      const list = walkCertificateList(octets)
+      const refused = this.#listRefused(authority, list)
+      if (refused) {
+        this.#differs(authority.id, path, refused)
+        return null
+      }
+      let marks = new BigUint64Array(1024)
+      let count = 0
+      for (const entries of list.entries()) {
+        if (count + entries.length > marks.length) {
+          const more = new BigUint64Array(2 * marks.length)
+          more.set(marks)
+          marks = more
+        }
+        for (const { serial } of entries) marks[count++] = markOf(serial)
+        await this.#compareEntries(authority, entries)
+      }
+      this.listEntries += count
+      return { thisUpdate: list.head.thisUpdate.at, serials: marks.subarray(0, count).sort() }
+    } catch (error) {
+      if (!MalformedDer.is(error)) throw error
+      this.#differs(authority.id, path, `the list can't be read: ${error.message}`)
+      return null
+    }
+  }
+
+  #listRefused(authority: Authority, { tbsDer, signature, head }: WalkedList): string | null {
+    const { policy, now } = this.#parts
+    const hash = authority.kind === 'issuing' ? policy.keys.authority.issuingHash : null
+    const key = createPublicKey({ key: readCertificate(authority.certificateDer).tbs.spki, format: 'der', type: 'spki' })
+    const hashes = hash ? [hash] : (['sha256', 'sha384', 'sha512'] as const)
+    if (!head.issuerNameDer.equals(authority.subjectDer) || !hashes.some((each) => verify(each, tbsDer, key, signature))) return "the list is not the authority's"
+    if (!head.nextUpdate || head.nextUpdate.at < now()) return `the list ended ${head.nextUpdate ? stamp(head.nextUpdate.at) : 'without saying when'}`
+    const since = statusSince({ caNotBefore: authority.notBefore, thisUpdate: head.thisUpdate.at, periods: policy.periods })
+    const told = head.extensions.find(({ oid }) => oid === EXTENSION.expiredCertsOnCrl)
+    const at = told ? readDer(told.value).expect(TAG.generalizedTime, 'expiredCertsOnCRL').time() : null
+    return at && second(at) === second(since) ? null : `its expiredCertsOnCRL is ${at ? stamp(at) : 'absent'}, not ${stamp(since)}`
+  }
+
+  async #compareEntries(authority: Authority, entries: readonly ListedCertificate[]): Promise<void> {
+    const wanted = this.#only ? entries.filter(({ serial }) => this.#only!.has(keyOf(authority.id, serial))) : entries
+    if (wanted.length === 0) return
+    const known = await this.#parts.source.known(authority, wanted.map(({ serial }) => serial))
+    for (const { serial, revocationDate, extensions } of wanted) {
+      const certificate = known.get(serial)
+      const value = extensions?.find(({ oid }) => oid === EXTENSION.reasonCode)?.value
+      const reason = value ? Number(readDer(value).enumerated()) : 0
+      if (!certificate) this.#differs(authority.id, serial, 'on the list, not in the database')
+      else if (!certificate.revoked) this.#differs(authority.id, serial, `on the list since ${stamp(revocationDate.at)}, not revoked in the database`)
+      else if (second(certificate.revoked.at) !== second(revocationDate.at) || certificate.revoked.reason !== reason)
+        this.#differs(authority.id, serial, `revoked in the database ${stamp(certificate.revoked.at)} with reason ${certificate.revoked.reason}, on the list ${stamp(revocationDate.at)} with reason ${reason}`)
+    }
+  }
+}
+
+function holds(sorted: BigUint64Array, mark: bigint): boolean {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < mark) low = middle + 1
+    else high = middle
+  }
+  return low < sorted.length && sorted[low] === mark
+}
