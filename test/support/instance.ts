@@ -41,11 +41,12 @@ export interface Instance {
 
 /**
  * @param options.fromNothing true: this one makes its own hierarchy, as a first `npm start` does; otherwise it may begin with a copy of one made in this run
+ * @param options.prepare works on the data folder, which nobody else has, before anything is started in it
  * @throws when it does not get ready; the error holds what was printed
  */
-export async function startInstance(options: { readonly env?: Readonly<Record<string, string>>; readonly fromNothing?: boolean } = {}): Promise<Instance> {
+export async function startInstance(options: { readonly env?: Readonly<Record<string, string>>; readonly fromNothing?: boolean; readonly prepare?: (env: NodeJS.ProcessEnv) => Promise<void> } = {}): Promise<Instance> {
   const dataDir = mkdtempSync(join(tmpdir(), 'instance-'))
-  const place = ENGINE === 'SQLite' && options.env === undefined && !options.fromNothing ? await takePlace(dataDir) : null
+  const place = ENGINE === 'SQLite' && options.env === undefined && !options.fromNothing && !options.prepare ? await takePlace(dataDir) : null
   const [portalPort, statusPort] = place ? [place.portalPort, place.statusPort] : await freePorts()
   const env: NodeJS.ProcessEnv = { ...process.env }
   // What the person who runs the tests has set for an instance of their own does not reach this one.
@@ -54,6 +55,7 @@ export async function startInstance(options: { readonly env?: Readonly<Record<st
   Object.assign(env, { DATA_DIR: dataDir, PORTAL_PORT: String(portalPort), STATUS_PORT: String(statusPort), PORTAL_URL: `http://localhost:${portalPort}`, STATUS_URL: `http://localhost:${statusPort}` }, NO_PRIVATE_PORTS, options.env)
   Object.assign(env, withDatabase(env))
 
+  await options.prepare?.(env)
   // A process group of its own, so that a process left behind can be seen.
   const child = spawn(process.execPath, [...TYPESCRIPT, join('src', 'main.ts')], { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
