@@ -140,7 +140,7 @@ const order = ({ policy }: IssuingParts, { issuer, urls, crlUrl }: IssuingAuthor
   ({ kind: 'subscriber', policy, issuer, subject: subjectAttributes(subject), spki: request.spkiDer, urls: { ...urls, crl: crlUrl(crlShard) } }) as const
 
 /** By chance, so that lists grow alike; fixed from here on (RFC 5280 5.2.5). */
-const drawShard = ({ policy: { crl }, randomBytes }: IssuingParts): number => (crl.shards === 1 ? 0 : 1 + (randomBytes(4).readUInt32BE() % crl.shards))
+export const drawShard = ({ policy: { crl }, randomBytes }: Pick<IssuingParts, 'policy' | 'randomBytes'>): number => (crl.shards === 1 ? 0 : 1 + (randomBytes(4).readUInt32BE() % crl.shards))
 
 function matches(record: RecordedCertificate, { application, approval }: Dossier): boolean {
   try {

@@ -4,7 +4,8 @@
  * and osslsigncode judge.
  * Exit code: 0 each says what it must, 1 one doesn't or an example is missing, 2 could not be probed.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -57,7 +58,11 @@ async function main(): Promise<number> {
     for (const [index, one] of examples.entries()) {
       const own = join(folder, String(index))
       mkdirSync(own)
-      if (one.pending) console.log(`note  ${one.kind.padEnd(20)} shows ${one.state} now, and expires ${one.notAfter}`)
+      if (one.pending) {
+        console.log(`note  ${one.kind.padEnd(20)} shows ${one.state} now, and expires ${one.notAfter}`)
+        // What is revoked or over never becomes anything less.
+        if (!mayBecome(one)) line(false, one, one.kind, 'example', `shows ${one.state}, and will not be ${one.kind} again`)
+      }
       const subject = await fetchExample(client, one, own, root)
       for (const check of CHECKS) {
         if (!check.needs.every((tool) => isPresent(tool))) continue
@@ -75,6 +80,8 @@ async function main(): Promise<number> {
   }
 }
 
+const mayBecome = ({ kind, state }: Example): boolean => state === 'valid' || (kind === 'revoked-then-expired' && state === 'revoked')
+
 async function fetchExample(client: StatusClient, one: Example, folder: string, root: string | undefined): Promise<Subject> {
   const file = (name: string, octets: Buffer | string) => writeFileSync(join(folder, name), octets)
   const [leaf, issuing, top] = readPem((await client.get(one.chain)).toString('latin1')) ?? []
@@ -85,7 +92,10 @@ async function fetchExample(client: StatusClient, one: Example, folder: string, 
     file('example.jar', await client.get(one.jar))
     file('example.exe', await client.get(one.program))
   }
-  if (isPresent('keytool')) await run(folder, 'keytool', ['-importcert', '-noprompt', '-alias', 'root', '-file', 'root.pem', '-keystore', 'root.p12', '-storetype', 'PKCS12', '-storepass', 'changeit'])
+  // A key store of the root alone: never of the leaf, which would make it a trust anchor, good even when revoked. Made once, since Java takes its time.
+  const store = join(folder, '..', `${createHash('sha256').update(readFileSync(join(folder, 'root.pem'))).digest('hex')}.p12`)
+  if (isPresent('keytool') && !existsSync(store)) await run(folder, 'keytool', ['-importcert', '-noprompt', '-alias', 'root', '-file', 'root.pem', '-keystore', store, '-storetype', 'PKCS12', '-storepass', 'changeit'])
+  if (existsSync(store)) copyFileSync(store, join(folder, 'root.p12'))
   const [certificate, above] = [readCertificate(leaf.der), readCertificate(issuing.der)]
   const value = ({ tbs }: typeof certificate, oid: string) => tbs.extensions.find((extension) => extension.oid === oid)?.value
   const list = (of: typeof certificate) => readCrlDistributionPoints(value(of, OID.crlDistributionPoints) ?? Buffer.alloc(0))[0]?.fullName[0]?.uri

@@ -1,8 +1,9 @@
 /** Every certificate with its status as the database has it, in batches, for the comparison with what relying parties get. */
-import { readCertificate } from '../pki/x509-certificate.ts'
+import { X509Certificate } from 'node:crypto'
 import type { KnownCertificate, ReconciliationSource } from '../revocation/reconcile.ts'
 import type { Authority } from '../signer/authority.ts'
 import { listAuthorities } from './authority-store.ts'
+import { latestCrls } from './crl-store.ts'
 import type { Database, Row } from './database.ts'
 
 const BATCH = 500
@@ -52,10 +53,11 @@ export function reconciliationSource(db: Database): ReconciliationSource {
   /** The CAs under this one: a few. */
   const below = async (authority: Authority): Promise<readonly KnownCertificate[]> =>
     (await listAuthorities(db)).filter(({ parentId }) => parentId === authority.id).map(({ certificateDer, notAfter }) => {
-      const serial = readCertificate(certificateDer).tbs.serialNumber.toString(16)
+      const serial = new X509Certificate(certificateDer).serialNumber.toLowerCase()
       return { serial: serial.padStart(serial.length + (serial.length % 2), '0'), issued: true, der: certificateDer, notAfter, revoked: null }
     })
   return {
+    lists: async ({ id }) => (await latestCrls(db, id)).map(({ shard }) => shard),
     async *certificates(authority) {
       for (const { name, rows } of TABLES)
         for (let after = ''; ; ) {

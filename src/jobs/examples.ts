@@ -12,6 +12,7 @@ import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
 import {
   dueKinds, EXAMPLE_REASON, isToBeRevoked, lifeSeconds, stateOf, type ExampleCertificate, type ExampleKind,
 } from '../application/example.ts'
+import { drawShard } from '../application/issue.ts'
 import { examineKnownKey } from '../application/verify-key.ts'
 import { audit } from '../audit/audit-log.ts'
 import type { AuditEventName } from '../audit/events.ts'
@@ -130,13 +131,16 @@ async function certify(parts: ExampleParts, authority: SigningAuthority, example
   const verdicts = await examineKnownKey(readPublicKey(spki), policy, keyRegister(database))
   const against = verdicts.filter(({ outcome }) => outcome !== 'pass').map(({ row }) => row)
   if (against.length > 0) throw new Error(`example ${id}: its key is refused by ${against.join(', ')}`)
-  const { issuer, urls } = authority
+  const { issuer } = authority
+  const crlShard = drawShard({ policy, randomBytes: random })
+  const crlUrl = authority.crlUrl(crlShard)
+  const urls = { ...authority.urls, crl: crlUrl }
   const now = clock()
   const subject = authority.demo ? demoName(examples.subject) : examples.subject
   const outcome = prepareCertificate({ kind: 'subscriber', policy, issuer, subject, spki, urls, lifeSeconds: lifeSeconds(kind, examples) }, { now, randomBytes: random })
   if ('refused' in outcome) throw new Error(`example ${id} is not signed: ${outcome.refused.map(({ id: lint, clause }) => `${lint} (${clause})`).join('; ')}`)
   const { tbs, serial, notBefore, notAfter, hash, signatureAlgorithm } = outcome.prepared.take()
-  const record = { certificateId: id, authorityId, serial, spkiSha256: reference.spkiSha256, tbs, notBefore, notAfter, recordedAt: now }
+  const record = { certificateId: id, authorityId, serial, spkiSha256: reference.spkiSha256, crlShard, crlUrl, tbs, notBefore, notAfter, recordedAt: now }
   await change(async (trx) => {
     await note(trx, now, 'example.recorded', id, { ...details, serial, tbs: sha256(tbs), notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() })
     return recordExample(trx, id, record)

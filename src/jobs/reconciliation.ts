@@ -26,7 +26,7 @@ export interface ComparisonParts extends Pick<Services, 'policy' | 'database' | 
 /** One comparison now, without writing anything. @throws StatusUnanswered */
 export async function compareNow({ policy, database, clock, random, client, wait = sleep }: ComparisonParts): Promise<ReconciliationResult> {
   const authorities = await listAuthorities(database)
-  return reconcile({ policy, authorities, source: reconciliationSource(database), now: clock, randomBytes: random, get: client.get, post: client.post, wait: async (milliseconds) => void (await wait(milliseconds)) })
+  return reconcile({ policy, authorities, source: reconciliationSource(database), now: clock, randomBytes: random, find: client.find, post: client.post, wait: async (milliseconds) => void (await wait(milliseconds)) })
 }
 
 /** Runs one when a day has passed since the last. @returns its result; null when none was due, or another process has the turn */

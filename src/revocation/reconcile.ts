@@ -33,6 +33,8 @@ export interface KnownCertificate {
 }
 
 export interface ReconciliationSource {
+  /** The shards of which an authority has published lists; 0 is its own. */
+  lists(authority: Authority): Promise<readonly number[]>
   /** Everything under an authority, signed or only recorded, in batches. */
   certificates(authority: Authority): AsyncIterable<readonly KnownCertificate[]>
   /** Those of an authority with these serial numbers; what is not there is not known. */
@@ -45,8 +47,8 @@ export interface ReconciliationParts {
   readonly source: ReconciliationSource
   readonly now: () => Date
   readonly randomBytes: RandomBytes
-  /** Of `status`. What it throws goes to the caller: who could not ask knows nothing. */
-  get(path: string): Promise<Buffer>
+  /** Of `status`; null for what is not there. What it throws goes to the caller: who could not ask knows nothing. */
+  find(path: string): Promise<Buffer | null>
   post(path: string, type: string, body: Buffer): Promise<Buffer>
   wait(milliseconds: number): Promise<void>
 }
@@ -107,7 +109,7 @@ class Look {
 
   async run(): Promise<void> {
     for (const authority of this.#parts.authorities) {
-      await this.#list(authority, crlPath(authority.id))
+      for (const shard of await this.#parts.source.lists(authority)) await this.#list(authority, crlPath(authority.id, shard))
       for await (const batch of this.#batches(authority)) await this.#compare(authority, batch)
     }
   }
@@ -129,7 +131,7 @@ class Look {
   async #compare(authority: Authority, batch: readonly KnownCertificate[]): Promise<void> {
     this.certificates += batch.length
     for (const certificate of batch) {
-      const list = await this.#list(authority, this.#listOf(authority, certificate))
+      const list = certificate.issued ? await this.#list(authority, this.#listOf(authority, certificate)) : null
       if (list && certificate.revoked && mustStayOnList(certificate.notAfter, list.thisUpdate, this.#parts.policy.periods) && !holds(list.serials, markOf(certificate.serial)))
         this.#differs(authority.id, certificate.serial, `revoked in the database since ${stamp(certificate.revoked.at)}, not on its list`)
     }
@@ -187,7 +189,11 @@ class Look {
   }
 
   async #readList(authority: Authority, path: string): Promise<HeldList | null> {
-    const octets = await this.#parts.get(path)
+    const octets = await this.#parts.find(path)
+    if (!octets) {
+      this.#differs(authority.id, path, 'there is no such list')
+      return null
+    }
     try {
       const list = walkCertificateList(octets)
       const refused = this.#listRefused(authority, list)

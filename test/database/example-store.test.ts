@@ -18,7 +18,7 @@ describeOnBothDatabases('example certificates in the database', (open) => {
     await database.transaction(async (trx) => {
       expect(await beginExample(trx, { id: 'e1', authorityId, kind: 'revoked', key, startedAt: T0 })).toBe(true)
       expect(await noteExampleKey(trx, 'e1', { spkiSha256: 'f'.repeat(64), spki: Buffer.from('spki') })).toBe(true)
-      const record = { certificateId: 'c1', authorityId, serial: '1234', spkiSha256: 'f'.repeat(64), tbs: Buffer.from('tbs'), notBefore: T0, notAfter: at('2030-01-31T23:59:59.000Z'), recordedAt: T0 }
+      const record = { certificateId: 'c1', authorityId, serial: '1234', spkiSha256: 'f'.repeat(64), crlShard: 0, crlUrl: 'http://status.test/crl/issuing.crl', tbs: Buffer.from('tbs'), notBefore: T0, notAfter: at('2030-01-31T23:59:59.000Z'), recordedAt: T0 }
       expect(await recordExample(trx, 'e1', record)).toBe(true)
     })
     return { database, authorityId }

@@ -63,7 +63,7 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
     good = await certificate()
     bad = await certificate()
     await revoke(bad)
-    await issueCrl(services, authority)
+    await issueCrl(services, ca, authority)
   })
   afterAll(async () => {
     for (const port of ports) await port.close()
@@ -90,7 +90,7 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
       issuerNameDer: nameDer, authorityKeyIdentifier: keyIdentifier, number: 99n, thisUpdate, nextUpdate: new Date(thisUpdate.getTime() + DAY), entries: [{ serial: bad.serial, revokedAt, reason: 1 }], expiredCertsOnCrl, hash, ...content,
     })
     const list = assembleCertificateList(tbs, hash, await authority.sign(tbs, hash))
-    return { ...client, get: (path) => (path === `/crl/${authority.id}.crl` ? Promise.resolve(list) : client.get(path)) }
+    return { ...client, find: (path) => (path === `/crl/${authority.id}.crl` ? Promise.resolve(list) : client.find(path)) }
   }
   const entry = async (serial: string, reason = 1) => ({ serial, revokedAt: new Date((await database('revocations').first('revoked_at')).revoked_at), reason })
 
@@ -107,7 +107,7 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
   test('REV-4: a revocation that is under way is no false alarm: what differs is looked at again, and stays when it stays', async () => {
     const { client } = await port()
     await revoke(good)
-    expect(await compare(client, () => issueCrl(services, authority))).toMatchObject({ differences: 0 })
+    expect(await compare(client, () => issueCrl(services, ca, authority))).toMatchObject({ differences: 0 })
     expect(waits).toBe(1)
     waits = 0
     const third = await certificate()
@@ -126,8 +126,10 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
     expect(await say({ expiredCertsOnCrl: new Date('2030-01-01T00:00:00Z') })).toEqual([expect.stringMatching(/its expiredCertsOnCRL is 2030-01-01T00:00:00Z, not /)])
     expect(await say({ thisUpdate: new Date('2020-01-01T00:00:00Z'), nextUpdate: new Date('2020-01-02T00:00:00Z') })).toEqual([expect.stringMatching(/the list ended 2020-01-02/)])
     expect(await say({ issuerNameDer: Buffer.from('3000', 'hex') })).toEqual([expect.stringMatching(/the list is not the authority's$/)])
-    const broken: StatusClient = { ...client, get: (path) => (path.includes('root') ? client.get(path) : Promise.resolve(Buffer.from('30820005', 'hex'))) }
-    expect((await lines(broken)).every((line) => line.includes("the list can't be read"))).toBe(true)
+    const path = `/crl/${authority.id}.crl`
+    const giving = (octets: Buffer | null): StatusClient => ({ ...client, find: (asked) => (asked === path ? Promise.resolve(octets) : client.find(asked)) })
+    expect(await lines(giving(Buffer.from('30820005', 'hex')))).toEqual([expect.stringContaining(`${path}: the list can't be read`)])
+    expect(await lines(giving(null))).toEqual([`${path}: there is no such list`])
   })
 
   test('OCS-3, OCS-5: what OCSP answers and the database does not say, each by its name', async () => {
@@ -178,11 +180,11 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
     later = DAY - 60_000
     expect(await reconcileDaily(parts)).toBeNull()
     later = DAY + 60_000
-    await issueCrl(services, authority)
+    await issueCrl(services, ca, authority)
     await revoke(good)
     expect(await reconcileDaily(parts)).toMatchObject({ outcome: 'differed', differences: 1 })
     later = 2 * DAY + 120_000
-    await issueCrl(services, authority)
+    await issueCrl(services, ca, authority)
     // Nobody listens there.
     const nowhere = statusClient('http://127.0.0.1:1')
     expect(await reconcileDaily({ ...parts, client: nowhere })).toMatchObject({ outcome: 'unanswered', details: [expect.stringContaining("can't be reached")] })

@@ -9,6 +9,7 @@ import { reconciliationSource } from '../../src/database/reconciliation-source.t
 import { findResponder, readStatus } from '../../src/database/status-store.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { authoritiesOn, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
+import { runRetention } from '../../src/jobs/retention.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { readDer } from '../../src/pki/der.ts'
@@ -66,7 +67,7 @@ async function issue(): Promise<{ id: string; serial: string; notAfter: Date }> 
 /** What `ca` does in its turns. */
 async function turns(): Promise<void> {
   await renewResponderCertificates(services, authority)
-  await issueCrl(services, authority)
+  await issueCrl(services, ca, authority)
 }
 
 /** Not the synchronous form: the port that it asks is in this process. */
@@ -139,7 +140,7 @@ test('CRL-3, OCS-3, OCS-5, REV-4: from issue to ten years past expiry, database,
       if (state === 'revoked') expect(new Set(dates.filter((date) => date !== null)).size, where).toBe(1)
     }
     const { policy } = services
-    const compared = await reconcile({ policy, authorities: [authority.row], source, now: () => now, randomBytes: services.random, get: port.client.get, post: port.client.post, wait: async () => undefined })
+    const compared = await reconcile({ policy, authorities: [authority.row], source, now: () => now, randomBytes: services.random, find: port.client.find, post: port.client.post, wait: async () => undefined })
     expect(compared.lines).toEqual([])
     expect(compared.certificates).toBeGreaterThanOrEqual(3)
   }
@@ -166,9 +167,12 @@ test('CRL-3, OCS-5: when the retention is over, both dates say so from the same 
     await renewResponderCertificates(services, authority)
     // A list of this second, whenever the last one was.
     await services.database('revocations').update({ reason_code: kept ? 4 : 5 })
-    await issueCrl(services, authority)
-    const { ocsp, database, keptSince, archiveCutoff } = await asked(row.serial)
+    expect(await runRetention(services, authority)).toBe(kept ? 0 : 1)
+    await issueCrl(services, ca, authority)
+    const { ocsp, database, list, keptSince, archiveCutoff } = await asked(row.serial)
     expect([database, ocsp]).toEqual(['revoked', 'revoked'])
+    // Dropped by the run on record, not by the date alone.
+    expect(list).toBe(kept ? 'revoked' : 'not listed')
     expect(archiveCutoff <= new Date(row.not_after)).toBe(kept)
     if (kept) expect(keptSince).toEqual(archiveCutoff)
   }

@@ -36,7 +36,8 @@ export async function timestampAuthority({ policy, database, random }: Services,
 /** What the job of examples wants, with the tokens of `ca` and `status`. `unreachable()`: whether the Timestamp Authority is out of reach. */
 export async function exampleParts(services: Services, ca: Pkcs11Signer, status: Signer, unreachable: () => boolean = () => false): Promise<ExampleParts> {
   const respond = await timestampAuthority(services, services.clock, status)
-  const client = { get: () => Promise.reject(new Error('nothing to get')), post: (_path: string, _type: string, body: Buffer) => respond(body) }
+  const nothing = () => Promise.reject(new Error('nothing to get'))
+  const client = { get: nothing, find: nothing, post: (_path: string, _type: string, body: Buffer) => respond(body) }
   const ask = timestamper(client, services.random)
   const { policy, database, clock, random } = services
   return { policy, database, clock, random, signer: ca, stamp: async (signature) => (unreachable() ? null : ask(signature)) }

@@ -27,7 +27,7 @@ export async function liveDays(env: NodeJS.ProcessEnv, days: number): Promise<vo
     later()
     await renewResponderCertificates(services, authority)
     for (let turn = await keepExamples(parts, authority); turn.done.length > 0; turn = await keepExamples(parts, authority)) later()
-    await issueCrl(services, authority)
+    await issueCrl(services, ca, authority)
   } finally {
     await status.close()
     await ca.close()

@@ -55,6 +55,7 @@ export async function openStatusPort(services: Services, signer: Signer, change:
     url,
     client: {
       get: (path) => watch.poll().then(() => plain.get(path)),
+      find: (path) => watch.poll().then(() => plain.find(path)),
       post: (path, type, body) => watch.poll().then(() => plain.post(path, type, body)),
     },
     faults,

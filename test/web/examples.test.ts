@@ -17,7 +17,7 @@ test('REP-2: anybody gets an example, its chain and what its key signed, and pro
     const key = { tokenLabel: 'issuing', label: 'example', id: 'aa', spkiSha256: null }
     await beginExample(trx, { id: ID, authorityId: 'issuing', kind: 'revoked', key, startedAt: now })
     await noteExampleKey(trx, ID, { spkiSha256: 'f'.repeat(64), spki: DER })
-    await recordExample(trx, ID, { certificateId: ID, authorityId: 'issuing', serial: '1234', spkiSha256: 'f'.repeat(64), tbs: DER, notBefore: now, notAfter: new Date(now.getTime() + 3_600_000), recordedAt: now })
+    await recordExample(trx, ID, { certificateId: ID, authorityId: 'issuing', serial: '1234', spkiSha256: 'f'.repeat(64), crlShard: 0, crlUrl: 'http://status.test/crl/issuing.crl', tbs: DER, notBefore: now, notAfter: new Date(now.getTime() + 3_600_000), recordedAt: now })
   })
   const file = (name: string) => fetch(`${portal.url}/repository/examples/${name}`)
   // On record and not signed: not there.

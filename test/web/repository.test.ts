@@ -98,7 +98,7 @@ describe('REP-2: example certificates', () => {
     await other.services.database.transaction(async (trx) => {
       await beginExample(trx, { id, authorityId: 'issuing-g1', kind, key: { tokenLabel: 'issuing', label: id, id: serial, spkiSha256: null }, startedAt: notBefore })
       await noteExampleKey(trx, id, { spkiSha256, spki: Buffer.from('spki') })
-      await recordExample(trx, id, { certificateId, authorityId: 'issuing-g1', serial, spkiSha256, tbs: Buffer.from('tbs'), notBefore, notAfter, recordedAt: notBefore })
+      await recordExample(trx, id, { certificateId, authorityId: 'issuing-g1', serial, spkiSha256, crlShard: 0, crlUrl: 'http://status.test/crl/issuing-g1.crl', tbs: Buffer.from('tbs'), notBefore, notAfter, recordedAt: notBefore })
       await storeExample(trx, id, { certificateId, der: Buffer.from('der'), sha256: spkiSha256, at: notBefore, specimens: { jar: null, executable: null } })
     })
   }
