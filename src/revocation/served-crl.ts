@@ -17,6 +17,12 @@ export interface ServedCrl {
 /** How long a cache may hold a list without asking again: short, so that a revocation shows soon behind one too (REV-4). */
 export const CRL_CACHE_SECONDS = 30
 
+/**
+ * A list up to this length goes in one write: a client that reads what is there and waits for no more (osslsigncode 2.9) takes the rest of a list that
+ * came in pieces for missing.
+ */
+const AT_ONCE_OCTETS = 64 * 1024
+
 /** The highest number of each list that this process served. A database put back from a copy doesn't make relying parties forget revocations. */
 export class HighestServed {
   readonly #numbers = new Map<string, bigint>()
@@ -49,6 +55,12 @@ export async function sendCrl(crl: ServedCrl, now: Date, request: IncomingMessag
   response.setHeader('Content-Length', crl.octets)
   if (request.method === 'HEAD') {
     response.end()
+    return
+  }
+  if (crl.octets <= AT_ONCE_OCTETS) {
+    const all: Buffer[] = []
+    for await (const piece of crl.pieces()) all.push(piece)
+    response.end(Buffer.concat(all))
     return
   }
   const pieces = crl.pieces()[Symbol.asyncIterator]()
