@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { crlHeader } from '../revocation/crl.ts'
-import { canonicalSerial, encodeRevoked, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
+import { encodeLines, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
 import { type ListedCertificate, readListedCertificates, readTbsCertList } from '../revocation/crl-reader.ts'
 import { isPostgres, type Database, type Transaction, type Row } from './database.ts'
 
@@ -221,34 +221,25 @@ export async function publishCrl(trx: Transaction, crl: Pick<CrlRecord, 'authori
 const PAGE = 4000
 
 /**
- * The revocations that have their place on this list, ascending by serial number, in pages.
- * @param odd told of rows whose serial number is not spelled as lists spell it: they come in no page
- * @throws RangeError as encodeRevoked does
+ * The revocations that have their place on this list, ascending by serial number, in pages; without those that retention runs took off the lists.
+ * @param odd told of rows that `encodeLines` doesn't take: they come in no page
  */
 export async function* revokedPages(db: Database | Transaction, { authorityId, shard }: ListId, odd: (row: RevokedRow) => void): AsyncGenerator<RevokedPage> {
-  const order = isPostgres(db) ? 'serial COLLATE "C"' : 'serial'
-  const line = `serial || ' ' || revoked_at || ' ' || reason_code || CASE WHEN retention_run_id IS NULL THEN '' ELSE ' gone' END`
-  const page = `SELECT serial, ${line} AS line FROM revocations WHERE authority_id = ? AND crl_shard = ? AND ${order} > ? ORDER BY ${order} LIMIT ${PAGE}`
-  // One text for a page: a value for each column of each row takes several times as long.
-  const all = isPostgres(db) ? `SELECT string_agg(line, chr(10) ORDER BY ${order}) AS lines FROM (${page}) AS page` : `SELECT group_concat(line, char(10)) AS lines FROM (${page})`
+  const postgres = isPostgres(db)
+  const order = postgres ? 'serial COLLATE "C"' : 'serial'
+  const page = `SELECT serial, revoked_at || serial || '/' || reason_code AS line FROM revocations WHERE authority_id = ? AND crl_shard = ? AND ${order} > ? AND retention_run_id IS NULL ORDER BY ${order} LIMIT ${PAGE}`
+  // One value for a page: one for each column of each row takes several times as long.
+  const all = postgres
+    ? `SELECT convert_to(string_agg(line, chr(10) ORDER BY ${order}), 'UTF8') AS lines, max(${order}) AS last, count(*) AS rows FROM (${page}) AS page`
+    : `SELECT CAST(group_concat(line, char(10)) AS BLOB) AS lines, max(serial) AS last, count(*) AS rows FROM (${page})`
   for (let after = ''; ; ) {
     const answer = await db.raw(all, [authorityId, shard, after])
-    const [{ lines }]: [{ lines: string | null }] = isPostgres(db) ? answer.rows : answer
+    const [{ lines, last, rows }]: [{ lines: Buffer | null; last: string; rows: number | string }] = postgres ? answer.rows : answer
     if (lines === null) return
-    const rows = lines.split('\n').map(readLine)
-    const usual = rows.filter((row) => canonicalSerial(row.serial) === row.serial || void odd(row))
-    // SQLite promises no order inside of group_concat, though it keeps that of the page.
-    if (usual.some(({ serial }, at) => at > 0 && serial <= usual[at - 1]!.serial)) usual.sort((one, other) => (one.serial < other.serial ? -1 : 1))
-    yield encodeRevoked(usual)
-    if (rows.length < PAGE) return
-    after = rows.reduce((highest, { serial }) => (serial > highest ? serial : highest), '')
+    yield encodeLines(lines, odd)
+    if (Number(rows) < PAGE) return
+    after = last
   }
-}
-
-function readLine(line: string): RevokedRow {
-  const end = line.indexOf(' ')
-  const rest = line.slice(end + 26)
-  return { serial: line.slice(0, end), revokedAt: line.slice(end + 1, end + 25), reason: Number.parseInt(rest, 10), gone: rest.endsWith(' gone') }
 }
 
 /** A revocation with what its certificate says of the list that it belongs on. */

@@ -16,9 +16,9 @@ export interface CrlJobs {
 }
 
 /** @param authorities whose lists this process signs, read anew at each call */
-export function crlJobs(services: Pick<Services, 'policy' | 'database' | 'clock'>, signer: Pick<Signer, 'signDigest'>, authorities: () => Promise<readonly SigningAuthority[]>, alert: Alert): CrlJobs {
+export function crlJobs(services: Pick<Services, 'config' | 'policy' | 'database' | 'clock'>, signer: Pick<Signer, 'signDigest'>, authorities: () => Promise<readonly SigningAuthority[]>, alert: Alert): CrlJobs {
   const { database, policy, clock } = services
-  const publisher = new CrlPublisher({ policy, database, clock, signer, alert })
+  const publisher = new CrlPublisher({ policy, database, clock, signer, folder: services.config.dataDir, alert })
   const watch = new StatusWatch({ feed: statusFeed(database), elapsed: () => performance.now(), staleMinutes: policy.periods.statusStaleMinutes })
   watch.onChange((changes) => publisher.changed(changes))
   return {

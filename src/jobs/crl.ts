@@ -9,14 +9,12 @@ import { findIssuingAuthority } from '../database/authority-store.ts'
 import {
   addressesOfList,
   holdPlace,
-  keepChunks,
   lastNumber,
   lastNumberOnLog,
   latestCrls,
   listsOf,
   openList,
   publishCrl,
-  readChunks,
   recordCrl,
   revokedPages,
   strayRevoked,
@@ -25,6 +23,7 @@ import {
   type CrlBody,
   type CrlRecord,
 } from '../database/crl-store.ts'
+import { ChunkStore } from '../database/chunk-store.ts'
 import { isUniqueViolation } from '../database/database.ts'
 import { crlFrame, crlHeader, crlSeal, type CrlFrame } from '../revocation/crl.ts'
 import type { RevokedPage, RevokedRow } from '../revocation/crl-entries.ts'
@@ -36,7 +35,7 @@ import type { Services } from '../services.ts'
 import { type Signer, verifyDigest } from '../signer/signer.ts'
 import { changesByList, inOrder, listOf, type Alert } from './crl-changes.ts'
 import { lostSerials } from './crl-lost.ts'
-import { CA_ACTOR } from './issuing.ts'
+import { CA_ACTOR } from './actor.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
 import { CrlRefused, pagesOf, readPublished, readThrough, type JudgedChunks } from './published-list.ts'
 import { provenDrops } from './retention.ts'
@@ -48,6 +47,8 @@ const ALARM_AGAIN_MS = 3_600_000
 
 export interface CrlPublisherParts extends Pick<Services, 'policy' | 'database' | 'clock'> {
   readonly signer: Pick<Signer, 'signDigest'>
+  /** Where entries are kept beside the database while the process runs; null: nowhere. */
+  readonly folder: string | null
   /** For operators: the log. */
   readonly alert: Alert
 }
@@ -73,6 +74,7 @@ const subjectOf = (authorityId: string, shard: number): string => `authority:${l
 
 export class CrlPublisher {
   readonly #parts: CrlPublisherParts
+  readonly #store: ChunkStore
   readonly #lists = new Map<string, KnownList>()
   /** By authority: serial numbers whose revocation may have changed. */
   readonly #changed = new Map<string, Set<string>>()
@@ -81,6 +83,7 @@ export class CrlPublisher {
 
   constructor(parts: CrlPublisherParts) {
     this.#parts = parts
+    this.#store = new ChunkStore(parts.database, parts.folder)
   }
 
   /** Told what the database says has changed; `everything` when that can't be told. */
@@ -170,7 +173,7 @@ export class CrlPublisher {
     if (seen !== null && record!.number < seen) throw new CrlRefused(`the published CRL ${record!.number} has a lower number than ${seen}, which was published before`)
     if (known && record!.number === seen) throw new CrlRefused(`the published CRL ${seen} is another one than this process published`)
     const judged = known?.judged ?? new Map()
-    const read = record ? await readPublished(database, record, keyOf(authority), judged) : { chunks: [], judged }
+    const read = record ? await readPublished(database, this.#store, record, keyOf(authority), judged) : { chunks: [], judged }
     // What changed since this process last compared, it was told of; another's newer list makes none of that untrue.
     const list = { record, ...read, compared: known?.compared ?? false }
     this.#lists.set(name, list)
@@ -180,8 +183,8 @@ export class CrlPublisher {
   /** The entries of the next list. */
   async #merge(authority: SigningAuthority, shard: number, list: KnownList, shards: readonly number[], changes: RevokedPage | null, everything: boolean): Promise<Merged> {
     const { database, alert } = this.#parts
-    const parts = { read: (digests: readonly Buffer[]) => readChunks(database, digests), keep: (chunks: Parameters<typeof keepChunks>[1]) => keepChunks(database, chunks) }
-    let merged: Merged = { chunks: list.chunks, changed: false, added: 0, corrected: 0, dropped: [], withoutRow: 0 }
+    const store = this.#store
+    let merged: Merged = { chunks: list.chunks, changed: false, added: 0, corrected: 0, dropped: [], withoutRow: [] }
     if (everything) {
       const odd: RevokedRow[] = []
       const belongs = async (serial: string): Promise<boolean> => {
@@ -190,12 +193,19 @@ export class CrlPublisher {
         this.#note(authority.id, serial)
         return false
       }
-      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, (row) => void odd.push(row)), { ...parts, ...(shards.length > 1 ? { belongs } : {}) }, true)
-      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), parts, false))
-      if (merged.withoutRow > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${merged.withoutRow} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
+      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, (row) => void odd.push(row)), { read: (digests) => store.read(digests), keep: (chunks) => store.keep(chunks), ...(shards.length > 1 ? { belongs } : {}) }, true)
+      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), store, false))
+      if (merged.withoutRow.length > 0) {
+        // Gone by a retention run, or a row of another list's; what has none at all stays on the list.
+        const rows = await findRevoked(database, authority.id, merged.withoutRow)
+        const gone = rows.filter((row) => row.gone)
+        if (gone.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(gone)), store, false))
+        const without = merged.withoutRow.length - rows.length
+        if (without > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${without} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
+      }
       if (shard === 0) for (const serial of await strayRevoked(database, authority.id, shards)) this.#note(authority.id, serial)
     }
-    return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), parts, false)) : merged
+    return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), store, false)) : merged
   }
 
   async #issue(authority: SigningAuthority, shard: number, list: KnownList, merged: Merged, several: boolean, now: Date): Promise<bigint | null> {
@@ -224,18 +234,14 @@ export class CrlPublisher {
     const sealed = crlSeal(hash, Buffer.alloc(key.asymmetricKeyDetails!.modulusLength! / 8)).length
     const octets = wholeLength(head.length + sum('octets') + tail.length + sealed)
 
-    // One reading: for the lints, for the signature, and for the fingerprint of what is published.
+    // One reading, for the lints and for the signature.
     const signed = createHash(hash).update(head)
-    const whole = createHash('sha256').update(crlHeader(octets)).update(head)
-    const through = await readThrough(database, merged.chunks.map(({ sha256 }) => sha256), thisUpdate, list.judged, (chunk) => {
-      signed.update(chunk)
-      whole.update(chunk)
-    })
+    const through = await readThrough(this.#store, merged.chunks.map(({ sha256 }) => sha256), thisUpdate, list.judged, (chunk) => void signed.update(chunk))
     const digest = signed.update(tail).digest()
     const proven = await provenDrops(database, authority, merged.dropped, policy.periods)
     const unproven = merged.dropped.filter((serial) => !proven.has(serial))
     if (unproven.length > 0) throw new CrlRefused(`${unproven.length} entries would be lost without a recorded retention run, ${unproven[0]} first (CRL-3)`)
-    const lost = await lostSerials(database, list.chunks, through.chunks)
+    const lost = await lostSerials(this.#store, list.chunks, through.chunks)
     const { periods } = policy
     const findings = [
       ...lintFrame(head, tail, sum('octets'), { at: now, issuerNameDer: frame.issuerNameDer, authorityKeyIdentifier: frame.authorityKeyIdentifier, hash, caNotBefore, list: 'issuing', periods, lastNumber: last === 0n ? null : last, last: list.record, addresses }),
@@ -252,15 +258,15 @@ export class CrlPublisher {
     const signature = await this.#parts.signer.signDigest(authority.row.key, hash, digest)
     if (!verifyDigest(key, hash, digest, signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
     const seal = crlSeal(hash, signature)
-    const sha256 = whole.update(tail).update(seal).digest('hex')
     const done = await database.transaction(async (trx) => {
       if (!(await publishCrl(trx, record, list.record?.number ?? null, seal))) return false
       const times = { thisUpdate: thisUpdate.toISOString(), nextUpdate: nextUpdate.toISOString() }
-      const details = { number: String(number), entries: record.entries, ...times, sha256, ...(proven.size > 0 ? { dropped: proven.size } : {}) }
+      const details = { number: String(number), entries: record.entries, ...times, tbsSha256: record.tbsSha256, ...(proven.size > 0 ? { dropped: proven.size } : {}) }
       await audit(trx, { at: this.#parts.clock(), actor: CA_ACTOR, event: 'crl.issued', subject: subjectOf(authority.id, shard), details })
       return true
     })
     if (!done) return null
+    this.#store.retain(new Set([...this.#lists.values()].flatMap(({ chunks }) => chunks).concat(through.chunks).map(({ sha256: name }) => name.toString('hex'))))
     Object.assign(list, { record, chunks: through.chunks, judged: through.judged, compared: true } satisfies KnownList)
     return number
   }
@@ -324,6 +330,6 @@ export function refuseBackwards(next: { readonly number: bigint; readonly entrie
  * @throws as `turn` does
  */
 export async function issueCrl({ policy, database, clock }: Pick<Services, 'policy' | 'database' | 'clock'>, signer: Pick<Signer, 'signDigest'>, authority: SigningAuthority): Promise<bigint | null> {
-  const issued = await new CrlPublisher({ policy, database, clock, signer, alert: () => undefined }).turn([authority])
+  const issued = await new CrlPublisher({ policy, database, clock, signer, folder: null, alert: () => undefined }).turn([authority])
   return issued.find(({ shard }) => shard === 0)?.number ?? null
 }

@@ -7,6 +7,7 @@ import { auditTrail } from '../audit/audit-trail.ts'
 import { issuanceStore } from '../database/issuance-store.ts'
 import type { Services } from '../services.ts'
 import type { Signer } from '../signer/signer.ts'
+import { CA_ACTOR } from './actor.ts'
 import { currentAuthority } from './issuing-authority.ts'
 import { sharedTransactions } from './shared-transactions.ts'
 
@@ -18,7 +19,7 @@ const TOGETHER = 8
 /** While the applications of one crew are signed, another's are judged. */
 const CREWS = 2
 
-export const CA_ACTOR = 'process:ca'
+export { CA_ACTOR }
 
 /**
  * The parts of issuing as this process has them; its leases carry a name of its own.

@@ -1,6 +1,7 @@
 /** A revocation list as it was published last, read back and believed only under the authority's own signature. */
 import { createHash, type KeyObject } from 'node:crypto'
-import { readChunks, readCrlBody, keepChunks, type CrlRecord } from '../database/crl-store.ts'
+import type { ChunkStore } from '../database/chunk-store.ts'
+import { readCrlBody, type CrlRecord } from '../database/crl-store.ts'
 import type { Database } from '../database/database.ts'
 import { MalformedDer, readDerValues } from '../pki/der.ts'
 import { type CrlFinding, lintEntries } from '../revocation/crl-lints.ts'
@@ -30,12 +31,12 @@ export interface ReadThrough {
  * Reads chunks in the order of a list, judges the entries of those that were not judged before, and tells their octets.
  * @throws CrlDamaged
  */
-export async function readThrough(db: Database, digests: readonly Buffer[], thisUpdate: Date, known: JudgedChunks, each: (octets: Buffer) => void): Promise<ReadThrough> {
+export async function readThrough(store: ChunkStore, digests: readonly Buffer[], thisUpdate: Date, known: JudgedChunks, each: (octets: Buffer) => void): Promise<ReadThrough> {
   const chunks: ChunkRef[] = []
   const findings: CrlFinding[] = []
   const judged = new Map<string, { ref: ChunkRef; asOf: number }>()
   let last = ''
-  for await (const { sha256, octets } of readChunks(db, digests)) {
+  for await (const { sha256, octets } of store.read(digests, true)) {
     each(octets)
     const name = sha256.toString('hex')
     const before = known.get(name)
@@ -60,16 +61,16 @@ export async function readThrough(db: Database, digests: readonly Buffer[], this
  * The chunks of a published list, after its signature was verified over all of it.
  * @throws CrlRefused when it is not the authority's, or not what its row says; CrlDamaged
  */
-export async function readPublished(db: Database, record: CrlRecord, key: KeyObject, known: JudgedChunks): Promise<{ readonly chunks: readonly ChunkRef[]; readonly judged: JudgedChunks }> {
+export async function readPublished(db: Database, store: ChunkStore, record: CrlRecord, key: KeyObject, known: JudgedChunks): Promise<{ readonly chunks: readonly ChunkRef[]; readonly judged: JudgedChunks }> {
   const refuse = (why: string): CrlRefused => new CrlRefused(`the published CRL ${record.number} ${why}`)
   const body = await readCrlBody(db, record)
   const seal = body.seal && readSeal(body.seal)
   if (!seal) throw refuse('has no signature that can be read')
   const digest = createHash(seal.hash).update(body.tbsHead)
-  const { chunks, judged, findings } = await readThrough(db, body.chunks, record.thisUpdate, known, (octets) => void digest.update(octets))
+  const { chunks, judged, findings } = await readThrough(store, body.chunks, record.thisUpdate, known, (octets) => void digest.update(octets))
   if (!verifyDigest(key, seal.hash, digest.update(body.tbsTail).digest(), seal.signature)) throw refuse('is not signed by the authority')
   if (findings.length > 0) throw refuse(`has entries that can't be read: ${findings[0]!.detail}`)
-  const all = body.chunks.length > 0 ? chunks : await inChunks(db, Buffer.concat([body.tbsHead, body.tbsTail]))
+  const all = body.chunks.length > 0 ? chunks : await inChunks(store, Buffer.concat([body.tbsHead, body.tbsTail]))
   const entries = all.reduce((sum, chunk) => sum + chunk.entries, 0)
   if (entries !== record.entries) throw refuse(`has ${entries} entries, not ${record.entries}`)
   return { chunks: all, judged }
@@ -87,15 +88,14 @@ function readSeal(seal: Buffer) {
 }
 
 /** Of a list that was written whole, before there were chunks. */
-async function inChunks(db: Database, tbs: Buffer): Promise<readonly ChunkRef[]> {
+async function inChunks(store: ChunkStore, tbs: Buffer): Promise<readonly ChunkRef[]> {
   const octets = revokedOctets(tbs)
   const entries = readListedCertificates(octets).map(({ serial }) => serial)
   const encoded = readDerValues(octets, { maxBytes: octets.length, maxNodes: entries.length + 1 }).map(({ raw }) => raw)
   const order = entries.map((serial, at) => ({ serial, raw: encoded[at]! })).sort((one, other) => (one.serial < other.serial ? -1 : 1))
   let end = 0
-  const page = { serials: order.map(({ serial }) => serial), octets: Buffer.concat(order.map(({ raw }) => raw)), ends: order.map(({ raw }) => (end += raw.length)) }
-  const parts = { read: (digests: readonly Buffer[]) => readChunks(db, digests), keep: (chunks: Parameters<typeof keepChunks>[1]) => keepChunks(db, chunks) }
-  return (await mergeEntries([], pagesOf(page), parts, true)).chunks
+  const page = { octets: Buffer.concat(order.map(({ raw }) => raw)), ends: order.map(({ raw }) => (end += raw.length)), gone: new Set<number>() }
+  return (await mergeEntries([], pagesOf(page), store, true)).chunks
 }
 
 /** One page as a sequence of pages. */

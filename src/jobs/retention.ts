@@ -11,7 +11,7 @@ import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { mustStayOnList, statusSince } from '../revocation/retention.ts'
 import type { Services } from '../services.ts'
-import { CA_ACTOR } from './issuing.ts'
+import { CA_ACTOR } from './actor.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
 
 /** Certificates a run: its transaction stays short, and what is left has the next. */

@@ -6,7 +6,7 @@ import { rsaSignatureAlgorithm } from '../pki/algorithm.ts'
 import { MalformedDer, TAG, contextPrimitive, header, readDer, sequence } from '../pki/der.ts'
 import type { Extension } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
-import { isPlain, serialAt, usualLength } from './crl-entries.ts'
+import { compareSerials, isPlain, serialAt, usualLength } from './crl-entries.ts'
 import { type CertificateList, type EncodedTime, type ListedCertificate, type TbsCertList, readFirstListed, readTbsCertList } from './crl-reader.ts'
 import { isPublishedReason } from './reason.ts'
 import { mustStayOnList, statusSince } from './retention.ts'
@@ -305,31 +305,40 @@ export function lintEntries(octets: Buffer, thisUpdate: Date, after: string): Li
   const latest = Buffer.from(thisUpdate.toISOString().slice(2, 19).replace(/[-T:]/g, ''), 'latin1')
   const findings: CrlFinding[] = []
   let entries = 0
-  let first = ''
-  let last = after
-  for (let at = 0; at < octets.length; entries++) {
-    const length = usualLength(octets, at)
-    if (length > 0 && at + length <= octets.length && isPlain(octets, at, length, latest)) {
-      ascend(serialAt(octets, at))
-      at += length
-      continue
-    }
-    const read = readable(() => readFirstListed(octets.subarray(at)))
-    if (Array.isArray(read)) {
-      findings.push(...read)
-      break
-    }
-    findings.push(...judgeEntry(read.entry, { thisUpdate: { tag: TAG.utcTime, at: thisUpdate } }))
-    ascend(read.entry.serial)
-    at += read.length
-  }
-  return { findings, entries, first, last: entries > 0 ? last : '' }
-
-  function ascend(serial: string): void {
-    if (entries === 0) first = serial
+  let [first, last] = ['', after]
+  /** Where the entry before begins, when it was plain: its serial number becomes a text only where it is wanted. */
+  let before = -1
+  const ascend = (serial: string): void => {
     if (serial <= last) findings.push(finding('serial-once', `${serial} does not come after ${last}`))
     last = serial
   }
+  for (let at = 0; at < octets.length; entries++) {
+    const length = usualLength(octets, at)
+    const plain = length > 0 && at + length <= octets.length && isPlain(octets, at, length, latest)
+    if (plain && before >= 0 && compareSerials(octets, before, octets, at) < 0) {
+      before = at
+      at += length
+      continue
+    }
+    if (before >= 0) last = serialAt(octets, before)
+    before = plain ? at : -1
+    if (plain) {
+      ascend(serialAt(octets, at))
+      at += length
+    } else {
+      const read = readable(() => readFirstListed(octets.subarray(at)))
+      if (Array.isArray(read)) {
+        findings.push(...read)
+        break
+      }
+      findings.push(...judgeEntry(read.entry, { thisUpdate: { tag: TAG.utcTime, at: thisUpdate } }))
+      ascend(read.entry.serial)
+      at += read.length
+    }
+    if (entries === 0) first = last
+  }
+  if (before >= 0) last = serialAt(octets, before)
+  return { findings, entries, first, last: entries > 0 ? last : '' }
 }
 
 /** The finding that an entry of the list before is gone without leave. */

@@ -3,8 +3,7 @@
  * Nothing is ever left out but what a row says is gone.
  */
 import { createHash } from 'node:crypto'
-import { type RevokedPage, serialAt, usualLength } from './crl-entries.ts'
-import { readFirstListed } from './crl-reader.ts'
+import { compareSerials, type RevokedPage, serialAt, usualLength } from './crl-entries.ts'
 
 /** A chunk of entries as a list names it. */
 export interface ChunkRef {
@@ -16,11 +15,17 @@ export interface ChunkRef {
   readonly last: string
 }
 
+interface NewChunk {
+  readonly sha256: Buffer
+  readonly entries: number
+  readonly octets: Buffer
+}
+
 export interface MergeParts {
   /** The chunks of these names, in this order. */
   read(digests: readonly Buffer[]): AsyncIterable<{ readonly octets: Buffer }>
   /** Keeps new chunks for lists to come. */
-  keep(chunks: readonly { readonly sha256: Buffer; readonly entries: number; readonly octets: Buffer }[]): Promise<void>
+  keep(chunks: readonly NewChunk[]): Promise<void>
   /**
    * Whether a certificate that is new to the list belongs on it, and not on that of another shard.
    * Absent where the authority has one list.
@@ -35,32 +40,32 @@ export interface Merged {
   readonly corrected: number
   /** Serial numbers that were on the list before and are gone. */
   readonly dropped: readonly string[]
-  /** How many entries have no row: they stay (REV-7). Known when everything was compared. */
-  readonly withoutRow: number
+  /** Entries without a row: they stay (REV-7). Known when everything was compared. */
+  readonly withoutRow: readonly string[]
 }
 
 /** A chunk is about half to one and a half times as large. */
 const CHUNK_OCTETS = 48 * 1024
-const KEEP_AT_ONCE = 16
+const KEEP_AT_ONCE = 8
 
 /**
- * @param rows ascending by serial number: all revocations of the list (`everything`), or those that may have changed
- * @throws what `parts` throw
+ * @param pages ascending by serial number: all revocations of the list (`everything`), or those that may have changed
+ * @throws what `parts` throw; TypeError when an entry on the list is not of the form of ours
  */
-export async function mergeEntries(base: readonly ChunkRef[], rows: AsyncIterable<RevokedPage>, parts: MergeParts, everything: boolean): Promise<Merged> {
+export async function mergeEntries(base: readonly ChunkRef[], pages: AsyncIterable<RevokedPage>, parts: MergeParts, everything: boolean): Promise<Merged> {
   const writer = new ChunkWriter(parts)
-  const row = new Rows(rows)
-  const counts = { added: 0, corrected: 0, withoutRow: 0 }
+  const rows = new Rows(pages)
   const dropped: string[] = []
-  let changed = false
+  const withoutRow: string[] = []
+  let [added, corrected, changed] = [0, 0, false]
   const olds = everything ? parts.read(base.map(({ sha256 }) => sha256))[Symbol.asyncIterator]() : null
-  await row.start()
+  await rows.next()
 
-  for (let at = 0; at < Math.max(1, base.length); at++) {
-    const chunk = base[at]
+  for (let index = 0; index < Math.max(1, base.length); index++) {
+    const chunk = base[index]
     // What comes before the next chunk's first serial number belongs into this one.
-    const end = base[at + 1]?.first ?? null
-    const within = (): boolean => row.serial !== null && (end === null || row.serial < end)
+    const end = base[index + 1] ? serialEntry(base[index + 1]!.first) : null
+    const within = (): boolean => !rows.over && (end === null || compareSerials(rows.octets, rows.from, end, 0) < 0)
     if (chunk && !everything && !within()) {
       writer.add(chunk)
       continue
@@ -70,44 +75,49 @@ export async function mergeEntries(base: readonly ChunkRef[], rows: AsyncIterabl
     /** While everything is as it was, nothing is written. */
     let written = false
     const write = (): void => {
-      if (written) return
+      if (!written) writer.write(octets, 0, place)
       written = changed = true
-      for (let from = 0; from < place; from += entryLength(octets, from)) writer.write(octets, from, from + entryLength(octets, from), serialOf(octets, from))
     }
     for (;;) {
-      const old = place < octets.length ? serialOf(octets, place) : null
       const inside = within()
-      if (old === null && !inside) break
-      const length = old === null ? 0 : entryLength(octets, place)
-      if (!inside || (old !== null && old < row.serial!)) {
-        counts.withoutRow++
-        if (written) writer.write(octets, place, place + length, old!)
-        place += length
-      } else if (old === null || row.serial! < old) {
-        if (!row.gone && (!parts.belongs || (await parts.belongs(row.serial!)))) {
-          write()
-          writer.write(row.octets, row.from, row.to, row.serial!)
-          counts.added++
-        }
-        if (row.next()) await row.fill()
-      } else {
-        if (row.gone) {
-          write()
-          dropped.push(old)
-        } else if (octets.compare(row.octets, row.from, row.to, place, place + length) !== 0) {
-          write()
-          writer.write(row.octets, row.from, row.to, old)
-          counts.corrected++
-        } else if (written) writer.write(octets, place, place + length, old)
-        place += length
-        if (row.next()) await row.fill()
+      if (place === octets.length && !inside) break
+      const same = inside ? rows.alike(octets, place) : 0
+      if (same > 0) {
+        if (written) writer.write(octets, place, place + same)
+        place += same
+        if (rows.pass(same)) await rows.fill()
+        continue
       }
+      const order = place === octets.length ? 1 : !inside ? -1 : compareSerials(octets, place, rows.octets, rows.from)
+      const length = place === octets.length ? 0 : lengthAt(octets, place)
+      if (order < 0) {
+        if (everything) withoutRow.push(serialAt(octets, place))
+        if (written) writer.write(octets, place, place + length)
+        place += length
+        continue
+      }
+      if (order > 0) {
+        if (!rows.gone && (!parts.belongs || (await parts.belongs(serialAt(rows.octets, rows.from))))) {
+          write()
+          writer.write(rows.octets, rows.from, rows.to)
+          added++
+        }
+      } else {
+        write()
+        if (rows.gone) dropped.push(serialAt(octets, place))
+        else {
+          writer.write(rows.octets, rows.from, rows.to)
+          corrected++
+        }
+        place += length
+      }
+      if (rows.step()) await rows.fill()
       if (writer.full) await writer.drain()
     }
     if (written) await writer.flush()
     else if (chunk) writer.add(chunk)
   }
-  return { chunks: await writer.end(), changed, ...counts, withoutRow: everything ? counts.withoutRow : 0, dropped }
+  return { chunks: await writer.end(), changed, added, corrected, dropped, withoutRow }
 }
 
 async function oneOf(chunks: AsyncIterator<{ readonly octets: Buffer }>): Promise<Buffer> {
@@ -116,15 +126,24 @@ async function oneOf(chunks: AsyncIterator<{ readonly octets: Buffer }>): Promis
   return value.octets
 }
 
-const entryLength = (octets: Buffer, at: number): number => usualLength(octets, at) || readFirstListed(octets.subarray(at)).length
-const serialOf = (octets: Buffer, at: number): string => (usualLength(octets, at) > 0 ? serialAt(octets, at) : readFirstListed(octets.subarray(at)).entry.serial)
+function lengthAt(octets: Buffer, at: number): number {
+  const length = usualLength(octets, at)
+  if (length === 0 || at + length > octets.length) throw new TypeError('an entry on the list is not of the form of ours')
+  return length
+}
+
+/** As much of an entry as comparing takes. */
+function serialEntry(serial: string): Buffer {
+  const digits = Buffer.from(serial, 'hex')
+  return Buffer.concat([Buffer.from([0x30, 2 + digits.length, 0x02, digits.length]), digits])
+}
 
 /** Pages read as one sequence. */
 class Rows {
   readonly #pages: AsyncIterator<RevokedPage>
-  #page: RevokedPage = { serials: [], octets: Buffer.alloc(0), ends: [] }
+  #page: RevokedPage = { octets: Buffer.alloc(0), ends: [], gone: new Set() }
   #at = 0
-  serial: string | null = null
+  over = false
   from = 0
   to = 0
 
@@ -135,46 +154,54 @@ class Rows {
     return this.#page.octets
   }
   get gone(): boolean {
-    return this.from === this.to
+    return this.#page.gone.has(this.#at)
   }
-  async start(): Promise<void> {
+  async next(): Promise<void> {
     this.#at = -1
-    if (this.next()) await this.fill()
+    if (this.step()) await this.fill()
   }
   /** Steps on. True when the next page must be read first: kept apart, since waiting at each row would take longer than the row. */
-  next(): boolean {
+  step(): boolean {
     this.#at++
-    if (this.#at >= this.#page.serials.length) return true
-    this.serial = this.#page.serials[this.#at]!
+    if (this.#at >= this.#page.ends.length) return true
     this.from = this.#at === 0 ? 0 : this.#page.ends[this.#at - 1]!
     this.to = this.#page.ends[this.#at]!
     return false
   }
   async fill(): Promise<void> {
-    const before = this.serial
     do {
       const { value, done } = await this.#pages.next()
       if (done) {
-        this.serial = null
+        this.over = true
         return
       }
       this.#page = value
-      this.#at = -1
-    } while (this.#page.serials.length === 0)
-    this.next()
-    if (before !== null && this.serial! <= before) throw new Error(`revocations out of order: ${this.serial} after ${before}`)
+    } while (this.#page.ends.length === 0)
+    this.#at = -1
+    this.step()
+  }
+  /** How many octets from this row on are those of the list from `place` on, both to the end of an entry: nothing changed in them. */
+  alike(octets: Buffer, place: number): number {
+    const most = Math.min(octets.length - place, this.#page.octets.length - this.from)
+    if (most > 0 && this.#page.gone.size === 0 && this.#page.octets.compare(octets, place, place + most, this.from, this.from + most) === 0) return most
+    const one = this.to - this.from
+    return !this.gone && place + one <= octets.length && this.#page.octets.compare(octets, place, place + one, this.from, this.to) === 0 ? one : 0
+  }
+  /** Steps over so many octets of rows. True when the next page must be read first. */
+  pass(length: number): boolean {
+    const end = this.from + length
+    while (this.#at < this.#page.ends.length && this.#page.ends[this.#at]! < end) this.#at++
+    return this.step()
   }
 }
 
-/** Fills chunks entry by entry, and cuts them evenly. */
+/** Fills chunks with runs of entries, and cuts them evenly. */
 class ChunkWriter {
   readonly #parts: Pick<MergeParts, 'keep'>
   readonly #refs: ChunkRef[] = []
-  #made: { sha256: Buffer; entries: number; octets: Buffer }[] = []
-  #buffer = Buffer.allocUnsafe(2 * CHUNK_OCTETS + 4096)
+  #made: NewChunk[] = []
+  #runs: { octets: Buffer; from: number; to: number }[] = []
   #length = 0
-  #ends: number[] = []
-  #serials: string[] = []
 
   constructor(parts: Pick<MergeParts, 'keep'>) {
     this.#parts = parts
@@ -185,10 +212,13 @@ class ChunkWriter {
   add(chunk: ChunkRef): void {
     this.#refs.push(chunk)
   }
-  write(octets: Buffer, from: number, to: number, serial: string): void {
-    this.#length += octets.copy(this.#buffer, this.#length, from, to)
-    this.#ends.push(this.#length)
-    this.#serials.push(serial)
+  /** Any number of whole entries. */
+  write(octets: Buffer, from: number, to: number): void {
+    if (from === to) return
+    const last = this.#runs.at(-1)
+    if (last?.octets === octets && last.to === from) last.to = to
+    else this.#runs.push({ octets, from, to })
+    this.#length += to - from
     if (this.#length >= 2 * CHUNK_OCTETS) this.#cut(CHUNK_OCTETS)
   }
   async drain(): Promise<void> {
@@ -204,21 +234,27 @@ class ChunkWriter {
   }
   async end(): Promise<readonly ChunkRef[]> {
     await this.flush()
-    await this.drain()
+    if (this.#made.length > 0) await this.drain()
     return this.#refs
   }
 
-  /** Makes a chunk of at least so many octets. */
+  /** Makes chunks of at least so many octets, until less than twice as many are left. */
   #cut(least: number): void {
-    const entries = this.#ends.findIndex((end) => end >= least) + 1
-    const length = this.#ends[entries - 1]!
-    const octets = Buffer.from(this.#buffer.subarray(0, length))
-    const sha256 = createHash('sha256').update(octets).digest()
-    this.#made.push({ sha256, entries, octets })
-    this.#refs.push({ sha256, entries, octets: length, first: this.#serials[0]!, last: this.#serials[entries - 1]! })
-    this.#buffer.copyWithin(0, length, this.#length)
-    this.#length -= length
-    this.#ends = this.#ends.slice(entries).map((end) => end - length)
-    this.#serials = this.#serials.slice(entries)
+    const all = Buffer.concat(this.#runs.map(({ octets, from, to }) => octets.subarray(from, to)))
+    let from = 0
+    do {
+      let [to, entries, last] = [from, 0, from]
+      for (; to < all.length && to - from < least; entries++) {
+        last = to
+        to += lengthAt(all, to)
+      }
+      const octets = Buffer.from(all.subarray(from, to))
+      const sha256 = createHash('sha256').update(octets).digest()
+      this.#made.push({ sha256, entries, octets })
+      this.#refs.push({ sha256, entries, octets: octets.length, first: serialAt(octets, 0), last: serialAt(octets, last - from) })
+      from = to
+    } while (all.length - from >= 2 * CHUNK_OCTETS)
+    this.#runs = from < all.length ? [{ octets: all, from, to: all.length }] : []
+    this.#length = all.length - from
   }
 }

@@ -5,6 +5,7 @@ import { benchAccessLog } from './access-log.ts'
 import { benchAttestation } from './attestation.ts'
 import { benchDatabaseSize } from './database-size.ts'
 import { benchIssuance } from './issuance.ts'
+import { benchCrl } from './crl.ts'
 import { benchOcsp } from './ocsp.ts'
 import { benchScale } from './scale.ts'
 import { benchTimestamps } from './timestamps.ts'
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   attestation: benchAttestation,
   'database-size': benchDatabaseSize,
   issuance: benchIssuance,
+  crl: benchCrl,
   ocsp: benchOcsp,
   scale: benchScale,
   timestamps: benchTimestamps,

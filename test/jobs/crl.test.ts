@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
+import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { audit, verifyAuditChain } from '../../src/audit/audit-log.ts'
 import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
@@ -44,7 +45,7 @@ describeOnBothDatabases('revocation lists', (open) => {
     people = await insertPeople(services)
   })
 
-  const publisher = (of: Services = services, signer: Pick<Signer, 'signDigest'> = token) => new CrlPublisher({ policy: of.policy, database: of.database, clock: of.clock, signer, alert: (line) => void alerts.push(line) })
+  const publisher = (of: Services = services, signer: Pick<Signer, 'signDigest'> = token) => new CrlPublisher({ policy: of.policy, database: of.database, clock: of.clock, signer, folder: tmpdir(), alert: (line) => void alerts.push(line) })
   const issue = (of: Services = services, signer: Pick<Signer, 'signDigest'> = token) => issueCrl(of, signer, authority)
   const published = async () => {
     const crl = (await latestCrl(database, authority.id))!

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { encodeEntry } from '../../src/revocation/crl.ts'
-import { canonicalSerial, encodeRevoked, isPlain, serialAt, usualLength, type RevokedRow } from '../../src/revocation/crl-entries.ts'
+import { canonicalSerial, compareSerials, encodeLines, encodeRevoked, isPlain, serialAt, usualLength, type RevokedRow } from '../../src/revocation/crl-entries.ts'
 import { lintEntries } from '../../src/revocation/crl-lints.ts'
 import { readListedCertificates } from '../../src/revocation/crl-reader.ts'
 import { PUBLISHED_REASONS } from '../../src/revocation/reason.ts'
@@ -18,19 +18,45 @@ const ROWS: readonly RevokedRow[] = [
 ]
 const latest = Buffer.from('301231235959', 'latin1')
 
+const linesOf = (rows: readonly RevokedRow[]) => Buffer.from(rows.map(({ serial, revokedAt, reason }) => `${revokedAt}${serial}/${reason}`).join('\n'))
+const alone = ({ serial, revokedAt, reason }: RevokedRow) => encodeEntry({ serial, revokedAt: new Date(revokedAt), reason })
+
 describe('entries in bulk', () => {
-  test('CRL-2: are octet for octet what one entry at a time would be', () => {
-    const { octets, serials, ends } = encodeRevoked(ROWS)
-    expect(octets.equals(Buffer.concat(ROWS.map(({ serial, revokedAt, reason }) => encodeEntry({ serial, revokedAt: new Date(revokedAt), reason }))))).toBe(true)
-    expect(serials).toEqual(ROWS.map(({ serial }) => serial))
-    expect(readListedCertificates(octets).map(({ serial }) => serial)).toEqual(serials)
-    expect(ROWS.map((_, at) => serialAt(octets, at === 0 ? 0 : ends[at - 1]!))).toEqual(serials)
-    expect(ROWS.map((_, at) => usualLength(octets, at === 0 ? 0 : ends[at - 1]!))).toEqual(ends.map((end, at) => end - (at === 0 ? 0 : ends[at - 1]!)))
+  test('CRL-2: are octet for octet what one entry at a time would be, and the unusual are left over', () => {
+    const odd: RevokedRow[] = []
+    const { octets, ends, gone } = encodeLines(linesOf(ROWS), (row) => void odd.push(row))
+    const usual = ROWS.filter(({ revokedAt }) => /^20[0-4]/.test(revokedAt))
+    expect(octets.equals(Buffer.concat(usual.map(alone)))).toBe(true)
+    expect(odd).toEqual(ROWS.filter((row) => !usual.includes(row)))
+    const starts = usual.map((_, at) => (at === 0 ? 0 : ends[at - 1]!))
+    expect(starts.map((at) => serialAt(octets, at))).toEqual(usual.map(({ serial }) => serial))
+    expect(starts.map((at) => usualLength(octets, at))).toEqual(ends.map((end, at) => end - starts[at]!))
+    expect(gone.size).toBe(0)
+    const some = encodeRevoked(ROWS.map((each, at) => ({ ...each, gone: at === 2 })))
+    expect(some.octets.equals(Buffer.concat(ROWS.map(alone)))).toBe(true)
+    expect([...some.gone]).toEqual([2])
+    expect(readListedCertificates(some.octets).map(({ serial }) => serial)).toEqual(ROWS.map(({ serial }) => serial))
+  })
+
+  test('CRL-2: a line of another form is left over, whatever is wrong with it', () => {
+    for (const line of ['', 'x', '2026-11-22T03:37:36.999Z', '2026-11-22T03:37:36.999Z01', '2026-11-22T03:37:36.999Z01/', '2026-11-22T03:37:36.999Z/1', '2026-11-22T03:37:36.999Z0/1', '2026-11-22T03:37:36.999Z0A/1', '2026-11-22T03:37:36.999Z00a3/1', '2026-11-22T03:37:36.999Z01/6', '2026-11-22T03:37:36.999Z01/10', '2026-11-22T03:37:36.999Z01/x', '2026-11-22 03:37:36', '2026-11-22T03:3x:36.999Z01/1', `2026-11-22T03:37:36.999Z${'80'.padEnd(40, '1')}/1`, `2026-11-22T03:37:36.999Z${'01'.padEnd(90, '1')}/1`]) {
+      const odd: RevokedRow[] = []
+      const { ends } = encodeLines(Buffer.from(`${line}\n2026-11-22T03:37:36.999Z7f/1`), (row) => void odd.push(row))
+      expect([line, ends.length, odd.length]).toEqual([line, 1, 1])
+    }
+    expect(() => encodeLines(linesOf([row('11'), row('10')]), () => undefined)).toThrow('not in order')
+    expect(() => encodeLines(linesOf([row('11'), row('11')]), () => undefined)).toThrow('not in order')
+  })
+
+  test('CRL-2: serial numbers are in the order of their texts, the sign octet apart', () => {
+    const serials = ['01', '0100', '0101', '7f', '80', '8001', '81', 'ff']
+    const entries = serials.map((serial) => alone(row(serial)))
+    for (const [at, one] of entries.entries()) for (const [place, other] of entries.entries()) expect(Math.sign(compareSerials(one, 0, other, 0))).toBe(Math.sign(at - place))
   })
 
   test('CRL-2: one number has one spelling, and a list has that', () => {
     expect(['00a3', 'A3', 'a3', '0a3', '000', '0', '01A'].map(canonicalSerial)).toEqual(['a3', 'a3', 'a3', 'a3', '00', '00', '1a'])
-    expect(encodeRevoked([row('00A3')])).toEqual({ ...encodeRevoked([row('a3')]) })
+    expect(encodeRevoked([row('00A3')])).toEqual(encodeRevoked([row('a3')]))
     expect(() => canonicalSerial('xy')).toThrow('not hexadecimal')
   })
 

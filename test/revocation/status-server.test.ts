@@ -266,6 +266,38 @@ test('CRL-4: a list on record and not yet signed is not served; the one before i
   await database('crls').insert({ ...row, number: Number(row.number) + 1, seal: null })
   expect(Buffer.from(await (await fetch(url)).arrayBuffer()).equals(served)).toBe(true)
 })
+test('CRL-2: a list with a lower number than one served before is not served, nor an entry forgotten by it', async () => {
+  const url = `${await listen()}/crl/${issuing.id}.crl`
+  const list = services.database('crl_lists').where({ authority_id: issuing.id, shard: 0 })
+  const { number } = await list.clone().first()
+  const row = await services.database('crls').where({ authority_id: issuing.id, number }).first()
+  await services.database('crls').insert({ ...row, number: Number(number) + 5 })
+  await list.clone().update({ number: Number(number) + 5 })
+  expect((await fetch(url)).status).toBe(200)
+  await list.clone().update({ number })
+  const answer = await fetch(url)
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([503, 'no-store'])
+  expect(String(faults)).toContain('has a lower number than one served before')
+  faults.length = 0
+  // Another list has numbers of its own.
+  const root = authorities.find(({ kind }) => kind === 'root')!
+  expect((await fetch(`${new URL(url).origin}/crl/${root.id}.crl`)).status).toBe(200)
+})
+test('CRL-4: the list of a shard has an address of its own, and one that is not there is not found', async () => {
+  const asked: unknown[] = []
+  const url = await listen({ findCrl: async (...of) => (asked.push(of), null) })
+  for (const path of ['/crl/issuing-g1/3.crl', '/crl/issuing-g1.crl', '/crl/issuing-g1/0.crl', '/crl/issuing-g1/03.crl', '/crl/issuing-g1/12345.crl', '/crl/issuing-g1/.crl', '/crl/ISSUING/3.crl', '/crl/issuing-g1/3/4.crl']) expect((await fetch(url + path)).status).toBe(404)
+  expect(asked).toEqual([['issuing-g1', 3], ['issuing-g1', 0]])
+})
+test('CRL-4: a list that ends in the middle is no list: the connection breaks before its length is reached', async () => {
+  const url = await listen({ findCrl: async () => ({ authorityId: 'x', shard: 0, number: 1n, thisUpdate: now, nextUpdate: new Date(now.getTime() + 1000), tbsSha256: 'a'.repeat(64), octets: 10, async *pieces() {
+    yield Buffer.alloc(5)
+    throw new Error('a chunk is missing')
+  } }) })
+  await expect(fetch(`${url}/crl/x.crl`).then((answer) => answer.arrayBuffer())).rejects.toThrow()
+  expect(String(faults)).toContain('a chunk is missing')
+  faults.length = 0
+})
 test('CRL-5: the root\'s list and every CA certificate are served', async () => {
   const url = await listen()
   for (const { id, certificateDer } of authorities) {

@@ -1,9 +1,9 @@
-import { createPublicKey, verify, X509Certificate } from 'node:crypto'
+import { createHash, createPublicKey, verify, X509Certificate } from 'node:crypto'
 import { renameSync } from 'node:fs'
 import { Module, ObjectClass, SessionFlag, type Session, UserType } from 'graphene-pk11'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { openSigner, type Pkcs11Signer, type TokenAccess } from '../../src/signer/pkcs11.ts'
-import { type GeneratedKeyPair, type Hash, type SignerFault, SignerUnavailable } from '../../src/signer/signer.ts'
+import { type GeneratedKeyPair, type Hash, type SignerFault, SignerUnavailable, verifyDigest } from '../../src/signer/signer.ts'
 import { bitString, integer, nullValue, oid, printableString, sequence, setOf, time } from '../../src/pki/der.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
 import { freshSoftHsm, type TestHsm } from '../support/softhsm.ts'
@@ -79,6 +79,19 @@ describe('signing', () => {
     const signature = await signer.sign(pair.reference, hash, DATA)
     expect(verified(signature, hash)).toBe(true)
     expect(await signer.sign(pair.reference, hash, DATA)).toEqual(signature)
+  })
+
+  test.each(HASHES)('ISS-6, CRL-2: signs what has a digest as it signs the octets themselves, with %s, and no other length', async (hash) => {
+    const digest = createHash(hash).update(DATA).digest()
+    const signature = await signer.signDigest(pair.reference, hash, digest)
+    expect(signature).toEqual(await signer.sign(pair.reference, hash, DATA))
+    const key = createPublicKey({ key: pair.spki, format: 'der', type: 'spki' })
+    expect(verifyDigest(key, hash, digest, signature)).toBe(true)
+    expect(verifyDigest(key, hash, createHash(hash).update('other').digest(), signature)).toBe(false)
+    for (const other of HASHES.filter((each) => each !== hash)) expect(verifyDigest(key, other, createHash(other).update(DATA).digest(), signature)).toBe(false)
+    expect(verifyDigest(key, hash, digest, Buffer.from(signature).reverse())).toBe(false)
+    expect(verifyDigest(key, hash, digest, signature.subarray(1))).toBe(false)
+    await expect(signer.signDigest(pair.reference, hash, digest.subarray(1))).rejects.toThrow(RangeError)
   })
 
   test('ISS-6: signs more octets than one call of the module would take', async () => {

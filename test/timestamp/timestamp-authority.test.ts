@@ -427,6 +427,19 @@ describe('later ceremonies', () => {
     }
   })
 
+  test('CRL-2, CRL-5: a ceremony does not go on from a list that the authority did not sign', async () => {
+    const root = authorities.find(({ kind }) => kind === 'root')!
+    const { number } = (await latestCrl(services.database, root.id))!
+    const row = services.database('crls').where({ authority_id: root.id, number: Number(number) })
+    const { seal } = await row.clone().first('seal')
+    const bent = Buffer.from(seal)
+    bent[bent.length - 1]! ^= 1
+    await row.clone().update({ seal: bent })
+    await expect(hold('renew-lists')).rejects.toThrow(`The list ${number} of ${root.id} on record is not signed by it`)
+    expect((await latestCrl(services.database, root.id))!.number).toBe(number)
+    await row.clone().update({ seal })
+  })
+
   test('TSA-1: a hierarchy without time-stamps gets them', async () => {
     const database = await openFresh()
     const apart = await hierarchy.services(database, { clock: () => now })

@@ -1,0 +1,2 @@
+/** What the audit log names as the actor when `ca` acts by itself. */
+export const CA_ACTOR = 'process:ca'
