@@ -16,7 +16,6 @@ import type { Bench } from './run.ts'
 
 const SIZES = [10_000, 100_000, 1_000_000]
 const PUBLISHER = fileURLToPath(new URL('./servers/crl-publisher.ts', import.meta.url))
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 /** Young garbage is collected earlier than by default: most of what a list takes is buffers that live for a page. */
 const FLAGS = ['--max-semi-space-size=4']
 
@@ -117,8 +116,8 @@ interface Measured extends Took {
   readonly rss: number
 }
 
-/** Compiled beforehand: the loader of TypeScript alone would take 35 MiB of the process whose memory is measured. It stands where its packages are found. */
-const builtFile = join(ROOT, 'node_modules', `.bench-crl-${process.pid}.mjs`)
+/** Compiled beforehand: the loader of TypeScript alone would take 35 MiB of the process whose memory is measured. It stands beside its source, where its packages are found. */
+const builtFile = PUBLISHER.replace(/\.ts$/, `.${process.pid}.mjs`)
 function build(): string {
   buildSync({ entryPoints: [PUBLISHER], bundle: true, platform: 'node', format: 'esm', packages: 'external', outfile: builtFile, logLevel: 'error' })
   return builtFile
