@@ -27,6 +27,8 @@ export function createStatusServer(parts: StatusParts): Server {
   const highest = new HighestServed()
   // Room for the longest request by GET, each of its characters escaped.
   const server = createServer({ maxHeaderSize: 48 * 1024 }, (request, response) => {
+    // RFC 9112 3.2.2: a server takes the absolute form too, which is written to proxies.
+    if (request.url!.charCodeAt(0) !== 0x2f) request.url = request.url!.replace(/^http:\/\/[^/?#]*/i, '') || '/'
     if (handleOcsp(parts, request, response)) return
     answer(parts, highest, request, response).catch((error: unknown) => {
       parts.fault(error)

@@ -13,7 +13,7 @@ import { issueCrl } from '../../src/jobs/crl.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
-import { integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
+import { context, integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { issuedBy } from '../../src/revocation/issued-certificate.ts'
 import { OcspService } from '../../src/revocation/ocsp-service.ts'
@@ -342,6 +342,45 @@ test('OCS-1: the longest question by GET, each of its characters escaped, is rea
   const escaped = [...long].map((sign) => `%${sign.charCodeAt(0).toString(16)}`).join('')
   const answer = await fetch(`${await listen()}/ocsp/${escaped}`)
   expect([answer.status, errorOf(Buffer.from(await answer.arrayBuffer()))]).toEqual([200, ERROR.malformedRequest])
+})
+/** What comes back to octets written as they stand, up to the end of the connection. */
+async function raw(origin: string, text: string): Promise<Buffer> {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+  socket.write(text)
+  const chunks: Buffer[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  await once(socket, 'close')
+  const whole = Buffer.concat(chunks)
+  return whole.subarray(whole.indexOf('\r\n\r\n') + 4)
+}
+test('OCS-1: every spelling of a question by GET has the same answer, the absolute form of RFC 9112 too', async () => {
+  const origin = await listen()
+  // A serial number whose request holds every character that gives trouble.
+  let base64 = ''
+  for (let number = 1; !/\+.*\/|\/.*\+/.test(base64) || !base64.endsWith('='); number++) base64 = request(createHash('sha256').update(String(number)).digest('hex').slice(0, 30 + 2 * (number % 3))).toString('base64')
+  const get = (target: string) => raw(origin, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  const answer = await get(`/ocsp/${encodeURIComponent(base64)}`)
+  expect(shown(answer)).toContain('Cert Status: unknown')
+  const spellings = [base64, `/${base64}`, `//${base64}`, base64.replaceAll('/', '%2f'), base64.replaceAll('+', '%20'), base64.replaceAll('=', ''), base64.replaceAll('=', '%3D')]
+  for (const target of [...spellings.map((each) => `/ocsp/${each}`), `http://status.test/ocsp/${base64}`, `HTTP://status.test:8081/ocsp/${encodeURIComponent(base64)}`]) expect((await get(target)).equals(answer), target).toBe(true)
+  for (const target of [`/ocsp/${base64}?x=1`, `/ocsp/%${base64}`, '/ocsp/', '/ocsp', `http://status.test/ocsp/-${base64}`]) expect(errorOf(await get(target)), target).toBe(ERROR.malformedRequest)
+})
+test('OCS-7: a nonce of 1 to 128 octets comes back, any other is malformed (RFC 9654)', async () => {
+  const url = `${await listen()}/ocsp`
+  const [list] = readDer(request(good)).children()[0]!.children()
+  const nonceOf = (octets: Buffer) => sequence(oid('1.3.6.1.5.5.7.48.1.2'), octetString(octetString(octets)))
+  const ask = async (octets: Buffer) => {
+    const body = sequence(sequence(list!.raw, context(2, sequence(nonceOf(octets)))))
+    const answer = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/ocsp-request' }, body: new Uint8Array(body) })
+    expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'no-store'])
+    return Buffer.from(await answer.arrayBuffer())
+  }
+  for (const length of [1, 16, 32, 33, 128]) {
+    const octets = Buffer.alloc(length, 0xa5)
+    const answer = await ask(octets)
+    expect([shown(answer).includes('Cert Status: good'), answer.includes(nonceOf(octets))], String(length)).toEqual([true, true])
+  }
+  for (const length of [0, 129, 1000]) expect(errorOf(await ask(Buffer.alloc(length, 0xa5))), String(length)).toBe(ERROR.malformedRequest)
 })
 test('OCS-3: of two generations each answers for its own, and not for the other\'s', async () => {
   const foreign = makeAuthority()
