@@ -74,9 +74,11 @@ export const benchAccessLog: Bench = {
       const cases = Object.keys(CASES) as Case[]
       for (const how of cases) for (const server of Object.values(servers)) await load(server, how, 1)
       const figures = new Map<string, Figure[]>()
+      // Each round begins with another server: none always comes first after a pause.
+      const turns = Object.entries(servers)
       for (let round = 0; round < ROUNDS; round++)
         for (const how of cases)
-          for (const [name, server] of Object.entries(servers)) figures.set(`${how} ${name}`, [...(figures.get(`${how} ${name}`) ?? []), await load(server, how, SECONDS)])
+          for (const [name, server] of [...turns.slice(round % turns.length), ...turns.slice(0, round % turns.length)]) figures.set(`${how} ${name}`, [...(figures.get(`${how} ${name}`) ?? []), await load(server, how, SECONDS)])
       await children.end()
 
       const of = (key: string) => figures.get(key)!

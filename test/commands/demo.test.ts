@@ -110,6 +110,34 @@ describe('demo:life', () => {
     expect(ended.out).not.toMatch(/undefined|\[object/)
   }, 300_000)
 
+  test('LOG-1: the log of that life, faults among it, holds nobody\u2019s name or address, no token, session, password or PIN', async () => {
+    const { database } = instance.services
+    const client = new Client(instance.portalUrl)
+    const person = { name: 'Hanako Aoki of the log', email: 'hanako.aoki@log.example', organisation: 'Log Test K.K.', password: 'plum orchard lantern log', 'password-again': 'plum orchard lantern log' }
+    await client.get('/sign-in')
+    await client.post('/sign-in', { email: person.email, password: person.password })
+    // A fault in the middle of a statement that carries all of it.
+    await database.schema.renameTable('mail_outbox', 'mail_outbox_away')
+    await client.get('/register')
+    expect((await client.post('/register', person)).status).toBe(500)
+    await database.schema.renameTable('mail_outbox_away', 'mail_outbox')
+    await client.get('/check-key?name=hanako.aoki@log.example')
+    await expect.poll(() => instance.faults().length).toBeGreaterThan(0)
+    const lines = instance.output().split('\n').filter((line) => line.startsWith('{'))
+    for (const line of lines) expect(JSON.parse(line)).toMatchObject({ level: expect.stringMatching(/^(info|warning|error|alert)$/), at: expect.any(String), process: expect.any(String), node: expect.any(String) })
+    expect(lines.some((line) => line.includes('"reference"'))).toBe(true)
+    const secrets = new Set<string>(Object.values(person))
+    for (const { email, name } of await database('accounts')) for (const each of [email, name]) secrets.add(each)
+    for (const { legal_name: name } of await database('organisations')) secrets.add(name)
+    for (const { recipient, body } of await database('mail_outbox')) for (const each of [recipient, ...(body.match(/[\w-]{20,}/g) ?? [])]) secrets.add(each)
+    for (const { subject_organization: organization, subject_common_name: commonName } of await database('applications')) for (const each of [organization, commonName]) if (each) secrets.add(each)
+    for (const name of readdirSync(join(instance.dataDir, 'pins'))) secrets.add(readFileSync(join(instance.dataDir, 'pins', name), 'utf8').trim())
+    expect(secrets.size).toBeGreaterThan(15)
+    const log = lines.join('\n')
+    expect([...secrets].filter((secret) => log.includes(secret))).toEqual([])
+    expect(log).not.toMatch(/[\w.+-]+@[\w-]+\.[a-z]{2,}/)
+  })
+
   test('without a place for the files: one line', async () => {
     expect(oneLine(await run('commands/demo-life', env))).toBe('demo:life: say where the files go:  npm run demo:life -- --out DIR')
   })
