@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes longest goes first, so that no long file runs alone at the end; inside a place vitest's own order. */
-const FIRST = ['test/journeys/', 'test/processes/', 'test/ca/', 'test/commands/', 'test/application/issue.', 'test/fuzz/']
+const FIRST = ['test/journeys/', 'test/processes/', 'test/ca/', 'test/commands/', 'test/ceremony/', 'test/application/issue.', 'test/key-protection/cloud-tools', 'test/fuzz/']
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
