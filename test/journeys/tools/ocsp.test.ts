@@ -71,9 +71,10 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
       expect((await ask(['-cert', 'leaf.pem'])).text).toMatch(new RegExp(`OCSP Archive Cutoff:\\s*${start}`))
     })
 
-    test('REV-4: the first answer after the revocation says so, with its reason, and the other certificate stays good', async () => {
+    test('REV-4: answers say so within seconds of the revocation, with its reason, and the other certificate stays good', async () => {
       expect((await ask(['-cert', 'gone.pem'])).text).toContain('gone.pem: good')
       await life.revoke(gone)
+      await expect.poll(async () => (await ask(['-cert', 'gone.pem'])).text, { timeout: 10_000 }).toContain('gone.pem: revoked')
       const { text } = await ask(['-cert', 'gone.pem', '-cert', 'leaf.pem'])
       expect(text).toContain('Response verify OK')
       expect(text).toMatch(/gone\.pem: revoked\n.*\n.*\n\s+Reason: superseded/)
@@ -126,7 +127,7 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
       // REV-4: nor may a cache hide a revocation for long.
       expect(age).toBeLessThanOrEqual(60)
       expect(age * 1000).toBeLessThan(read('expires') - Date.now())
-      expect(answer.headers.get('etag')).toMatch(/^"[0-9a-f]{32}"$/)
+      expect(answer.headers.get('etag')).toMatch(/^"[0-9a-f]{64}"$/)
       life.file('cached.der', await octets(answer))
       const { text } = await openssl('ocsp', '-respin', 'cached.der', ...TRUST)
       expect(read('last-modified')).toBe(Date.parse(/This Update: (.+)/.exec(text)![1]!))
@@ -290,21 +291,19 @@ describeWith(['openssl', 'curl'], 'the OCSP service of a whole instance', () => 
   })
 
   describe('when its rows can\'t be read', () => {
-    test('OCS-3: it says try later, of the revoked and of the good one alike, and recovers by itself', async () => {
+    test('OCS-3: it says try later of what it can\'t read, never unknown or good, and recovers by itself', async () => {
       const { database } = life.instance.services
-      for (const table of ['revocations', 'certificates', 'responder_certificates']) {
+      for (const [number, table] of ['revocations', 'certificates', 'responder_certificates'].entries()) {
+        const never = ['-serial', `0x7${number}0123456789`]
         await database.schema.renameTable(table, 'away')
         try {
-          for (const name of ['gone.pem', 'leaf.pem']) {
-            const { text } = await ask(['-cert', name])
-            // Of a revoked one the first row says all.
-            if (table === 'certificates' && name === 'gone.pem') expect(text).toContain('gone.pem: revoked')
-            else expect(text).toContain('Responder Error: trylater')
-          }
+          expect((await ask(never)).text).toContain('Responder Error: trylater')
+          // What was read before goes on, as long as changes of it are read.
+          expect((await ask(['-cert', 'gone.pem'])).text).toMatch(/gone\.pem: revoked|Responder Error: trylater/)
         } finally {
           await database.schema.renameTable('away', table)
         }
-        expect((await ask(['-cert', 'gone.pem'])).text).toContain('gone.pem: revoked')
+        expect((await ask(never)).text).toContain(': unknown')
         expect((await ask(['-cert', 'leaf.pem'])).text).toContain('leaf.pem: good')
       }
       expect(life.instance.output()).toMatch(/"process":"status".*no such table/)
