@@ -65,7 +65,7 @@ await runProcess('ca', async (services, config) => {
     })
     // The whole chain, before the first application is looked at.
     await parts.trail.firstBreach()
-    const { examples, reconciliation } = upkeep(services, token, elapsed, log)
+    const leisure = upkeep(services, token, elapsed, log)
     const revocationLists = crlJobs(services, signer, authorities, log)
     const watched = await watchProcessClock(services, 'ca')
     // What is signed is dated, and what is kept ends by date: not while the clock was moved or lies behind what was signed before.
@@ -90,8 +90,8 @@ await runProcess('ca', async (services, config) => {
         if (!looked) return void (looked = true)
         for (const each of await authorities()) tellOfResponders(each.id, await responderAlarmsOf(services, each))
       }),
-      dated(10_000, 'examples', examples),
-      dated(60_000, 'reconciliation', reconciliation),
+      dated(10_000, 'examples', leisure.examples),
+      dated(60_000, 'reconciliation', leisure.reconciliation),
     ]
     const registry = new Registry()
     const stopFigures = processFigures(registry, clock())

@@ -1,8 +1,9 @@
 /** What `ca` does that can wait: it begins when what was approved is issued and `status` answers. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { LogLine } from '../log.ts'
 import type { Services } from '../services.ts'
 import type { Pkcs11Signer } from '../signer/pkcs11.ts'
-import { statusClient } from '../status-client.ts'
+import { statusClient, StatusUnanswered } from '../status-client.ts'
 import { type ExampleParts, keepExamples } from './examples.ts'
 import { currentAuthority } from './issuing-authority.ts'
 import { reconcileDaily } from './reconciliation.ts'
@@ -13,6 +14,8 @@ const SETTLED_MS = 20_000
 export interface Upkeep {
   examples(): Promise<void>
   reconciliation(): Promise<void>
+  /** Lets nothing wait any longer: the process ends. */
+  stop(): void
 }
 
 /** @param elapsed milliseconds that never go back; @param tell one line for operators */
@@ -21,6 +24,12 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
   const client = statusClient(config.status.url)
   const started = elapsed()
   const settled = () => elapsed() - started > SETTLED_MS
+  const ending = new AbortController()
+  const wait = async (milliseconds: number): Promise<void> => {
+    await sleep(milliseconds, null, { signal: ending.signal }).catch(() => {
+      throw new StatusUnanswered('ca was stopped on the way')
+    })
+  }
   const unstamped = new Set<string>()
   const parts: ExampleParts = { policy, database, clock, random, signer: token, stamp: timestamper(client, random) }
   return {
@@ -34,10 +43,11 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
       }
     },
     async reconciliation() {
-      const result = settled() ? await reconcileDaily({ policy, database, clock, random, client }) : null
+      const result = settled() ? await reconcileDaily({ policy, database, clock, random, client, wait }) : null
       if (result?.outcome === 'differed')
         tell({ level: 'alert', job: 'reconciliation', differences: result.differences, first: result.details.slice(0, 10), means: 'database, lists and OCSP answers differ: npm run status:reconcile (CRL-3, OCS-3)' })
       if (result?.outcome === 'unanswered') tell({ level: 'warning', job: 'reconciliation', unanswered: result.details[0], means: 'status could not be asked; it is tried again in an hour' })
     },
+    stop: () => ending.abort(),
   }
 }
