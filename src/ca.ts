@@ -122,6 +122,7 @@ await runProcess('ca', async (services, config) => {
       ),
       ready: `CA       ${authority.id}${authority.demo ? ' (demo)' : ''}, key in token ${tokenLabel}`,
       async stop() {
+        leisure.stop()
         await Promise.all([...jobs, watched].map((job) => job.stop()))
         stopFigures()
         await token.close()
