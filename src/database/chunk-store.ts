@@ -13,6 +13,8 @@ import type { Database } from './database.ts'
 const TURN_OCTETS = 1 << 19
 /** What no list has any more may take so much room. */
 const SPARE_OCTETS = 1 << 26
+/** No chunk of ours is larger. */
+const LARGEST = 1 << 18
 
 export class ChunkStore {
   readonly #db: Database
@@ -28,6 +30,11 @@ export class ChunkStore {
     this.#file = folder === null ? null : nameless(folder)
   }
 
+  /** For `mergeEntries`. */
+  get parts() {
+    return { read: (digests: readonly Buffer[]) => this.read(digests), keep: (chunks: readonly Chunk[]) => this.keep(chunks) }
+  }
+
   /** Writes chunks into the database, where they are shared, and the file. */
   async keep(chunks: readonly Chunk[]): Promise<void> {
     await keepChunks(this.#db, chunks)
@@ -35,12 +42,11 @@ export class ChunkStore {
   }
 
   /**
-   * Chunks in the order asked for.
-   * @param passing the octets of each are good until the next is asked for: they stand in one place in memory
+   * Chunks in the order asked for. The octets of each are good until the next is asked for: they stand in one place in memory.
    * @throws CrlDamaged
    */
-  async *read(digests: readonly Buffer[], passing = false): AsyncGenerator<Chunk> {
-    const shared = passing ? Buffer.allocUnsafeSlow(1 << 18) : null
+  async *read(digests: readonly Buffer[]): AsyncGenerator<Chunk> {
+    const shared = Buffer.allocUnsafeSlow(LARGEST)
     let since = 0
     for (let at = 0; at < digests.length; ) {
       const known = this.#take(digests[at]!, shared)
@@ -69,11 +75,11 @@ export class ChunkStore {
     this.#places.clear()
   }
 
-  #take(sha256: Buffer, shared: Buffer | null): Chunk | null {
+  #take(sha256: Buffer, shared: Buffer): Chunk | null {
     const name = sha256.toString('hex')
     const place = this.#places.get(name)
     if (!place) return null
-    const octets = shared && place.length <= shared.length ? shared.subarray(0, place.length) : Buffer.allocUnsafeSlow(place.length)
+    const octets = shared.subarray(0, place.length)
     const whole = readSync(this.#file!, octets, 0, place.length, place.at) === place.length
     if (whole && createHash('sha256').update(octets).digest().equals(sha256)) return { sha256, entries: place.entries, octets }
     this.#places.delete(name)
@@ -82,7 +88,7 @@ export class ChunkStore {
 
   #put({ sha256, entries, octets }: Chunk): void {
     const name = sha256.toString('hex')
-    if (this.#file === null || this.#places.has(name)) return
+    if (this.#file === null || octets.length > LARGEST || this.#places.has(name)) return
     if (this.#end > 2 * this.#held + SPARE_OCTETS) {
       // Begun again: what is still wanted comes from the database once more.
       this.#places.clear()

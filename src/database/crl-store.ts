@@ -222,6 +222,7 @@ const PAGE = 4000
 
 /**
  * The revocations that have their place on this list, ascending by serial number, in pages; without those that retention runs took off the lists.
+ * A page's octets are good until the next is asked for.
  * @param odd told of rows that `encodeLines` doesn't take: they come in no page
  */
 export async function* revokedPages(db: Database | Transaction, { authorityId, shard }: ListId, odd: (row: RevokedRow) => void): AsyncGenerator<RevokedPage> {
@@ -232,11 +233,12 @@ export async function* revokedPages(db: Database | Transaction, { authorityId, s
   const all = postgres
     ? `SELECT convert_to(string_agg(line, chr(10) ORDER BY ${order}), 'UTF8') AS lines, max(${order}) AS last, count(*) AS rows FROM (${page}) AS page`
     : `SELECT CAST(group_concat(line, char(10)) AS BLOB) AS lines, max(serial) AS last, count(*) AS rows FROM (${page})`
+  const room = Buffer.allocUnsafeSlow(PAGE * 72)
   for (let after = ''; ; ) {
     const answer = await db.raw(all, [authorityId, shard, after])
     const [{ lines, last, rows }]: [{ lines: Buffer | null; last: string; rows: number | string }] = postgres ? answer.rows : answer
     if (lines === null) return
-    yield encodeLines(lines, odd)
+    yield encodeLines(lines, odd, room)
     if (Number(rows) < PAGE) return
     after = last
   }

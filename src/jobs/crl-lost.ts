@@ -21,7 +21,7 @@ export async function lostSerials(store: ChunkStore, before: readonly ChunkRef[]
 }
 
 async function* serialsOf(store: ChunkStore, digests: readonly Buffer[]): AsyncGenerator<string> {
-  for await (const { octets } of store.read(digests, true)) {
+  for await (const { octets } of store.read(digests)) {
     for (let at = 0; at < octets.length; ) {
       const usual = usualLength(octets, at)
       const first = usual === 0 ? readFirstListed(octets.subarray(at)) : null

@@ -193,19 +193,19 @@ export class CrlPublisher {
         this.#note(authority.id, serial)
         return false
       }
-      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, (row) => void odd.push(row)), { read: (digests) => store.read(digests), keep: (chunks) => store.keep(chunks), ...(shards.length > 1 ? { belongs } : {}) }, true)
-      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), store, false))
+      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, (row) => void odd.push(row)), { ...store.parts, ...(shards.length > 1 ? { belongs } : {}) }, true)
+      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), store.parts, false))
       if (merged.withoutRow.length > 0) {
         // Gone by a retention run, or a row of another list's; what has none at all stays on the list.
         const rows = await findRevoked(database, authority.id, merged.withoutRow)
         const gone = rows.filter((row) => row.gone)
-        if (gone.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(gone)), store, false))
+        if (gone.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(gone)), store.parts, false))
         const without = merged.withoutRow.length - rows.length
         if (without > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${without} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
       }
       if (shard === 0) for (const serial of await strayRevoked(database, authority.id, shards)) this.#note(authority.id, serial)
     }
-    return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), store, false)) : merged
+    return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), store.parts, false)) : merged
   }
 
   async #issue(authority: SigningAuthority, shard: number, list: KnownList, merged: Merged, several: boolean, now: Date): Promise<bigint | null> {

@@ -36,7 +36,7 @@ export async function readThrough(store: ChunkStore, digests: readonly Buffer[],
   const findings: CrlFinding[] = []
   const judged = new Map<string, { ref: ChunkRef; asOf: number }>()
   let last = ''
-  for await (const { sha256, octets } of store.read(digests, true)) {
+  for await (const { sha256, octets } of store.read(digests)) {
     each(octets)
     const name = sha256.toString('hex')
     const before = known.get(name)
@@ -95,7 +95,7 @@ async function inChunks(store: ChunkStore, tbs: Buffer): Promise<readonly ChunkR
   const order = entries.map((serial, at) => ({ serial, raw: encoded[at]! })).sort((one, other) => (one.serial < other.serial ? -1 : 1))
   let end = 0
   const page = { octets: Buffer.concat(order.map(({ raw }) => raw)), ends: order.map(({ raw }) => (end += raw.length)), gone: new Set<number>() }
-  return (await mergeEntries([], pagesOf(page), store, true)).chunks
+  return (await mergeEntries([], pagesOf(page), store.parts, true)).chunks
 }
 
 /** One page as a sequence of pages. */

@@ -55,11 +55,12 @@ const ROOM = 4096
  * Encodes many rows at once, written as lines `revoked_at serial / reason`, without the spaces, as `encodeEntry` would. A million of them take less
  * than a second: no row becomes an object, and what is not of the usual form is left to the other function.
  * @param lines ascending by serial number
+ * @param room where the entries are written, when it is large enough
  * @param odd told of a line of another form: a serial number spelled in another way, a year before 2000 or from 2050 on, a reason that is never published
  * @throws RangeError when two lines are not in order
  */
-export function encodeLines(lines: Buffer, odd: (row: RevokedRow) => void): RevokedPage {
-  const octets = Buffer.allocUnsafe(lines.length + ROOM)
+export function encodeLines(lines: Buffer, odd: (row: RevokedRow) => void, room: Buffer = Buffer.alloc(0)): RevokedPage {
+  const octets = room.length >= lines.length + ROOM ? room : Buffer.allocUnsafeSlow(lines.length + ROOM)
   const ends: number[] = []
   let to = 0
   let before = -1

@@ -22,9 +22,9 @@ interface NewChunk {
 }
 
 export interface MergeParts {
-  /** The chunks of these names, in this order. */
+  /** The chunks of these names, in this order; the octets of each are good until the next is asked for. */
   read(digests: readonly Buffer[]): AsyncIterable<{ readonly octets: Buffer }>
-  /** Keeps new chunks for lists to come. */
+  /** Keeps new chunks for lists to come; their octets are good until it is done. */
   keep(chunks: readonly NewChunk[]): Promise<void>
   /**
    * Whether a certificate that is new to the list belongs on it, and not on that of another shard.
@@ -86,6 +86,7 @@ export async function mergeEntries(base: readonly ChunkRef[], pages: AsyncIterab
         if (written) writer.write(octets, place, place + same)
         place += same
         if (rows.pass(same)) await rows.fill()
+        if (writer.full) await writer.drain()
         continue
       }
       const order = place === octets.length ? 1 : !inside ? -1 : compareSerials(octets, place, rows.octets, rows.from)
@@ -195,12 +196,13 @@ class Rows {
   }
 }
 
-/** Fills chunks with runs of entries, and cuts them evenly. */
+/** Fills chunks with runs of entries, and cuts them evenly. Its memory is used again and again: a list of a million entries leaves no garbage of its size. */
 class ChunkWriter {
   readonly #parts: Pick<MergeParts, 'keep'>
   readonly #refs: ChunkRef[] = []
-  #made: NewChunk[] = []
-  #runs: { octets: Buffer; from: number; to: number }[] = []
+  readonly #spare: Buffer[] = []
+  readonly #buffer = Buffer.allocUnsafeSlow(4 * CHUNK_OCTETS)
+  #made: (NewChunk & { readonly room: Buffer })[] = []
   #length = 0
 
   constructor(parts: Pick<MergeParts, 'keep'>) {
@@ -212,19 +214,20 @@ class ChunkWriter {
   add(chunk: ChunkRef): void {
     this.#refs.push(chunk)
   }
-  /** Any number of whole entries. */
+  /** Any number of whole entries; their octets are copied. */
   write(octets: Buffer, from: number, to: number): void {
-    if (from === to) return
-    const last = this.#runs.at(-1)
-    if (last?.octets === octets && last.to === from) last.to = to
-    else this.#runs.push({ octets, from, to })
-    this.#length += to - from
-    if (this.#length >= 2 * CHUNK_OCTETS) this.#cut(CHUNK_OCTETS)
+    for (let at = from; at < to; ) {
+      const next = Math.min(to, at + this.#buffer.length - this.#length)
+      this.#length += octets.copy(this.#buffer, this.#length, at, next)
+      at = next
+      while (this.#length >= 2 * CHUNK_OCTETS) this.#cut(CHUNK_OCTETS)
+    }
   }
   async drain(): Promise<void> {
     const made = this.#made
     this.#made = []
     await this.#parts.keep(made)
+    for (const { room } of made) this.#spare.push(room)
   }
   /** Ends the chunk that is being written. */
   async flush(): Promise<void> {
@@ -238,23 +241,19 @@ class ChunkWriter {
     return this.#refs
   }
 
-  /** Makes chunks of at least so many octets, until less than twice as many are left. */
+  /** Makes a chunk of the first entries, of at least so many octets. */
   #cut(least: number): void {
-    const all = Buffer.concat(this.#runs.map(({ octets, from, to }) => octets.subarray(from, to)))
-    let from = 0
-    do {
-      let [to, entries, last] = [from, 0, from]
-      for (; to < all.length && to - from < least; entries++) {
-        last = to
-        to += lengthAt(all, to)
-      }
-      const octets = Buffer.from(all.subarray(from, to))
-      const sha256 = createHash('sha256').update(octets).digest()
-      this.#made.push({ sha256, entries, octets })
-      this.#refs.push({ sha256, entries, octets: octets.length, first: serialAt(octets, 0), last: serialAt(octets, last - from) })
-      from = to
-    } while (all.length - from >= 2 * CHUNK_OCTETS)
-    this.#runs = from < all.length ? [{ octets: all, from, to: all.length }] : []
-    this.#length = all.length - from
+    let [to, entries, last] = [0, 0, 0]
+    for (; to < least; entries++) {
+      last = to
+      to += lengthAt(this.#buffer, to)
+    }
+    const room = this.#spare.pop() ?? Buffer.allocUnsafeSlow(2 * CHUNK_OCTETS)
+    const octets = room.subarray(0, this.#buffer.copy(room, 0, 0, to))
+    const sha256 = createHash('sha256').update(octets).digest()
+    this.#made.push({ sha256, entries, octets, room })
+    this.#refs.push({ sha256, entries, octets: to, first: serialAt(octets, 0), last: serialAt(octets, last) })
+    this.#buffer.copyWithin(0, to, this.#length)
+    this.#length -= to
   }
 }

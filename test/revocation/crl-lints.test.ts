@@ -1,9 +1,9 @@
 /** Each list here has one defect, and one lint alone finds it. */
 import { describe, expect, it } from 'vitest'
 import { boolean, context as tagged, contextPrimitive, enumerated, generalizedTime, integer, octetString, oid, sequence, setOf, time, tlv, utf8String } from '../../src/pki/der.ts'
-import { type CrlLintContext, latestNextUpdate, lintTbsCertList } from '../../src/revocation/crl-lints.ts'
+import { type CrlLintContext, latestNextUpdate, lintFrame, lintTbsCertList } from '../../src/revocation/crl-lints.ts'
 import { readCertificateList } from '../../src/revocation/crl-reader.ts'
-import { type CrlEntry, assembleCertificateList, buildTbsCertList } from '../../src/revocation/crl.ts'
+import { type CrlEntry, assembleCertificateList, buildTbsCertList, crlFrame, issuingDistributionPoint } from '../../src/revocation/crl.ts'
 import { statusSince } from '../../src/revocation/retention.ts'
 import { rsaSignatureAlgorithm } from '../../src/pki/algorithm.ts'
 
@@ -130,6 +130,47 @@ describe('lints on the bytes of a list before signing', () => {
     ['CRL-2', 'encoding', 'a part in the wrong place', { version: [], algorithm: integer(1) }],
   ])('%s: the lint "%s" alone finds %s', (_row, lint, _defect, changes) => {
     expect(lintsOf(write(changes)).map((finding) => finding.lint)).toEqual([lint])
+  })
+
+  const addresses = ['http://status.test/crl/ca/3.crl', 'http://old.test/crl/ca/3.crl']
+  const point = (value: Buffer, critical = true) => ({ more: [ext('2.5.29.28', value, critical)] })
+  const names = (...uris: string[]) => tagged(0, tagged(0, ...uris.map((uri) => contextPrimitive(6, Buffer.from(uri)))))
+  const users = contextPrimitive(1, Buffer.from([0xff]))
+  it('CRL-4: find nothing in the issuing distribution point of a shard that says the addresses in its certificates', () => {
+    expect(lintsOf(write(point(sequence(names(...addresses), users))), { addresses })).toEqual([])
+    expect(lintsOf(write(point(issuingDistributionPoint(addresses))), { addresses })).toEqual([])
+  })
+  it.each<[defect: string, lint: string, changes: Partial<Parts>, addresses: string[] | null]>([
+    ['no issuing distribution point on a shard\'s list', 'issuing-distribution-point', {}, addresses],
+    ['one on a list of all that the CA issued', 'issuing-distribution-point', point(sequence(names(...addresses), users)), null],
+    ['one that is not critical', 'list-extensions', point(sequence(names(...addresses), users), false), addresses],
+    ['another address', 'issuing-distribution-point', point(sequence(names('http://status.test/crl/ca/4.crl', addresses[1]!), users)), addresses],
+    ['an address too few', 'issuing-distribution-point', point(sequence(names(addresses[0]!), users)), addresses],
+    ['certificates of CAs too', 'issuing-distribution-point', point(sequence(names(...addresses))), addresses],
+    ['some reasons only', 'issuing-distribution-point', point(sequence(names(...addresses), users, contextPrimitive(3, Buffer.from([1, 6])))), addresses],
+    ['a name relative to the issuer', 'issuing-distribution-point', point(sequence(tagged(0, tagged(1)), users)), addresses],
+    ['a value that is none', 'issuing-distribution-point', point(integer(1)), addresses],
+  ])('CRL-4: of a list of several, one lint alone finds %s', (_defect, lint, changes, expected) => {
+    expect(lintsOf(write(changes), { addresses: expected }).map((finding) => finding.lint)).toEqual([lint])
+  })
+
+  describe('on the octets around the entries of a list in parts', () => {
+    const frame = { issuerNameDer, authorityKeyIdentifier, number: 5n, thisUpdate, nextUpdate, expiredCertsOnCrl: caNotBefore, hash: 'sha256' } as const
+    it.each([0, 1, 127, 128, 70_000, 50_000_000])('CRL-4: find nothing in what goes around %i octets of entries', (length) => {
+      const { head, tail } = crlFrame(frame, length)
+      expect(lintFrame(head, tail, length, context)).toEqual([])
+    })
+    it('CRL-4: find a length that is not that of what follows', () => {
+      const { head, tail } = crlFrame(frame, 70_000)
+      expect(lintFrame(head, tail, 70_001, context)).toMatchObject([{ lint: 'encoding', detail: 'the length in front of the list is not its own' }])
+      expect(lintFrame(head, Buffer.concat([tail, Buffer.alloc(1)]), 69_999, context)).toMatchObject([{ lint: 'encoding', detail: 'the length in front of the entries is not theirs' }])
+      expect(lintFrame(head, tail.subarray(1), 70_001, context)).toMatchObject([{ lint: 'encoding' }])
+    })
+    it('CRL-2: hold the number and thisUpdate against the list before', () => {
+      const { head, tail } = crlFrame(frame, 0)
+      expect(lintFrame(head, tail, 0, { ...context, last: { number: 5n, thisUpdate } }).map(({ lint }) => lint)).toEqual(['crl-number'])
+      expect(lintFrame(head, tail, 0, { ...context, last: { number: 4n, thisUpdate: new Date(thisUpdate.getTime() + 1000) } }).map(({ lint }) => lint)).toEqual(['this-update'])
+    })
   })
 
   it('CRL-2: the lint "empty-list" alone finds revokedCertificates without an entry', () => {

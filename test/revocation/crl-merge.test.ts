@@ -16,7 +16,7 @@ const parts: MergeParts = {
   async keep(chunks) {
     for (const { sha256, octets } of chunks) {
       expect(createHash('sha256').update(octets).digest().equals(sha256)).toBe(true)
-      store.set(sha256.toString('hex'), octets)
+      store.set(sha256.toString('hex'), Buffer.from(octets))
     }
   },
 }
