@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readAnchors, type Anchors } from '../../src/attestation/anchors.ts'
 import { loadCatalogue } from '../../src/attestation/catalogue.ts'
-import { say, type AttestationVerifier, type Finding, type Findings } from '../../src/attestation/verifier.ts'
+import { say, type AttestationVerifier, type Check, type Finding, type Findings, type Message } from '../../src/attestation/verifier.ts'
 
 /** What a set-up keeps of its demo maker: the name and public key (DER, base64) and the dates (YYYY-MM-DD). */
 export interface DemoAnchor {
@@ -38,10 +38,19 @@ export const demoAnchorSet = (anchors: readonly DemoAnchor[]): Anchors =>
         })),
       })
 
+/** Sentences that name the maker whose shape it is: demo devices have their own, under `attestation.demo.shape`. */
+const OWN_WORDS: ReadonlySet<string> = new Set(['pinned.held', 'pinned.expected', 'subject.bad', 'extensions.expected', 'implied.generated', 'fips.neither', 'fips.neither-claimed', 'fips.expected', 'remedy.f9-factory', 'remedy.other-device', 'remedy.fips-device', 'remedy.key-type'])
+
 /** Judges demo statements by the verifier of the maker whose shape they have. */
 export function demoVerifier<Statement>(shape: AttestationVerifier<Statement>): AttestationVerifier<Statement> {
   const caution = say('attestation.demo.caution')
-  const marked = (finding: Finding): Finding => ({ ...finding, cautions: [caution] })
+  const own = (message: Message): Message => {
+    const path = message.key.replace(`attestation.${shape.id}.`, '')
+    return OWN_WORDS.has(path) ? { ...message, key: `attestation.demo.shape.${path}` } : message
+  }
+  // No document of the shape's maker speaks of demo devices.
+  const ofDemo = <C extends Check>(check: C): C => ({ ...check, observed: own(check.observed), expected: own(check.expected), ...(check.remedy ? { remedy: own(check.remedy) } : {}), source: 'DEMO' })
+  const marked = (finding: Finding): Finding => ({ ...ofDemo(finding), checks: finding.checks.map(ofDemo), cautions: [caution] })
   return {
     ...shape,
     id: 'demo',

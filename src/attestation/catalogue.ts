@@ -60,6 +60,9 @@ export function standing(certificate: ModuleCertificate, at: Date, policy: Polic
 
 const CLAUSE = 'CSBR 6.2.7.4.1'
 
+/** As the schemes write a level that is the least: `FIPS 140-3 Level 2+`, `Common Criteria EAL 4+`. */
+export const leastLevel = ({ scheme, minimumLevel }: { readonly scheme: string; readonly minimumLevel: number }): string => `${scheme} ${scheme.startsWith('FIPS ') ? 'Level' : 'EAL'} ${minimumLevel}+`
+
 /** The check that the best of a device's certificates passes or fails, and what staff should know about it. */
 export function certificateCheck(device: Pick<DeviceRow, 'certificates'>, at: Date, policy: Policy['attestation']): { check: Check; cautions: Message[] } {
   const judged = device.certificates
@@ -68,7 +71,7 @@ export function certificateCheck(device: Pick<DeviceRow, 'certificates'>, at: Da
   const best = judged[0]!
   const { certificate } = best
   const accepted = best.standing === 'active' || best.standing === 'historical-accepted'
-  const required = policy.schemes.map((row) => `${row.scheme} ≥ ${row.minimumLevel}`).join(', ')
+  const required = policy.schemes.map(leastLevel).join(', ')
   const observed = say(`attestation.certificate.${best.standing}`, {
     scheme: certificate.scheme,
     number: certificate.number,

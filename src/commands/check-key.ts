@@ -1,15 +1,20 @@
 /**
  * `npm run check-key -- FILES [--json] [--public-key FILE] [--at DATE] [--language en|ja]`: "Check my key" without a portal. It needs no
- * database, no HSM and no start, and sends nothing anywhere. Exit code: 0 verified, 1 refused, 2 malformed files or wrong words.
+ * database, no HSM and no start, and sends nothing anywhere; where DATA_DIR or DATABASE_URL has an instance, it judges as its page does. Exit code: 0 verified, 1 refused, 2 malformed files or wrong words.
  */
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { checkKey, SHIPPED_TRUST } from '../key-protection/check-key.ts'
+import { ConfigRefused, readConfig } from '../config.ts'
+import { openDatabase } from '../database/database.ts'
+import { isDemoHierarchy } from '../database/protection-store.ts'
+import { checkKey, SHIPPED_TRUST, type KeyCheck } from '../key-protection/check-key.ts'
 import { checkKeyJson, findingNames, type CheckKeyJson } from '../key-protection/check-key-json.ts'
 import { DROPPED_LIMITS } from '../key-protection/dropped-files.ts'
 import { readMoment } from '../key-protection/moment.ts'
-import { loadPolicy, PolicyRefused, SHIPPED_POLICY } from '../policy/policy.ts'
+import { loadPolicy, PolicyRefused, SHIPPED_POLICY, type Policy } from '../policy/policy.ts'
+import { explain } from '../process.ts'
+import { checkHere } from '../web/check-key-model.ts'
 import { LANGUAGES, translate, type Language } from '../web/locales.ts'
 
 class WrongWords extends Error {
@@ -63,6 +68,28 @@ function readLanguage(text: string): Language {
   return language
 }
 
+/**
+ * As the instance in DATA_DIR or DATABASE_URL judges, with its demo makers, confirmed keys and lists of weak keys; by what ships alone where none
+ * stands. Nothing is made or migrated here.
+ */
+async function judge(files: readonly { name: string; bytes: Buffer }[], at: Date, policy: Policy, language: Language): Promise<KeyCheck> {
+  const alone = () => checkKey({ files, at, policy, trust: SHIPPED_TRUST })
+  const { databaseUrl } = readConfig('command')
+  if (databaseUrl.startsWith('sqlite:') && !existsSync(databaseUrl.slice('sqlite:'.length))) return alone()
+  const database = openDatabase(databaseUrl)
+  try {
+    const demo = await isDemoHierarchy(database)
+    const check = await checkHere({ policy, database, demoHierarchy: async () => demo }, files, at)
+    if (demo) console.error(translate(language, 'check-key.text.demo-instance'))
+    return check
+  } catch (error) {
+    console.error(translate(language, 'check-key.text.no-instance', { reason: explain(error) }))
+    return alone()
+  } finally {
+    await database.destroy()
+  }
+}
+
 /** The answer for people: the verdict with the failing rule and its fix first. */
 function inText(answer: CheckKeyJson, names: readonly (keyof CheckKeyJson['findings'])[], language: Language): string {
   const t = (key: string) => translate(language, key)
@@ -103,7 +130,7 @@ async function main(): Promise<number> {
   if (paths.length === 0) throw new WrongWords(translate(language, 'check-key.usage'))
   const at = values.at === undefined ? new Date() : momentOf(values.at)
   const policy = loadPolicy(process.env['POLICY_FILE'] || SHIPPED_POLICY)
-  const check = await checkKey({ files: paths.map(readFile), at, policy, trust: SHIPPED_TRUST })
+  const check = await judge(paths.map(readFile), at, policy, language)
   const answer = checkKeyJson(check, ({ key, values: filled }) => translate(language, key, filled))
   console.log(values.json ? JSON.stringify(answer, null, 2) : inText(answer, findingNames(check), language))
   return EXIT[check.verdict]
@@ -112,7 +139,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main()
 } catch (error) {
-  if (!WrongWords.is(error) && !PolicyRefused.is(error)) throw error
+  if (!WrongWords.is(error) && !PolicyRefused.is(error) && !ConfigRefused.is(error)) throw error
   console.error(error.message)
   process.exitCode = 2
 }

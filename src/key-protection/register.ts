@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { leastLevel } from '../attestation/catalogue.ts'
 import { MalformedDer, readDer, TAG } from '../pki/der.ts'
 import { KEY_USAGE, readKeyUsage } from '../pki/extension-values.ts'
 import { decodeName } from '../pki/name.ts'
@@ -169,4 +170,4 @@ function judgeService(content: ServiceContent, at: Date, { keyProtection, period
 export const serviceModuleAccepted = ({ moduleScheme, moduleLevel }: Pick<ServiceContent, 'moduleScheme' | 'moduleLevel'>, { keyProtection }: Pick<Policy, 'keyProtection'>): boolean =>
   (keyProtection.signingServiceSchemes ?? []).some(({ scheme, minimumLevel }) => scheme === moduleScheme && Number(moduleLevel) >= minimumLevel)
 
-export const requiredOfServices = ({ keyProtection }: Pick<Policy, 'keyProtection'>): string => (keyProtection.signingServiceSchemes ?? []).map(({ scheme, minimumLevel }) => `${scheme} ≥ ${minimumLevel}`).join(', ') || '–'
+export const requiredOfServices = ({ keyProtection }: Pick<Policy, 'keyProtection'>): string => (keyProtection.signingServiceSchemes ?? []).map(leastLevel).join(', ') || '–'

@@ -22,13 +22,15 @@ export const CHECKS_AT_ONCE = { most: 30, minutes: 10 }
 export const admitCheck = ({ services, address, now }: Pick<PageRequest, 'services' | 'address' | 'now'>): Promise<boolean> =>
   services.database.transaction((trx) => admitUse(trx, 'check-key', addressBucket(address), CHECKS_AT_ONCE, now))
 
-const attestationTrust = async ({ database, demoHierarchy }: Services): Promise<AttestationTrust> => readTrust(database, await demoHierarchy())
+type Installation = Pick<Services, 'policy' | 'database' | 'demoHierarchy'>
+
+const attestationTrust = async ({ database, demoHierarchy }: Installation): Promise<AttestationTrust> => readTrust(database, await demoHierarchy())
 
 /** Nothing: a stranger's question shall not cost a pass over every key that is known here. Applications are asked this too. */
 async function* noOtherKeys(): AsyncIterable<readonly Buffer[]> {}
 
 /** Judges as applications are judged here: this installation's policy, trust, lists of weak keys and register of compromised ones. */
-export async function checkHere(services: Services, files: readonly EvidenceFile[], at: Date, device?: string): Promise<KeyCheck> {
+export async function checkHere(services: Installation, files: readonly EvidenceFile[], at: Date, device?: string): Promise<KeyCheck> {
   const { policy, database } = services
   const register = { ...keyRegister(database), otherKeys: noOtherKeys }
   return checkKey({ files, at, policy, trust: await attestationTrust(services), register: (verdicts, key) => askRegister(verdicts, key, register), ...(device ? { device } : {}) })

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { attestDemoKey, makeDemoMaker, type DemoMaker } from '../../attestations/demo/make.ts'
 import { isVerifiedKey, reportToJson, verifyAttestation, type AttestationInput } from '../../src/attestation/verify-attestation.ts'
 import { shippedPolicy, withAttestation } from '../support/attestation-policy.ts'
+import { translate } from '../../src/web/locales.ts'
 import { requestFor, rsa, spkiOf, type KeyPair } from '../support/fake-yubikey.ts'
 
 const NOW = new Date('2026-11-21T10:00:00Z')
@@ -34,6 +35,13 @@ describe('the demo maker', () => {
     expect(report.maker).toMatchObject({ id: 'demo', demo: true })
     expect(report.device?.model.key).toBe('attestation.demo.model')
     for (const finding of Object.values(report.findings!)) expect(finding.cautions).toEqual([{ key: 'attestation.demo.caution' }])
+  })
+
+  it('ATT-9: no finding of it names the maker whose shape it has', () => {
+    const findings = Object.values(judge({}).findings!)
+    const shown = findings.flatMap((finding) => [finding.observed, finding.expected]).filter(({ key }) => /yubi/i.test(translate('en', key)))
+    expect(shown).toEqual([])
+    expect(findings.flatMap((finding) => [finding, ...finding.checks]).filter(({ source }) => /yubico/.test(source))).toEqual([])
   })
 
   it('ATT-2: RSA-4096 is attested too, RSA-2048 is not', () => {

@@ -44,6 +44,13 @@ describe('demo:key', () => {
     // The PIN stands in its file alone.
     expect(statSync(join(out, 'pin')).mode & 0o777).toBe(0o600)
     expect(ended.out.includes(readFileSync(join(out, 'pin'), 'utf8').trim())).toBe(false)
+    // ATT-9: judged as the instance's page judges it; without the instance the demo maker is nobody.
+    const files = ['request.pem', 'attestation.pem', 'intermediate.pem'].map((name) => join(out, name))
+    const here = await run('commands/check-key', env, [...files, '--json'])
+    expect([here.code, JSON.parse(here.out).maker, JSON.parse(here.out).verdict]).toEqual([0, 'demo', 'verified'])
+    expect(here.err).toContain('demo instance')
+    expect((await run('commands/check-key', { DATA_DIR: join(folder, 'nothing') }, files)).code).toBe(1)
+    expect(existsSync(join(folder, 'nothing'))).toBe(false)
     // A second key doesn't take the first one's place.
     expect(oneLine(await run('commands/demo-key', env, ['--subject', 'CN=X', '--out', out]))).toMatch(/^demo:key: /)
     expect(createPublicKey(openssl('req', '-in', join(out, 'request.pem'), '-pubkey', '-noout')).equals(key)).toBe(true)
