@@ -1,8 +1,9 @@
 /** `npm start`: makes what is missing (development only), then runs `portal`, `ca` and `status` together. */
 import { fork, type ChildProcess } from 'node:child_process'
+import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { makeHierarchy } from './commands/hierarchy.ts'
-import { readConfig } from './config.ts'
+import { readConfig, type Config } from './config.ts'
 import { listAuthorities } from './database/authority-store.ts'
 import { migrate } from './database/database.ts'
 import { holdDataFolder } from './instance-lock.ts'
@@ -18,6 +19,7 @@ let stopping = false
 function stop(code: number): void {
   if (stopping) return
   stopping = true
+  say(code === 0 ? 'Stopping …' : 'Stopping the others …')
   process.exitCode = code
   for (const child of children) if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
   // Whatever hangs is ended, so that no process outlives its parent.
@@ -39,6 +41,7 @@ function launch(name: (typeof PROCESSES)[number]): Promise<string> {
     })
     child.once('exit', (code, signal) => {
       failed(new StartRefused(`${name} ended`))
+      if (started && children.length === PROCESSES.length && children.every((each) => each.exitCode !== null || each.signalCode !== null)) say('Stopped.')
       // Ctrl-C reaches the whole process group; a child that is still loading ends by it at once, perhaps before this process is told.
       if (signal === 'SIGINT') return stop(0)
       if (stopping) {
@@ -52,12 +55,32 @@ function launch(name: (typeof PROCESSES)[number]): Promise<string> {
   })
 }
 
+/** Before anything is made: addresses with the ports go into certificates. All that are taken are named at once. */
+async function refuseTakenPorts({ portal, status }: Config): Promise<void> {
+  const asked = [
+    { name: 'PORTAL_PORT', host: portal.host, port: portal.port },
+    { name: 'STATUS_PORT', host: status.host, port: status.port },
+  ]
+  const taken: string[] = []
+  for (const { name, host, port } of asked) if (await isTaken(host, port)) taken.push(`Port ${port} is in use: stop what uses it, or set ${name}`)
+  if (taken.length > 0) throw new StartRefused(taken.join('\n'))
+}
+
+/** Any other trouble with a port is told by the process that opens it. */
+const isTaken = (host: string, port: number): Promise<boolean> =>
+  new Promise((told) => {
+    const server = createServer()
+    server.once('error', ({ code }: NodeJS.ErrnoException) => told(code === 'EADDRINUSE'))
+    server.listen(port, host, () => server.close(() => told(false)))
+  })
+
 onStopSignal(() => stop(0), killAll)
 
 try {
   const config = readConfig('command')
   nameLog({ process: 'main', node: config.node })
   await holdDataFolder(config.dataDir)
+  await refuseTakenPorts(config)
   const services = openServices(config)
   let link: string | null
   try {

@@ -33,6 +33,8 @@ export interface KeyStatement {
   readonly representedAt: string
   /** What the applicant stated for the method. */
   readonly details: Details
+  /** In a draft, files uploaded for other methods: SHA-256 to the method's number. Not judged, and not handed in. */
+  readonly setAside?: Readonly<Record<string, MethodNumber>>
 }
 
 export interface RequestStatement {

@@ -7,6 +7,7 @@ import { findMove } from './lifecycle.ts'
 import { drawLetters } from './draw-letters.ts'
 import type { ApplicationChange, RandomBytes, Work } from './ports.ts'
 import { subjectSchema } from './subject-statement.ts'
+import { ownEvidence, takenBack } from './set-aside.ts'
 import { examineProtection, examineRequest, type KeyRegister, protectionAssessment, requestAssessment, storedRequest } from './verify-key.ts'
 
 export const STEPS = ['organisation', 'agreements', 'subject', 'request', 'key-protection'] as const
@@ -98,9 +99,10 @@ export async function submitApplication(work: Work, input: SubmissionInput): Pro
   if (!move) return 'changed-meanwhile'
   if (!input.accuracyCertified) return 'not-certified'
   const assessments: Assessment[] = []
+  const own = ownEvidence(application, dossier.evidence)
   if (application.request) {
     assessments.push(requestAssessment(await examineRequest(storedRequest(application.request.requestDer), application, policy, register), work.now))
-    const report = examineProtection(application, dossier.evidence, await work.protection.facts(application), work.now, policy)
+    const report = examineProtection(application, own, await work.protection.facts(application), work.now, policy)
     if (report) assessments.push(protectionAssessment(report))
   }
   const complete = Object.values(examineSteps({ ...dossier, assessments }, policy)).every((state) => state === 'done')
@@ -110,7 +112,13 @@ export async function submitApplication(work: Work, input: SubmissionInput): Pro
     return 'incomplete'
   }
   const at = work.now.toISOString()
-  if (!(await work.applications.move(application, move.to, { accuracyCertifiedAt: at, submittedAt: at }))) return 'changed-meanwhile'
+  const strays = dossier.evidence.filter((file) => !own.includes(file))
+  const key = strays.length > 0 && application.key ? { key: takenBack(application.key, strays) } : {}
+  if (!(await work.applications.move(application, move.to, { ...key, accuracyCertifiedAt: at, submittedAt: at }))) return 'changed-meanwhile'
+  for (const { id, name, sha256 } of strays) {
+    await work.applications.removeEvidence(application.id, id)
+    await work.audit({ event: 'application.evidence-removed', subject: `application:${application.id}`, details: { name, sha256, because: 'other-method' } })
+  }
   for (const assessment of assessments) await work.applications.putAssessment(application.id, assessment)
   if (!(await work.applications.takeDuty(application.id, application.applicantId, 'applied')))
     throw new Error('the applicant already holds another duty on the application')

@@ -1,5 +1,6 @@
 /** What an applicant states of the organisation (CP 3.2.2; CSBR 3.2.2.1). Messages are keys of the locale files. */
 import { z } from 'zod'
+import { readEnteredDay } from '../key-protection/entered-day.ts'
 import { optionalLine, plainLine, requiredLine } from './entered-text.ts'
 
 /**
@@ -17,7 +18,8 @@ export function isCorporateNumber(text: string): boolean {
 export const organisationSchema = (countries: readonly string[], today: string) =>
   z
     .object({
-      legalName: requiredLine(200),
+      // A register writes no half-width kana, and the certificate would show them.
+      legalName: requiredLine(200).refine((name) => !/[\uff61-\uff9f]/.test(name), 'apply.organisation.error.half-width-kana'),
       country: z.string('forms.required').refine((country) => countries.includes(country), 'apply.organisation.error.country'),
       state: optionalLine(128),
       locality: requiredLine(128),
@@ -26,8 +28,9 @@ export const organisationSchema = (countries: readonly string[], today: string) 
       registrationNumber: plainLine(64)
         .transform((number) => number.replace(/[ -]/g, ''))
         .refine((number) => number !== '', 'forms.required'),
-      foundedOn: plainLine(10)
-        .refine((date) => z.iso.date().safeParse(date).success, 'apply.organisation.error.founded-on')
+      foundedOn: plainLine(40)
+        .transform((text) => readEnteredDay(text) ?? '')
+        .refine((date) => date !== '', 'apply.organisation.error.founded-on')
         .refine((date) => date <= today, 'apply.organisation.error.founded-later'),
       phone: plainLine(40).refine((phone) => /^\+?[0-9(][0-9() .-]{5,}$/.test(phone), 'apply.organisation.error.phone'),
     })

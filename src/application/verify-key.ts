@@ -15,6 +15,7 @@ import { type PublicKey, readPublicKey, type RsaKey } from '../pki/public-key.ts
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Assessment, EvidenceFile } from './application.ts'
 import type { Work } from './ports.ts'
+import { ownEvidence } from './set-aside.ts'
 
 /**
  * What the database knows of keys (KEY-3, KEY-4, APP-4). `database/key-register.ts` fulfils it. A look-up that fails rejects: it is never an answer,
@@ -158,9 +159,9 @@ export const protectionAssessment = (report: ProtectionReport): Assessment => ({
  * Judges a draft's key protection over what is stored now and keeps the judgement beside it; a challenge that evidence answers is answered
  * for good, with this key. Returns the judgement; null when there was nothing to judge.
  */
-export async function keepProtection(work: Work, application: Application, files: readonly Pick<EvidenceFile, 'name' | 'bytes'>[], policy: Policy): Promise<Assessment | null> {
+export async function keepProtection(work: Work, application: Application, files: readonly Pick<EvidenceFile, 'name' | 'bytes' | 'sha256'>[], policy: Policy): Promise<Assessment | null> {
   const facts = await work.protection.facts(application)
-  const input = protectionInput(application, files, facts, work.now, policy)
+  const input = protectionInput(application, ownEvidence(application, files), facts, work.now, policy)
   const method = application.key?.method ?? KEY_ATTESTATION
   const report = input && judgeProtection(method, input)
   if (!report) {

@@ -1,13 +1,16 @@
 /** `npm run demo:people`: an applicant and one officer of each role, with passwords and present TOTP codes. */
 import { say } from '../process.ts'
 import { runDemoCommand } from './demo-command.ts'
+import { countAdministrators } from '../people/accounts.ts'
 import { demoPeople, presentCode } from './demo-people-make.ts'
 
 await runDemoCommand('demo:people', {}, async (services) => {
+  const first = (await countAdministrators(services.database, 'all')) === 0
   const people = await demoPeople(services)
   say(`DEMO people, for ${services.config.portal.url}/sign-in (each code is good once; run this again for the next):\n`)
   for (const person of people) {
     const { code, secondsLeft } = await presentCode(person.totpSecret, services.clock())
     say([`${person.roles.join(', ')}${person.organisation ? ` of ${person.organisation}` : ''}`, `  address   ${person.email}`, `  password  ${person.password}`, `  code      ${code}  (${secondsLeft} s left)`, `  key       ${person.totpSecret}  (to put into an authenticator)`, ''].join('\n'))
   }
+  if (first) say('The demo administrator is the first one: the link that  npm start  printed for the first administrator opens nothing any more.')
 })

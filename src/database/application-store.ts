@@ -1,19 +1,22 @@
 /** Applications in the database: rows in, domain types out. */
 import { z } from 'zod'
-import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, VettingCheck } from '../application/application.ts'
+import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, KeyStatement, VettingCheck } from '../application/application.ts'
 import type { ApplicationState } from '../application/lifecycle.ts'
 import type { ApplicationChange, ApplicationStore } from '../application/ports.ts'
 import type { Details, KeyOption, MethodNumber } from '../key-protection/protection.ts'
 import { isUniqueViolation, type Database, type Transaction, type Row } from './database.ts'
 
-const detailsSchema = z.record(z.string(), z.string())
+/** Beside what was stated; no field has the name. */
+const SET_ASIDE = 'setAside'
+const detailsSchema = z.object({ [SET_ASIDE]: z.record(z.string(), z.number().int().min(1).max(7)).optional() }).catchall(z.string())
 /** What the portal did not write is kept as it stands under a name that no field has: `ca` then holds that application and goes on with the others. */
-function readDetails(stored: unknown): Details {
-  if (typeof stored !== 'string') return {}
+function readDetails(stored: unknown): Pick<KeyStatement, 'details' | 'setAside'> {
+  if (typeof stored !== 'string') return { details: {} }
   try {
-    return detailsSchema.parse(JSON.parse(stored))
+    const { [SET_ASIDE]: setAside, ...details } = detailsSchema.parse(JSON.parse(stored))
+    return { details: details as Details, ...(setAside ? { setAside: setAside as NonNullable<KeyStatement['setAside']> } : {}) }
   } catch {
-    return { '?': stored }
+    return { details: { '?': stored } }
   }
 }
 
@@ -53,7 +56,7 @@ export function readApplication(row: Row): Application {
         }
       : null,
     request: row['request_der'] && row['spki_der'] ? { requestDer: row['request_der'], spkiDer: row['spki_der'], spkiSha256: row['spki_sha256'] } : null,
-    key: row['key_option'] ? { option: row['key_option'] as KeyOption, method: Number(row['key_method']) as MethodNumber, representedAt: text(row['key_represented_at']), details: readDetails(row['key_details']) } : null,
+    key: row['key_option'] ? { option: row['key_option'] as KeyOption, method: Number(row['key_method']) as MethodNumber, representedAt: text(row['key_represented_at']), ...readDetails(row['key_details']) } : null,
     accuracyCertifiedAt: row['accuracy_certified_at'],
     createdAt: row['created_at'],
     updatedAt: row['updated_at'],
@@ -93,7 +96,7 @@ function columns(change: ApplicationChange): Row {
     })
   }
   if (change.request !== undefined) Object.assign(set, { request_der: change.request?.requestDer ?? null, spki_der: change.request?.spkiDer ?? null, spki_sha256: change.request?.spkiSha256 ?? null })
-  if (change.key !== undefined) Object.assign(set, { key_option: change.key?.option ?? null, key_method: change.key?.method ?? null, key_represented_at: change.key?.representedAt ?? null, key_details: change.key ? JSON.stringify(change.key.details) : null })
+  if (change.key !== undefined) Object.assign(set, { key_option: change.key?.option ?? null, key_method: change.key?.method ?? null, key_represented_at: change.key?.representedAt ?? null, key_details: change.key ? JSON.stringify({ ...change.key.details, ...(change.key.setAside ? { [SET_ASIDE]: change.key.setAside } : {}) }) : null })
   if (change.accuracyCertifiedAt !== undefined) set['accuracy_certified_at'] = change.accuracyCertifiedAt
   if (change.submittedAt !== undefined) set['submitted_at'] = change.submittedAt
   if (change.decision !== undefined) Object.assign(set, { decision_reason: change.decision?.reason ?? null, decided_by: change.decision?.by ?? null, decided_at: change.decision?.at ?? null })

@@ -3,7 +3,7 @@ import { checkWriter } from '../attestation/check.ts'
 import { finding, say, type Check, type Finding, type Message } from '../attestation/verifier.ts'
 import { aboutSignature, signatureCheck } from './document-signature.ts'
 import { about, type Details, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
-import { readSignedDocument, type SignedDocument } from './signed-document.ts'
+import { readSignedDocument, refuseOtherObjects, type SignedDocument } from './signed-document.ts'
 import { dayOf, hasLapsed, isAhead, lapseOf } from './stated-date.ts'
 import { judgeStatedModule, type StatedModule } from './stated-module.ts'
 
@@ -45,6 +45,7 @@ export const itAudit: MethodRules<AuditQuestion> = {
     { name: 'modules', kind: 'long-text', required: true, maximum: 2000 },
   ],
   reviewerItem: { id: 'it-audit', clause: `${CLAUSE}; ${AGE_CLAUSE}`, sources: ['external-audit', 'internal-audit'] },
+  refuse: refuseOtherObjects,
   begun: ({ files, details }) => files.length > 0 && details['report-date'] !== undefined,
   examine(input): Examination<AuditQuestion> {
     const report = readSignedDocument(input.files)

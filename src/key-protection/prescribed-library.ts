@@ -11,7 +11,7 @@ import { finding, MalformedStatement, say, type Check, type Finding, type Messag
 import type { PermittedModule } from '../policy/module-certificate.ts'
 import { versionWithin } from '../policy/version-range.ts'
 import { GENERATED_INSIDE, generates, hasWanted, LIBRARY, NOT_EXPORTABLE, reportOctets, SIGNS_ALONE, type WantedAttribute } from './key-report.ts'
-import { about, type Challenge, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
+import { about, standingOf, type Challenge, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
 import { readKeyReport, REPORT_LIMITS, type SignedKeyReport } from './read-key-report.ts'
 
 const AREA = 'key-protection-prescribed-library'
@@ -43,6 +43,12 @@ export const prescribedLibrary: MethodRules<LibraryQuestion> = {
   fields: [],
   reviewerItem: { id: 'key-report', clause: CLAUSE, sources: ['module-record', 'module-photograph', 'module-certificate'] },
   makesRequest: true,
+  standing: ({ facts, policy }) => standingOf(policy.keyProtection.prescribedLibrary?.modules ?? [], facts.demoHierarchy),
+  // One file is taken: what is no JSON object at all shall not hold the report's place.
+  refuse(files) {
+    const other = files.find(({ bytes }) => !/^(\u00ef\u00bb\u00bf)?\s*\{/.test(bytes.toString('latin1', 0, 256)))
+    return other ? { file: other.name, reason: say(`${AREA}.malformed.not-a-report`) } : null
+  },
   begun: ({ files }) => files.length > 0,
   examine(input): Examination<LibraryQuestion> {
     const report = readOnly(input)

@@ -102,6 +102,15 @@ export interface ReviewerItem {
   readonly sources: readonly string[]
 }
 
+/** `closed`: nobody is in its register, or no module that it takes. */
+export type Standing = 'open' | 'demo-only' | 'closed'
+
+/** Of a method that takes the modules that the policy names. */
+export function standingOf(modules: readonly { readonly demo: boolean }[], demoHierarchy: boolean): Standing {
+  if (modules.some(({ demo }) => !demo)) return 'open'
+  return demoHierarchy && modules.length > 0 ? 'demo-only' : 'closed'
+}
+
 /** One method. Pure: no clock, network, database or randomness. */
 export interface MethodRules<Question extends string = string> {
   readonly number: MethodNumber
@@ -121,11 +130,13 @@ export interface MethodRules<Question extends string = string> {
   readonly reviewerItem: ReviewerItem | null
   /** The certificate request comes out of the method: it is given afterwards, where the others ask for it first. */
   readonly makesRequest?: true
+  /** Whether anybody can use it here today; a method without is always open. `demo-only`: under a demo hierarchy, with a demo module. */
+  standing?(input: Pick<ProtectionInput, 'facts' | 'policy' | 'at'>): Standing
   /** Whether there is anything to judge yet. Never throws. */
   begun(input: ProtectionInput): boolean
   /** @throws MalformedStatement for evidence that cannot be read; whatever else is wrong with it is a finding */
   examine(input: ProtectionInput): Examination<Question>
-  /** Why files can't be kept at all, beside the limits; null when they can. Method 2 alone reads them at once. */
+  /** Why files can't be kept at all, beside the limits; null when they can. */
   refuse?(files: readonly EvidenceFile[], kept: readonly EvidenceFile[]): { readonly file: string; readonly reason: Message } | null
   /** The challenge that this evidence answers, once it is taken; null for none. Never throws. */
   answers?(input: ProtectionInput): string | null

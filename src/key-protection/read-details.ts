@@ -1,5 +1,6 @@
 /** Reads what an applicant states for a method, against the method's fields. */
 import type { Message } from '../attestation/verifier.ts'
+import { readEnteredDay } from './entered-day.ts'
 import type { DetailField, Details, ProtectionFacts } from './protection.ts'
 
 /** A form names a field with this before it, so that no method's field can stand for one of the form's own. */
@@ -18,7 +19,7 @@ export function readDetails(fields: readonly DetailField[], form: Readonly<Recor
     const text = (form[FIELD_PREFIX + field.name] ?? '').replaceAll('\r\n', '\n').trim()
     const message = wrongWith(field, text, facts)
     if (message) errors.push({ field: FIELD_PREFIX + field.name, message })
-    if (text !== '') details[field.name] = text
+    if (text !== '') details[field.name] = (field.kind === 'date' ? readEnteredDay(text) : null) ?? text
   }
   return { details, errors }
 }
@@ -28,7 +29,7 @@ function wrongWith({ kind, required, maximum = 200, choices }: DetailField, text
   if (text.length > maximum) return { key: 'forms.too-long', values: { max: String(maximum) } }
   // A text of several lines may hold line ends and tabs; no field holds what cannot be seen.
   if ((kind === 'long-text' ? /[^\P{C}\n\t]/u : /\p{C}/u).test(text)) return { key: 'forms.characters' }
-  if (kind === 'date' && !isDay(text)) return { key: 'forms.date' }
+  if (kind === 'date' && readEnteredDay(text) === null) return { key: 'forms.date' }
   if (kind === 'choice' && !choices?.(facts).some(({ value }) => value === text)) return { key: 'forms.choose' }
   return null
 }

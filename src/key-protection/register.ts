@@ -171,3 +171,9 @@ export const serviceModuleAccepted = ({ moduleScheme, moduleLevel }: Pick<Servic
   (keyProtection.signingServiceSchemes ?? []).some(({ scheme, minimumLevel }) => scheme === moduleScheme && Number(moduleLevel) >= minimumLevel)
 
 export const requiredOfServices = ({ keyProtection }: Pick<Policy, 'keyProtection'>): string => (keyProtection.signingServiceSchemes ?? []).map(leastLevel).join(', ') || '–'
+
+/** Those who may sign today. */
+export const mayWitness = ({ withdrawnAt, validFrom, validUntil }: ApprovedAuditor, now: Date): boolean => {
+  const until = dayOf(validUntil)
+  return withdrawnAt === null && until !== null && !hasLapsed(until, 0, now) && validFrom <= now.toISOString().slice(0, 10)
+}

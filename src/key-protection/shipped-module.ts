@@ -8,7 +8,7 @@ import { finding, type Check, type Finding, type Message } from '../attestation/
 import type { PermittedModule } from '../policy/module-certificate.ts'
 import { versionWithin } from '../policy/version-range.ts'
 import { GENERATED_INSIDE, generates, hasWanted, NOT_EXPORTABLE, SIGNS_ALONE, type ReportedAttributes, type WantedAttribute } from './key-report.ts'
-import { about, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
+import { about, standingOf, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
 
 export type ModuleState = 'prepared' | 'shipped' | 'received' | 'activated' | 'withdrawn'
 
@@ -68,6 +68,7 @@ export const shippedModule: MethodRules<ShippedModuleQuestion> = {
   fields: [],
   reviewerItem: null,
   makesRequest: true,
+  standing: ({ facts, policy }) => standingOf(policy.keyProtection.shippedModules?.modules ?? [], facts.demoHierarchy),
   begun: () => true,
   examine(input): Examination<ShippedModuleQuestion> {
     const { facts } = input

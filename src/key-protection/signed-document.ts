@@ -3,7 +3,7 @@
  * beside it (CMS detached). Read strictly, judged elsewhere.
  */
 import type { EvidenceFile } from '../attestation/evidence.ts'
-import { MalformedStatement, say } from '../attestation/verifier.ts'
+import { MalformedStatement, say, type Message } from '../attestation/verifier.ts'
 import { MalformedDer } from '../pki/der.ts'
 import { openPdf, isPdf, type PdfFile } from '../pki/pdf-file.ts'
 import { MalformedPdf } from '../pki/pdf-fault.ts'
@@ -13,7 +13,7 @@ import { decodeName } from '../pki/name.ts'
 import { readPem } from '../pki/pem.ts'
 import { readPublicKey } from '../pki/public-key.ts'
 import { certificateOf, readSignedData, type SignedData, type SignerInfo } from '../pki/signed-data.ts'
-import type { X509Certificate } from '../pki/x509-certificate.ts'
+import { readCertificate, type X509Certificate } from '../pki/x509-certificate.ts'
 
 const AREA = 'key-protection-document'
 
@@ -73,6 +73,24 @@ export function readSignedDocument(files: readonly EvidenceFile[]): SignedDocume
   ])
   for (const { file, message } of detached) signatures.push(...within(file.name, () => signaturesOf(message, 'detached', kind === 'text' ? lineEnds(bytes) : [bytes])))
   return { file: document.name, kind, bytes, pdf, signatures }
+}
+
+/**
+ * Files that are no document and no signature on one: a certificate, a request or a key, as a device or another method gives them. They would take
+ * the document's place, and be called a text.
+ */
+export function refuseOtherObjects(files: readonly EvidenceFile[]): { readonly file: string; readonly reason: Message } | null {
+  const other = files.find(({ bytes }) => /^\s*-----BEGIN (?!CMS|PKCS7)/.test(bytes.toString('latin1', 0, 64)) || isCertificate(bytes))
+  return other ? { file: other.name, reason: say(`${AREA}.malformed.other-object`) } : null
+}
+
+function isCertificate(bytes: Buffer): boolean {
+  try {
+    return bytes[0] === 0x30 && readCertificate(bytes) !== null
+  } catch (error) {
+    if (MalformedDer.is(error)) return false
+    throw error
+  }
 }
 
 /** The document's text. @throws MalformedStatement */

@@ -4,7 +4,7 @@ import { finding, say, type Check, type Message } from '../attestation/verifier.
 import { signatureCheck } from './document-signature.ts'
 import { about, type Examination, type MethodRules, type ProtectionFacts, type ProtectionInput } from './protection.ts'
 import { requiredOfServices, serviceModuleAccepted, versionsOf, type AcceptedService } from './register.ts'
-import { readSignedDocument, type SignedDocument } from './signed-document.ts'
+import { readSignedDocument, refuseOtherObjects, type SignedDocument } from './signed-document.ts'
 import { dayOf, hasLapsed, isAhead, lapseOf } from './stated-date.ts'
 
 const AREA = 'key-protection-signing-service'
@@ -43,6 +43,8 @@ export const signingService: MethodRules<ServiceQuestion> = {
     { name: 'statement', kind: 'choice', required: true, choices: () => [{ value: 'all-keys' }, { value: 'other' }] },
   ],
   reviewerItem: { id: 'signing-service-agreement', clause: `${CLAUSE}; ${AGE_CLAUSE}`, sources: ['service-agreement', 'service-confirmation'] },
+  refuse: refuseOtherObjects,
+  standing: ({ facts }) => (inForce(facts).length > 0 ? 'open' : 'closed'),
   begun: ({ files, details }) => files.length > 0 && details['service'] !== undefined,
   examine(input): Examination<ServiceQuestion> {
     const agreement = readSignedDocument(input.files)

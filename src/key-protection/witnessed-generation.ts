@@ -8,8 +8,8 @@ import { finding, MalformedStatement, say, type Check, type Finding, type Messag
 import { readCertificate } from '../pki/x509-certificate.ts'
 import { aboutSignature, signatureCheck, signerText } from './document-signature.ts'
 import { about, type Challenge, type Examination, type MethodRules, type ProtectionInput } from './protection.ts'
-import type { ApprovedAuditor } from './register.ts'
-import { readSignedDocument, textOf, type DocumentSignature, type SignedDocument } from './signed-document.ts'
+import { mayWitness, type ApprovedAuditor } from './register.ts'
+import { readSignedDocument, refuseOtherObjects, textOf, type DocumentSignature, type SignedDocument } from './signed-document.ts'
 import { dayOf } from './stated-date.ts'
 import { judgeStatedModule } from './stated-module.ts'
 import { readWitnessReport, REPORT_TEXT_LIMITS, type WitnessReport } from './witness-report.ts'
@@ -54,6 +54,8 @@ export const witnessedGeneration: MethodRules<WitnessQuestion> = {
   endings: ['.txt', '.pdf', '.p7s', '.p7m', '.pem'],
   fields: [],
   reviewerItem: { id: 'witnessed-generation', clause: CLAUSE, sources: ['auditor-report', 'auditor-telephone'] },
+  refuse: refuseOtherObjects,
+  standing: ({ facts, at }) => (facts.auditors.some((auditor) => mayWitness(auditor, at)) ? 'open' : 'closed'),
   begun: ({ files }) => files.length > 0,
   examine(input): Examination<WitnessQuestion> {
     const witnessed = read(input)

@@ -1,14 +1,9 @@
-/** What the pages and the interface of "Check my key" share: asking the engine as this installation, and its answer in words. */
+/** What the pages and the interface of "Check my key" share: how often it may be asked, and its answer in words. */
 import { questionWords, findingNames } from '../key-protection/check-key-json.ts'
-import { askRegister } from '../application/verify-key.ts'
-import { checkKey, type AttestationTrust, type KeyCheck } from '../key-protection/check-key.ts'
+import type { KeyCheck } from '../key-protection/check-key.ts'
 import { DROPPED_LIMITS } from '../key-protection/dropped-files.ts'
-import type { EvidenceFile } from '../attestation/evidence.ts'
-import { readTrust } from '../database/protection-store.ts'
-import { keyRegister } from '../database/key-register.ts'
 import { OTHER_METHOD_IDS, type OtherMethod } from '../key-protection/without-attestation.ts'
 import { addressBucket, admitUse } from '../people/attempts.ts'
-import type { Services } from '../services.ts'
 import { inWords, ruleRows } from './findings.ts'
 import { formatInstant, translate, type Language } from './locales.ts'
 import type { PageRequest } from './reply.ts'
@@ -21,20 +16,6 @@ export const CHECKS_AT_ONCE = { most: 30, minutes: 10 }
 /** False when too many were asked from this address lately. Nothing of what was asked is kept. */
 export const admitCheck = ({ services, address, now }: Pick<PageRequest, 'services' | 'address' | 'now'>): Promise<boolean> =>
   services.database.transaction((trx) => admitUse(trx, 'check-key', addressBucket(address), CHECKS_AT_ONCE, now))
-
-type Installation = Pick<Services, 'policy' | 'database' | 'demoHierarchy'>
-
-const attestationTrust = async ({ database, demoHierarchy }: Installation): Promise<AttestationTrust> => readTrust(database, await demoHierarchy())
-
-/** Nothing: a stranger's question shall not cost a pass over every key that is known here. Applications are asked this too. */
-async function* noOtherKeys(): AsyncIterable<readonly Buffer[]> {}
-
-/** Judges as applications are judged here: this installation's policy, trust, lists of weak keys and register of compromised ones. */
-export async function checkHere(services: Installation, files: readonly EvidenceFile[], at: Date, device?: string): Promise<KeyCheck> {
-  const { policy, database } = services
-  const register = { ...keyRegister(database), otherKeys: noOtherKeys }
-  return checkKey({ files, at, policy, trust: await attestationTrust(services), register: (verdicts, key) => askRegister(verdicts, key, register), ...(device ? { device } : {}) })
-}
 
 /** What views/check-key/outcome.ejs and grounds.ejs show. */
 export function verdictModel(language: Language, check: KeyCheck, at: Date) {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import ejs from 'ejs'
 import { formatInstant, formatNumber, translate, type Language, type Message } from './locales.ts'
-import type { FieldError, SignedIn } from './reply.ts'
+import type { FieldError, Notice, SignedIn } from './reply.ts'
 
 export const VIEWS = fileURLToPath(new URL('../../views', import.meta.url))
 
@@ -14,7 +14,7 @@ export interface Frame {
   /** The query of a GET without `?`, kept when the language is switched. */
   readonly query?: string
   readonly csrf: string
-  readonly notice: Message | null
+  readonly notice: Notice | null
   readonly demo: boolean
   readonly production: boolean
   readonly operator: string

@@ -13,6 +13,9 @@ export interface SignedIn {
   readonly organisationId: string | null
 }
 
+/** Told at the head of the next page: in green unless it says that it is for information alone. */
+export type Notice = Message & { readonly kind?: 'info' }
+
 export interface UploadedFile {
   readonly field: string
   readonly name: string
@@ -27,7 +30,7 @@ export interface SessionData {
   /** A TOTP secret offered in enrolment, sealed, until the first right code. */
   offeredSecret?: string
   csrfToken?: string
-  notice?: Message
+  notice?: Notice
   /** One-time things to show once, e.g. recovery codes. */
   showOnce?: readonly string[]
   returnTo?: string
@@ -56,7 +59,7 @@ export interface PageRequest {
 
 export type Reply =
   | { readonly kind: 'page'; readonly view: string; readonly title: Message; readonly model: Readonly<Record<string, unknown>>; readonly status?: number; readonly errors?: readonly FieldError[] }
-  | { readonly kind: 'redirect'; readonly to: string; readonly notice?: Message }
+  | { readonly kind: 'redirect'; readonly to: string; readonly notice?: Notice }
   | { readonly kind: 'file'; readonly bytes: Buffer; readonly type: string; readonly name: string }
   /** For programs; only where a route is `stateless`. */
   | { readonly kind: 'json'; readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> }
@@ -103,4 +106,4 @@ export const page = (view: string, title: Message | string, model: Readonly<Reco
   model,
   ...more,
 })
-export const redirect = (to: string, notice?: Message | string): Reply => ({ kind: 'redirect', to, ...(notice === undefined ? {} : { notice: typeof notice === 'string' ? { key: notice } : notice }) })
+export const redirect = (to: string, notice?: Notice | string): Reply => ({ kind: 'redirect', to, ...(notice === undefined ? {} : { notice: typeof notice === 'string' ? { key: notice } : notice }) })

@@ -4,7 +4,7 @@ import { weakKeyStore } from '../database/weak-key-store.ts'
 import type { Services } from '../services.ts'
 import { translate, type Language } from './locales.ts'
 
-/** Null when nothing is missing. `staff` are told what to do about it. */
+/** Null when nothing is missing. `staff` are told whom to tell: those who run the system read the command at start. */
 export async function weakListNotice({ database, policy }: Services, language: Language, reader: 'staff' | 'public'): Promise<string | null> {
   const sizes = sizesWithoutCompleteList(await weakKeyStore(database).lists(), policy.keys.subscriber.rsaBits)
   if (sizes.length === 0) return null

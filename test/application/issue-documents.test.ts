@@ -126,8 +126,8 @@ describeOnBothDatabases('issuing on documents', (open) => {
         const files = [
           { name: 'report.txt', bytes: text },
           { name: 'report.txt.p7s', bytes: writeCms(text, { certificate: who.certificate, key: who.keys.privateKey, signingTime: work.now }) },
-        ]
-        for (const file of files) await work.applications.addEvidence(id, { ...file, id: randomUUID(), sha256: createHash('sha256').update(file.bytes).digest('hex'), uploadedBy: applicant, uploadedAt: at })
+        ].map((file) => ({ ...file, sha256: createHash('sha256').update(file.bytes).digest('hex') }))
+        for (const file of files) await work.applications.addEvidence(id, { ...file, id: randomUUID(), uploadedBy: applicant, uploadedAt: at })
         await keepProtection(work, (await work.applications.find(id))!, files, services.policy)
       },
     })

@@ -86,7 +86,7 @@ describeOnBothDatabases('issuing on a report of the prescribed library', (open) 
         await work.protection.giveChallenge(id, { method: 3, value: challenge, issuedAt: at, expiresAt: new Date(work.now.getTime() + HOUR).toISOString() })
         const bytes = report(challenge)
         await work.applications.addEvidence(id, { id: randomUUID(), name: 'key-report.json', bytes, sha256: 'f'.repeat(64), uploadedBy: applicant, uploadedAt: at })
-        await keepProtection(work, (await work.applications.find(id))!, [{ name: 'key-report.json', bytes }], services.policy)
+        await keepProtection(work, (await work.applications.find(id))!, [{ name: 'key-report.json', bytes, sha256: 'f'.repeat(64) }], services.policy)
         if (row) await trx('key_challenges').where({ value: challenge }).update(row)
         // As the portal would have logged the row as it stands.
         const { issued_at: issuedAt, expires_at: expiresAt } = await trx('key_challenges').where({ value: challenge }).first()

@@ -106,11 +106,12 @@ export async function insertApprovedApplication(services: Services, maker: DemoM
     for (const document of policy.texts.filter(({ language }) => language === 'en'))
       await applications.putAgreement(id, { document: document.document, version: document.version, language: 'en', sha256: document.sha256, acceptedBy: people.applicant, acceptedAt: at })
     const attested = statementFor(maker, spki, work.now)
-    const files = options.evidence ?? [
+    const evidence = options.evidence ?? [
       { name: 'attestation.pem', bytes: Buffer.from(attested.attestationPem) },
       { name: 'intermediate.pem', bytes: Buffer.from(attested.intermediatePem) },
     ]
-    for (const { name, bytes } of files) await applications.addEvidence(id, { id: randomUUID(), name, bytes, sha256: createHash('sha256').update(bytes).digest('hex'), uploadedBy: people.applicant, uploadedAt: at })
+    const files = evidence.map(({ name, bytes }) => ({ name, bytes, sha256: createHash('sha256').update(bytes).digest('hex') }))
+    for (const file of files) await applications.addEvidence(id, { ...file, id: randomUUID(), uploadedBy: people.applicant, uploadedAt: at })
     await applications.putAssessment(id, requestAssessment(await examineRequest(storedRequest(requestDer), await current(), policy, keyRegister(trx)), work.now))
     await keepProtection(work, await current(), files, policy)
     await applications.takeDuty(id, people.applicant, 'applied')

@@ -2,10 +2,11 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { saveDraft } from '../../application/apply.ts'
 import type { Application, Dossier } from '../../application/application.ts'
+import { ownEvidence, setAsideFor, takenBack } from '../../application/set-aside.ts'
 import { keepProtection } from '../../application/verify-key.ts'
 import { isPrivateKey } from '../../pki/private-key.ts'
-import { KEY_ATTESTATION, METHODS, openMethod, openMethods } from '../../key-protection/methods.ts'
-import { KEY_OPTIONS, type KeyOption, type MethodRules } from '../../key-protection/protection.ts'
+import { KEY_ATTESTATION, methodOf, METHODS, openMethod, openMethods } from '../../key-protection/methods.ts'
+import { KEY_OPTIONS, type KeyOption, type MethodRules, type ProtectionFacts, type Standing } from '../../key-protection/protection.ts'
 import { readDetails } from '../../key-protection/read-details.ts'
 import { unpack } from '../../attestation/containers.ts'
 import { LIMITS, type EvidenceFile } from '../../attestation/evidence.ts'
@@ -26,20 +27,26 @@ const UPLOAD = { maxBytes: Math.max(...METHODS.map(({ limits }) => limits.bytes)
 const shownMethod = ({ key }: Application, services: Services): MethodRules | null =>
   key ? openMethod(key.method, key.option, services.policy) : (openMethods(services.policy).find(({ number }) => number === KEY_ATTESTATION) ?? null)
 
+const standingHere = (method: MethodRules, facts: ProtectionFacts, { services, now }: Pick<PageRequest, 'services' | 'now'>): Standing => method.standing?.({ facts, policy: services.policy, at: now }) ?? 'open'
+
 /** The page, with what was entered into one of its forms and what is wrong with it. */
 async function form(
-  { services, language, now, query }: PageRequest,
+  request: PageRequest,
   dossier: Dossier,
   given: { readonly choice?: Readonly<Record<string, string>>; readonly details?: Readonly<Record<string, string>>; readonly entered?: Readonly<Record<string, string>> } = {},
   errors: readonly FieldError[] = [],
 ): Promise<Reply> {
+  const { services, language, now, query } = request
   const { application, evidence, assessments } = dossier
   const { reference, version, key } = application
-  const t = (path: string) => translate(language, `key-protection.${path}`)
+  const t = (path: string, values?: Record<string, string>) => translate(language, `key-protection.${path}`, values)
   const protection = assessments.find(({ kind }) => kind === 'key-protection')
   const method = shownMethod(application, services)
   const section = method && METHOD_SECTIONS.find(({ id }) => id === method.id)
   const facts = await services.protection.facts(application)
+  const standing = (rules: MethodRules) => standingHere(rules, facts, request)
+  // Without a key of a module of ours there is one thing to say and to do; as many findings would say it again.
+  const orderFirst = method?.id === 'shipped-module' && facts.shippedKey === null
   return page(
     'apply/key-protection',
     'apply.step.key-protection.title',
@@ -54,9 +61,17 @@ async function form(
       represented: given.choice ? given.choice['representation'] === 'yes' : key !== null,
       representedAt: key?.representedAt ?? null,
       method: given.choice ? (given.choice['method'] ?? '') : String(key?.method ?? ''),
-      methods: openMethods(services.policy).map(({ number, id }) => ({ value: String(number), text: `${number}. ${t(`method.${id}.title`)}`, hint: t(`method.${id}.hint`) })),
+      methods: openMethods(services.policy).map((rules) => {
+        const { number, id } = rules
+        const at = standing(rules)
+        const chosen = String(number) === (given.choice ? given.choice['method'] : String(key?.method ?? ''))
+        return { value: String(number), text: `${number}. ${t(`method.${id}.title`)}`, hint: [t(`method.${id}.hint`), ...(at === 'open' ? [] : [t(`standing.${at}`)])].join(' '), disabled: at === 'closed' && !chosen }
+      }),
+      contact: services.policy.operator.problemReports,
       chosen: method && {
         id: method.id,
+        closed: standing(method) === 'closed',
+        orderFirst,
         title: t(`method.${method.id}.title`),
         personConfirms: services.policy.keyProtection.personConfirms.includes(method.number),
         section: section ? await section.model({ services, language, now, dossier, facts, query, entered: given.entered ?? {} }) : null,
@@ -67,13 +82,14 @@ async function form(
       },
       requestGiven: application.request !== null,
       files: evidence.map((file) => ({
+        otherMethod: key?.setAside?.[file.sha256] === undefined ? null : t('evidence.other-method', { method: `${key.setAside[file.sha256]}. ${t(`method.${methodOf(key.setAside[file.sha256]!).id}.title`)}` }),
         name: file.name,
         size: String(file.bytes.length),
         sha256: file.sha256,
         uploadedAt: file.uploadedAt,
         remove: `${applicationPath(reference, 'key-protection')}/evidence/${file.id}/remove`,
       })),
-      report: protection ? protectionModel(language, protection) : null,
+      report: protection && !orderFirst ? protectionModel(language, protection) : null,
     },
     { errors },
   )
@@ -111,7 +127,7 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
           // The same representation made before keeps its date, what was stated for the same method keeps standing.
           const representedAt = application.key?.option === option ? application.key.representedAt : work.now.toISOString()
           const details = application.key?.method === method.number ? application.key.details : {}
-          const key = { option, method: method.number, representedAt, details }
+          const key = { option, method: method.number, representedAt, details, ...setAsideFor(method.number, application, dossier.evidence) }
           if (!(await saveDraft(work, application, { key }))) return null
           const protection = await keepProtection(work, { ...application, key }, dossier.evidence, services.policy)
           await work.audit({
@@ -135,7 +151,9 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
         const { key } = application
         const method = shownMethod(application, services)
         if (!key || !method) return changedMeanwhile(application)
-        const { details, errors } = readDetails(method.fields, request.form, await services.protection.facts(application))
+        const facts = await services.protection.facts(application)
+        if (standingHere(method, facts, request) === 'closed') return changedMeanwhile(application)
+        const { details, errors } = readDetails(method.fields, request.form, facts)
         if (errors.length > 0) return form(request, dossier, { details }, errors)
         const saved = await services.work(account.id, async (work) => {
           const stated = { ...key, details }
@@ -146,9 +164,10 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
             subject: `application:${application.id}`,
             details: { option: key.option, method: key.method, representedAt: key.representedAt, stated: details, outcome: protection?.outcome ?? 'none' },
           })
-          return true
+          return protection?.outcome ?? 'none'
         })
-        return saved ? redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, 'key-protection.stated') : changedMeanwhile(application)
+        if (!saved) return changedMeanwhile(application)
+        return redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, saved === 'pass' ? 'key-protection.stated.pass' : { key: `key-protection.stated.${saved === 'none' ? 'none' : 'judged'}`, kind: 'info' })
       }),
     },
     {
@@ -161,30 +180,34 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
         const { services, language } = request
         const method = shownMethod(application, services)
         const refuse = (message: FieldError['message']) => form(request, dossier, {}, [{ field: 'evidence', message }])
-        if (!method || method.limits.files === 0) return changedMeanwhile(application)
+        if (!method || method.limits.files === 0 || standingHere(method, await services.protection.facts(application), request) === 'closed') return changedMeanwhile(application)
         if (request.uploadProblem) return refuse(request.uploadProblem)
         const uploads = request.files.filter(({ field }) => field === 'evidence').map(({ name, bytes }) => ({ name: fileName(name), bytes }))
         if (uploads.length === 0) return refuse({ key: 'forms.upload-missing' })
-        const refusal = refuseFiles(method, uploads, dossier.evidence)
+        const own = ownEvidence(application, dossier.evidence)
+        const refusal = refuseFiles(method, uploads, own)
         if (refusal) return refuse({ key: 'key-protection.error.file', values: { file: refusal.file || uploads[0]!.name, reason: inWords(language, refusal.reason) } })
         const fresh = uploads
           .map((file) => ({ ...file, sha256: createHash('sha256').update(file.bytes).digest('hex') }))
           .filter(({ sha256 }, index, all) => ![...dossier.evidence, ...all.slice(0, index)].some((other) => other.sha256 === sha256))
+        // Given again for this method: then it counts here.
+        const again = dossier.evidence.filter((file) => !own.includes(file) && uploads.some(({ bytes }) => bytes.equals(file.bytes)))
+        const draft = application.key ? { ...application, key: takenBack(application.key, again) } : application
         const saved = await services.work(account.id, async (work) => {
-          if (!(await saveDraft(work, application, {}))) return false
+          if (!(await saveDraft(work, application, again.length > 0 && draft.key ? { key: draft.key } : {}))) return null
           for (const file of fresh)
             await work.applications.addEvidence(application.id, { ...file, id: randomUUID(), uploadedBy: account.id, uploadedAt: work.now.toISOString() })
-          const protection = await keepProtection(work, application, [...dossier.evidence, ...fresh], services.policy)
+          const protection = await keepProtection(work, draft, [...dossier.evidence, ...fresh], services.policy)
           await work.audit({
             event: 'application.evidence-uploaded',
             subject: `application:${application.id}`,
-            details: { files: fresh.map(({ name, sha256 }) => ({ name, sha256 })), outcome: protection?.outcome ?? 'none' },
+            details: { files: [...fresh, ...again].map(({ name, sha256 }) => ({ name, sha256 })), outcome: protection?.outcome ?? 'none' },
           })
-          return true
+          return protection?.outcome ?? (application.request ? 'incomplete' : 'waiting')
         })
-        return saved
-          ? redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, 'key-protection.uploaded')
-          : changedMeanwhile(application)
+        if (saved === null) return changedMeanwhile(application)
+        // Only what passed is told in green: the rest stands below, or has not been judged at all.
+        return redirect(`${applicationPath(application.reference, 'key-protection')}#evidence-report`, { key: `key-protection.uploaded.${saved}`, ...(saved === 'pass' ? {} : { kind: 'info' as const }) })
       }),
     },
     {
@@ -195,12 +218,13 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
       handle: changeDraft(async ({ services, params }, { dossier, application, account }) => {
         const file = dossier.evidence.find(({ id }) => id === params['file'])
         if (!file) return { kind: 'not-found' }
+        const draft = application.key ? { ...application, key: takenBack(application.key, [file]) } : application
         const saved = await services.work(account.id, async (work) => {
-          if (!(await saveDraft(work, application, {}))) return false
+          if (!(await saveDraft(work, application, draft.key?.setAside === application.key?.setAside ? {} : draft.key ? { key: draft.key } : {}))) return false
           await work.applications.removeEvidence(application.id, file.id)
           const protection = await keepProtection(
             work,
-            application,
+            draft,
             dossier.evidence.filter(({ id }) => id !== file.id),
             services.policy,
           )

@@ -72,6 +72,8 @@ function form(
       action: applicationPath(reference, 'request'),
       text: given?.text ?? '',
       sizes: services.policy.keys.subscriber.rsaBits.join(' / '),
+      // By two of the methods the key is made on the way: who makes a CSR first makes it with the wrong key.
+      methodHref: stored === null && application.key === null ? applicationPath(reference, 'key-protection') : null,
       present: stored !== null,
       refused: given !== null,
       shown: shown

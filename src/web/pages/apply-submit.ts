@@ -89,7 +89,7 @@ export function applySubmitRoutes(_services: Services): readonly Route[] {
       method: 'POST',
       path: '/applications/:reference/submit',
       who: ['subscriber'],
-      events: ['application.submitted'],
+      events: ['application.submitted', 'application.evidence-removed'],
       handle: changeDraft(async (request, { dossier, application, account }) => {
         const { services, language } = request
         const accuracyCertified = request.form['accuracy'] === 'yes'

@@ -1,9 +1,10 @@
 /** `POST /api/check-key`: the answer of "Check my key" for programs, and its description. */
+import { checkHere } from '../../database/check-key-here.ts'
 import { readFileSync } from 'node:fs'
 import { checkKeyJson } from '../../key-protection/check-key-json.ts'
 import { readMoment } from '../../key-protection/moment.ts'
 import type { Services } from '../../services.ts'
-import { admitCheck, CHECK_UPLOAD, CHECKS_AT_ONCE, checkHere } from '../check-key-model.ts'
+import { admitCheck, CHECK_UPLOAD, CHECKS_AT_ONCE } from '../check-key-model.ts'
 import { inWords } from '../findings.ts'
 import { LANGUAGES, translate, type Language, type Message } from '../locales.ts'
 import type { PageRequest, Reply, Route } from '../reply.ts'
@@ -12,7 +13,7 @@ const OPENAPI = JSON.parse(readFileSync(new URL('../openapi.json', import.meta.u
 
 const STATELESS = 'judges what is sent and stores nothing: there is nothing that somebody else could have done in a person’s name'
 
-function refuse(language: Language, status: 413 | 415 | 422 | 429, code: string, message: Message, headers: Readonly<Record<string, string>> = {}): Reply {
+function refuse(language: Language, status: 405 | 413 | 415 | 422 | 429, code: string, message: Message, headers: Readonly<Record<string, string>> = {}): Reply {
   return { kind: 'json', status, headers, body: { error: { code, message: translate(language, message.key, message.values) } } }
 }
 
@@ -26,7 +27,7 @@ async function answer(request: PageRequest): Promise<Reply> {
   if (uploadProblem?.key === 'forms.upload-not-multipart') return refuse(language, 415, 'not-multipart', { key: 'check-key.api.not-multipart' })
   if (uploadProblem?.key === 'forms.upload-too-large' || uploadProblem?.key === 'forms.upload-too-many')
     return refuse(language, 413, 'too-large', { key: 'check-key.api.too-large', values: { files: String(CHECK_UPLOAD.maxFiles), kilobytes: String(CHECK_UPLOAD.maxBytes / 1024) } })
-  if (uploadProblem) return refuse(language, 422, 'broken', uploadProblem)
+  if (uploadProblem) return refuse(language, 422, 'broken', { key: 'check-key.api.broken' })
   if (form['language'] !== undefined && form['language'] !== language) return refuse(language, 422, 'field', { key: 'check-key.api.field', values: { field: 'language', expected: LANGUAGES.join(' / ') } })
   const at = form['at'] === undefined ? now : readMoment(form['at'])
   if (!at) return refuse(language, 422, 'field', { key: 'check-key.api.field', values: { field: 'at', expected: '2026-11-22 / 2026-11-22T09:30:00Z' } })
@@ -39,6 +40,14 @@ async function answer(request: PageRequest): Promise<Reply> {
 
 export function checkKeyApiRoutes(services: Services): readonly Route[] {
   return [
+    {
+      method: 'GET',
+      path: '/api/check-key',
+      who: 'anyone',
+      events: [],
+      stateless: 'a text that is the same for everybody',
+      handle: async ({ language }) => refuse(language, 405, 'method', { key: 'check-key.api.method' }, { Allow: 'POST' }),
+    },
     { method: 'POST', path: '/api/check-key', who: 'anyone', events: [], stateless: STATELESS, upload: CHECK_UPLOAD, handle: answer },
     {
       method: 'GET',

@@ -2,15 +2,16 @@
  * "Use this in my application": what was checked goes into a draft. From the button on it is kept, sealed and for less than an hour, so that
  * whoever is not signed in yet does not lose it on the way.
  */
+import { checkHere } from '../../database/check-key-here.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import { drawReference, saveDraft, startApplication } from '../../application/apply.ts'
-import type { Application } from '../../application/application.ts'
+import type { Application, KeyStatement } from '../../application/application.ts'
 import type { Work } from '../../application/ports.ts'
 import { examineRequest, keepProtection, requestAssessment, storedRequest } from '../../application/verify-key.ts'
 import { findKeptFiles, forgetFiles, keepFiles, type KeptFiles } from '../../database/kept-files.ts'
 import { keyRegister } from '../../database/key-register.ts'
 import type { Services } from '../../services.ts'
-import { admitCheck, carriesOver, CHECK_UPLOAD, CHECKS_AT_ONCE, checkHere } from '../check-key-model.ts'
+import { admitCheck, carriesOver, CHECK_UPLOAD, CHECKS_AT_ONCE } from '../check-key-model.ts'
 import { inWords } from '../findings.ts'
 import { applicationPath } from '../own-application.ts'
 import { page, redirect, type FieldError, type PageRequest, type Reply, type Route, type SignedIn } from '../reply.ts'
@@ -106,7 +107,9 @@ function carryWhole({ services, account, params, form, language }: PageRequest, 
     if (!(await forgetFiles(trx, params['token'] ?? ''))) throw new Undo('gone')
     const subject = `application:${application.id}`
     const stated = { requestDer: request.der, spkiDer: request.publicKey.spki, spkiSha256: request.publicKey.sha256 }
-    if (!(await saveDraft(work, application, { request: stated }))) throw new Error('the draft changed within its own transaction')
+    const { setAside: _replaced, ...key } = application.key ?? {}
+    const draft = { ...application, request: stated, ...(application.key ? { key: key as KeyStatement } : {}) }
+    if (!(await saveDraft(work, application, { request: stated, ...(draft.key ? { key: draft.key } : {}) }))) throw new Error('the draft changed within its own transaction')
     await work.applications.putAssessment(application.id, requestAssessment(verdicts, work.now))
     const before = (await work.applications.dossier(application.id))?.evidence ?? []
     for (const file of before) {
@@ -115,7 +118,7 @@ function carryWhole({ services, account, params, form, language }: PageRequest, 
     }
     const evidence = kept.evidence.map(({ name, bytes }) => ({ name, bytes, sha256: createHash('sha256').update(bytes).digest('hex'), id: randomUUID(), uploadedBy: account!.id, uploadedAt: work.now.toISOString() }))
     for (const file of evidence) await work.applications.addEvidence(application.id, file)
-    const protection = await keepProtection(work, { ...application, request: stated }, evidence, services.policy)
+    const protection = await keepProtection(work, draft, evidence, services.policy)
     await work.audit({
       event: 'application.request-uploaded',
       subject,

@@ -1,8 +1,9 @@
 /** "Check my key": the commands for a device, then the verdict on what came out. Public, and nothing is stored unless the person says so. */
+import { checkHere } from '../../database/check-key-here.ts'
 import { WITHOUT_ATTESTATION, withoutAttestation } from '../../key-protection/without-attestation.ts'
 import { openMethods } from '../../key-protection/methods.ts'
 import type { Services } from '../../services.ts'
-import { admitCheck, carriesOver, CHECK_UPLOAD, CHECKS_AT_ONCE, checkHere, methodRows, verdictModel } from '../check-key-model.ts'
+import { admitCheck, carriesOver, CHECK_UPLOAD, CHECKS_AT_ONCE, methodRows, verdictModel } from '../check-key-model.ts'
 import { commandsChoice, commandsModel } from '../commands-model.ts'
 import { inWords } from '../findings.ts'
 import { translate } from '../locales.ts'

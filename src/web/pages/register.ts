@@ -1,5 +1,6 @@
 /** Making an account: subscribers by themselves, staff by invitation, the first administrator by the link of the start. */
 import { z } from 'zod'
+import { countAdministrators } from '../../people/accounts.ts'
 import { createFirstAdministrator, firstAdministratorLinkIsGood } from '../../people/first-administrator.ts'
 import { acceptInvitation, invitationOf, type Invitation } from '../../people/invitations.ts'
 import { confirmEmail, emailToConfirm, register } from '../../people/registration.ts'
@@ -30,8 +31,8 @@ const firstPage = (token: string, form: Entered, errors: readonly FieldError[] =
 const deadLink = (next: string, nextText: string): Reply =>
   page('people/dead-link', 'people.dead-link.title', { text: 'people.dead-link.text', next, nextText }, { status: 404 })
 /** No form gives a new one: the first administrator's link is printed by the program itself. */
-const deadFirstLink = (): Reply =>
-  page('people/dead-link', 'people.dead-link.title', { text: 'people.dead-link.first-administrator', next: null, nextText: null }, { status: 404 })
+const deadFirstLink = async ({ database }: Services): Promise<Reply> =>
+  page('people/dead-link', 'people.dead-link.title', { text: (await countAdministrators(database, 'all')) > 0 ? 'people.dead-link.administrator-exists' : 'people.dead-link.first-administrator', next: null, nextText: null }, { status: 404 })
 
 /** The form of a new account, its password judged against the rest of it. */
 function readPerson<T extends { readonly password: string }>(request: PageRequest, schema: z.ZodType<T>, email?: string): FormOutcome<T> {
@@ -133,7 +134,7 @@ const staffRoutes: readonly Route[] = [
     who: 'anyone',
     events: [],
     handle: async ({ services, params }) =>
-      (await firstAdministratorLinkIsGood(services, params['token']!)) ? firstPage(params['token']!, {}) : deadFirstLink(),
+      (await firstAdministratorLinkIsGood(services, params['token']!)) ? firstPage(params['token']!, {}) : deadFirstLink(services),
   },
   {
     method: 'POST',
@@ -142,13 +143,13 @@ const staffRoutes: readonly Route[] = [
     events: ['account.first-administrator'],
     async handle(request) {
       const token = request.params['token']!
-      if (!(await firstAdministratorLinkIsGood(request.services, token))) return deadFirstLink()
+      if (!(await firstAdministratorLinkIsGood(request.services, token))) return deadFirstLink(request.services)
       const form = readPerson(request, REGISTRATION)
       if (!form.ok) return firstPage(token, request.form, form.errors)
       const verdict = await createFirstAdministrator(request.services, { token, ...form.values, language: request.language, address: request.address })
       if (verdict.outcome === 'created') return askSecondFactor(request, verdict.accountId)
       return verdict.outcome === 'gone'
-        ? deadFirstLink()
+        ? deadFirstLink(request.services)
         : firstPage(token, request.form, [{ field: 'email', message: { key: 'register.first.address-in-use' } }])
     },
   },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Application } from '../../../application/application.ts'
 import { saveDraft } from '../../../application/apply.ts'
 import { reusableEvidence } from '../../../application/reuse-evidence.ts'
+import { ownEvidence, takenBack } from '../../../application/set-aside.ts'
 import { keepProtection } from '../../../application/verify-key.ts'
 import type { Services } from '../../../services.ts'
 import { applicationPath, changeDraft, changedMeanwhile } from '../../own-application.ts'
@@ -24,17 +25,18 @@ export const reuseRoute: Route = {
     const { key } = application
     const earlier = (await reusableEvidence(services.applications, application, now, services.policy)).find(({ reference }) => reference === form['from'])
     if (!key || !earlier) return { kind: 'not-found' }
-    const stated = { ...key, details: earlier.details }
+    const own = ownEvidence(application, dossier.evidence)
+    const stated = { ...takenBack(key, earlier.files), details: earlier.details }
     const saved = await services.work(account.id, async (work) => {
       if (!(await saveDraft(work, application, { key: stated }))) return false
-      for (const { id } of dossier.evidence) await work.applications.removeEvidence(application.id, id)
+      for (const { id } of [...own, ...dossier.evidence.filter((file) => !own.includes(file) && earlier.files.some(({ sha256 }) => sha256 === file.sha256))]) await work.applications.removeEvidence(application.id, id)
       const files = earlier.files.map(({ name, bytes, sha256 }) => ({ id: randomUUID(), name, bytes, sha256, uploadedBy: account.id, uploadedAt: work.now.toISOString() }))
       for (const file of files) await work.applications.addEvidence(application.id, file)
       const protection = await keepProtection(work, { ...application, key: stated }, files, services.policy)
       await work.audit({
         event: 'application.evidence-uploaded',
         subject: `application:${application.id}`,
-        details: { files: files.map(({ name, sha256 }) => ({ name, sha256 })), usedAgainFrom: earlier.reference, removed: dossier.evidence.map(({ sha256 }) => sha256), stated: earlier.details, outcome: protection?.outcome ?? 'none' },
+        details: { files: files.map(({ name, sha256 }) => ({ name, sha256 })), usedAgainFrom: earlier.reference, removed: own.map(({ sha256 }) => sha256), stated: earlier.details, outcome: protection?.outcome ?? 'none' },
       })
       return true
     })

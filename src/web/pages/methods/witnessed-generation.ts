@@ -2,8 +2,7 @@
 import type { Application } from '../../../application/application.ts'
 import { saveDraft } from '../../../application/apply.ts'
 import { CHALLENGES_AGAIN_SECONDS, giveChallenge, isOpenChallenge, lastChallenge } from '../../../application/challenge.ts'
-import type { ApprovedAuditor } from '../../../key-protection/register.ts'
-import { dayOf, hasLapsed } from '../../../key-protection/stated-date.ts'
+import { mayWitness } from '../../../key-protection/register.ts'
 import { writeWitnessReport } from '../../../key-protection/witness-report.ts'
 import { translate, type Language } from '../../locales.ts'
 import type { MethodSection } from '../../method-section.ts'
@@ -15,12 +14,6 @@ const AREA = 'key-protection-witnessed-generation'
 const COMMAND = 'openssl cms -sign -binary -md sha256 -outform DER -signer auditor.pem \\\n  -inkey auditor.key -in witness-report.txt -out witness-report.txt.p7s'
 
 const path = (reference: string, rest: string): string => applicationPath(reference, `key-protection/witness/${rest}`)
-
-/** Those who may sign today. */
-const mayWitness = ({ withdrawnAt, validFrom, validUntil }: ApprovedAuditor, now: Date): boolean => {
-  const until = dayOf(validUntil)
-  return withdrawnAt === null && until !== null && !hasLapsed(until, 0, now) && validFrom <= now.toISOString().slice(0, 10)
-}
 
 /** As the template is given out: words in the reader's language around lines that are read back. */
 function template(language: Language, { reference, organisation, request }: Application, challenge: string): string {
