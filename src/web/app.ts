@@ -277,6 +277,7 @@ async function sendPage(services: Services, request: Request, response: Response
       demo: await services.demoHierarchy(),
       production: services.config.production,
       operator: services.policy.operator.name[language],
+      idleMinutes: services.config.session.idleMinutes,
     },
     errors,
   )

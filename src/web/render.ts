@@ -18,6 +18,8 @@ export interface Frame {
   readonly demo: boolean
   readonly production: boolean
   readonly operator: string
+  /** How long a session lives without a request: the page warns before, since what is typed then would be lost. */
+  readonly idleMinutes: number
 }
 
 const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
@@ -60,6 +62,7 @@ export async function renderPage(view: string, title: Message, model: Readonly<R
     demo: frame.demo,
     production: frame.production,
     operator: frame.operator,
+    idleMinutes: frame.idleMinutes,
     notice: frame.notice,
     title: translate(frame.language, title.key, title.values),
   }

@@ -19,7 +19,7 @@ import { openFresh } from '../support/database.ts'
 const asset = (name: string): string => readFileSync(fileURLToPath(new URL(`../../src/web/assets/${name}`, import.meta.url)), 'utf8')
 const CSS = asset('portal.css')
 
-const frameOf = (language: Language, more: Partial<Frame> = {}): Frame => ({ language, account: null, path: '/', csrf: 'a-token', notice: null, demo: false, production: true, operator: 'Example CA', ...more })
+const frameOf = (language: Language, more: Partial<Frame> = {}): Frame => ({ language, account: null, path: '/', csrf: 'a-token', notice: null, demo: false, production: true, operator: 'Example CA', idleMinutes: 30, ...more })
 const personIn = (role: string): NonNullable<Frame['account']> => ({ id: 'p', email: 'p@example.jp', name: 'Hanako <Yamada>', roles: new Set([role].filter(isRole)), organisationId: null })
 const HOSTILE = '"><script>alert(1)</script>'
 const gallery = (language: Language, errors: readonly FieldError[] = [], value = HOSTILE) =>

@@ -3,7 +3,7 @@ import { loadPolicy } from '../../src/policy/policy.ts'
 import { parseInlines, parseMarkdown } from '../../src/web/markdown.ts'
 import { renderPage } from '../../src/web/render.ts'
 
-const frame = { language: 'en', account: null, path: '/', csrf: 'token', notice: null, demo: false, production: true, operator: 'Example CA' } as const
+const frame = { language: 'en', account: null, path: '/', csrf: 'token', notice: null, demo: false, production: true, operator: 'Example CA', idleMinutes: 30 } as const
 const draw = async (text: string): Promise<string> => {
   const html = await renderPage('../test/web/prose', { key: 'home.title' }, { blocks: parseMarkdown(text) }, frame)
   return html.split('<div class="prose">')[1]!.split('</main>')[0]!

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
 import { createFirstAdministrator, createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
@@ -224,6 +225,23 @@ describe('the auditor', () => {
     expect((await client.get('/audit?subject=%25')).text).toContain(words('audit.none'))
     for (const query of ["?subject='%22<script>&before=x", `?before=${'9'.repeat(40)}`, '?before=-1', '?subject[]=a'])
       expect((await client.get(`/audit${query}`)).status).toBe(200)
+    // By reference, person and day, with the words that people use.
+    const { database } = portal.services
+    const application = { id: randomUUID(), reference: 'ABQEF-AFXVX' }
+    await portal.services.work(auditor.id, async (work) => {
+      await work.applications.create({ ...application, applicantId: auditor.id, organisationId: null, policyId: portal.services.policy.id })
+      await work.audit({ event: 'application.started', subject: `application:${application.id}`, details: { option: 'own-module' } })
+    })
+    const found = async (query: string): Promise<readonly string[]> => [...(await client.get(`/audit?${query}`)).html.matchAll(/<td>([^<>]*)<\/td>\s*<td><a/g)].map(([, event]) => event!)
+    const started = words('audit.events.application.started')
+    expect(await found('subject=abqef-afxvx')).toEqual([started])
+    const shown = await client.get('/audit?subject=ABQEF-AFXVX')
+    expect(shown.html).toMatch(/<td><a [^>]*>ABQEF-AFXVX<\/a><\/td>\s*<td>Akiko Audit<\/td>/)
+    expect(new Set(await found('person=akiko'))).toEqual(new Set([started, words('audit.events.session.signed-in')]))
+    const [{ at }] = await database('audit_events').orderBy('seq', 'desc').limit(1).select('at')
+    expect((await found(`from=${at.slice(0, 10)}`)).length).toBeGreaterThan(0)
+    expect(await found(`until=${new Date(Date.parse(at) - 86_400_000).toISOString().slice(0, 10)}`)).toEqual([])
+    expect((await client.get('/audit?from=soon')).errors.get('from')).toBe(words('forms.date'))
     expect((await client.get('/audit?lang=ja')).title).toBe(words('audit.title', {}, 'ja'))
   })
 

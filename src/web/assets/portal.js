@@ -1,4 +1,4 @@
-/* Improves only: a copy button beside every text that is worth copying. The words come from the page. */
+/* Improves only: a copy button beside every text that is worth copying, and a word before an idle session ends. The words come from the page. */
 'use strict'
 {
   const announcer = document.getElementById('announcer')
@@ -30,5 +30,13 @@
       })
       source.after(button)
     }
+  }
+}
+{
+  const warning = document.getElementById('session-ends')
+  // What is typed and not sent is lost with the session; a page without a form has nothing to lose.
+  if (warning && document.querySelector('main form[method="post"]')) {
+    const minutes = Number(warning.dataset.idleMinutes)
+    setTimeout(() => (warning.hidden = false), Math.max(minutes - 5, minutes * 0.75) * 60_000)
   }
 }

@@ -1,5 +1,6 @@
 /** The auditor's page: every event, newest first, read only (ACC-2: auditors read and change nothing; LOG-1). */
 import { verifyAuditChain } from '../../audit/audit-log.ts'
+import { readEnteredDay } from '../../key-protection/entered-day.ts'
 import { auditPage } from '../../database/audit-reader.ts'
 import type { Services } from '../../services.ts'
 import { countEndingAnchors } from '../anchor-notice.ts'
@@ -17,24 +18,33 @@ export function auditRoutes(_services: Services): readonly Route[] {
       who: ['auditor'],
       events: [],
       async handle({ services, query, language, now }) {
-        const subject = cleanText(query['subject'] ?? '').slice(0, 120)
+        const text = (name: string) => cleanText(query[name] ?? '').slice(0, 120)
+        const [subject, person] = [text('subject'), text('person')]
+        const days = { from: text('from'), until: text('until') }
+        const errors = (['from', 'until'] as const).filter((field) => days[field] !== '' && readEnteredDay(days[field]) === null).map((field) => ({ field, message: { key: 'forms.date' } }))
         const before = /^[1-9]\d{0,14}$/.test(query['before'] ?? '') ? Number(query['before']) : null
-        const events = await auditPage(services.database, { subject, before, limit: PER_PAGE })
+        const asked = { ...(subject === '' ? {} : { subject }), ...(person === '' ? {} : { person }), ...(days.from === '' ? {} : { from: days.from }), ...(days.until === '' ? {} : { until: days.until }) }
+        const at = (more: Record<string, string>) => `/audit?${new URLSearchParams({ ...asked, ...more })}`
+        const events = errors.length > 0 ? [] : await auditPage(services.database, { subject, person, from: readEnteredDay(days.from), until: readEnteredDay(days.until), before, limit: PER_PAGE })
         const last = events.at(-1)
-        const older =
-          events.length === PER_PAGE && last && last.seq > 1
-            ? `/audit?${new URLSearchParams({ ...(subject === '' ? {} : { subject }), before: String(last.seq) })}`
-            : null
+        const older = events.length === PER_PAGE && last && last.seq > 1 ? at({ before: String(last.seq) }) : null
         return page('people/audit', 'audit.title', {
           subject,
+          person,
+          ...days,
           endingAnchors: await countEndingAnchors(services, now),
-          events: events.map((event) => ({ ...event, words: WORDS[language].get(`audit.events.${event.event}`) ?? event.event })),
+          events: events.map((event) => ({ ...event, words: WORDS[language].get(`audit.events.${event.event}`) ?? event.event, facts: factsOf(event.details) })),
           older,
-          newest: before === null ? null : `/audit${subject === '' ? '' : `?${new URLSearchParams({ subject })}`}`,
+          newest: before === null ? null : at({}),
           // The whole chain is walked, so only where the list begins.
-          verdict: before === null ? await verifyAuditChain(services.database) : null,
-        })
+          verdict: before === null && Object.keys(asked).length === 0 ? await verifyAuditChain(services.database) : null,
+        }, { errors })
       },
     },
   ]
+}
+
+/** The details as lines: each fact by the name under which it was sealed; what is a list or holds facts of its own, as JSON. */
+function factsOf(details: string): readonly { readonly name: string; readonly value: string }[] {
+  return Object.entries(JSON.parse(details) as Record<string, unknown>).map(([name, value]) => ({ name, value: typeof value === 'string' ? value : JSON.stringify(value) }))
 }
