@@ -180,7 +180,7 @@ test.each([
   ['a postal code', 'postalCode', '\u3371'.repeat(40), 40],
   ['a telephone number', 'phone', `(${'\u247d'.repeat(39)}`, 40],
   ['a registration number', 'registrationNumber', '\u247d'.repeat(64), 64],
-  ['a day of foundation', 'foundedOn', '\u32c0'.repeat(10), 40],
+  ['a day of foundation', 'foundedOn', '\u32c0'.repeat(40), 40],
 ])('CP 3.2.2: %s that grows beyond its bound when it is read is refused, not a fault', async (_what, field, typed, max) => {
   const path = await startApplication(client)
   const page = await sendStep(client, `${path}/organisation`, { ...ORGANISATION, [field]: typed })
