@@ -76,7 +76,7 @@ async function form(
         personConfirms: services.policy.keyProtection.personConfirms.includes(method.number),
         section: section ? await section.model({ services, language, now, dossier, facts, query, entered: given.entered ?? {} }) : null,
         fields: detailFields(language, method, given.details ?? key?.details ?? {}, facts),
-        limits: method.limits.files > 0 ? { files: String(method.limits.files), kilobytes: String(method.limits.bytes / 1024) } : null,
+        limits: method.limits.files > 0 ? { files: String(method.limits.files), size: sizeInWords(method.limits.bytes) } : null,
         accept: method.endings.join(','),
         requestFirst: method.makesRequest ? 'key-protection.evidence.request-after' : 'key-protection.evidence.request-first',
       },
@@ -260,9 +260,12 @@ function refuseFiles({ limits, refuse }: MethodRules, files: readonly EvidenceFi
   const all = [...kept, ...files]
   const last = files.at(-1)!.name
   if (all.length > limits.files) return { file: last, reason: { key: 'attestation.malformed.too-many-files', values: { limit: String(limits.files) } } }
-  if (all.reduce((sum, { bytes }) => sum + bytes.length, 0) > limits.bytes) return { file: last, reason: { key: 'attestation.malformed.too-large', values: { limit: `${limits.bytes / 1024} KiB` } } }
+  if (all.reduce((sum, { bytes }) => sum + bytes.length, 0) > limits.bytes) return { file: last, reason: { key: 'attestation.malformed.too-large', values: { limit: sizeInWords(limits.bytes) } } }
   return refuse?.(files, kept) ?? null
 }
+
+/** As the words of the methods write their limits: 5 MB, 64 KB. */
+const sizeInWords = (octets: number): string => (octets >= 1024 * 1024 && octets % (1024 * 1024) === 0 ? `${octets / (1024 * 1024)} MB` : `${octets / 1024} KB`)
 
 /** A file's name without folders and without characters that cannot be seen. */
 const fileName = (name: string): string =>
