@@ -1,32 +1,35 @@
 /** A day as people write it on forms: with hyphens, slashes or dots, in full width, in kanji, and by the eras that Japanese register extracts carry. */
+import { readFileSync } from 'node:fs'
 import { isDay } from './read-details.ts'
 
-/** The era's first day; it lasts until the next one begins. */
-const ERAS = [
-  { names: ['令和', 'R'], from: '2019-05-01' },
-  { names: ['平成', 'H'], from: '1989-01-08' },
-  { names: ['昭和', 'S'], from: '1926-12-25' },
-  { names: ['大正', 'T'], from: '1912-07-30' },
-  { names: ['明治', 'M'], from: '1868-01-25' },
-] as const
+/** The newest era first: each lasts until the one before it in this list begins. */
+const { digits, ten, eras } = JSON.parse(readFileSync(new URL('./eras.json', import.meta.url), 'utf8')) as {
+  readonly digits: string
+  readonly ten: string
+  readonly eras: readonly { readonly name: string; readonly letter: string; readonly from: string }[]
+}
 
-const KANJI = '〇一二三四五六七八九'
+const TENS = new RegExp(`([${digits.slice(2)}])?${ten}([${digits.slice(1)}])?`, 'g')
+const DIGIT = new RegExp(`[${digits}]`, 'g')
+const ERA = eras.flatMap(({ name, letter }) => [name, letter]).join('|')
+const DAY = new RegExp(`^(${ERA})?(\\d{1,4})(?:年|[-/.])(\\d{1,2})(?:月|[-/.])(\\d{1,2})日?$`, 'i')
 
-/** 十三 as 13, 二〇〇一 as 2001; what is no kanji number stays. */
-const digits = (text: string): string =>
+/** Kanji numbers as digits, with a sign for ten or place by place; what is no kanji number stays. */
+const inDigits = (text: string): string =>
   text
-    .replace(/([二三四五六七八九])?十([一二三四五六七八九])?/g, (_, tens?: string, ones?: string) => String((tens ? KANJI.indexOf(tens) : 1) * 10 + (ones ? KANJI.indexOf(ones) : 0)))
-    .replace(/[〇一二三四五六七八九]/g, (sign) => String(KANJI.indexOf(sign)))
+    .replace(TENS, (_, tens?: string, ones?: string) => String((tens ? digits.indexOf(tens) : 1) * 10 + (ones ? digits.indexOf(ones) : 0)))
+    .replace(DIGIT, (sign) => String(digits.indexOf(sign)))
 
 /** `2001-04-01`; null for what names no day of the calendar, or a day outside its era. */
 export function readEnteredDay(text: string): string | null {
-  const plain = digits(text.normalize('NFKC').replace(/[‐‑‒–—−ー]/g, '-').replace(/\s+/g, '').replace(/元年/, '1年'))
-  const [, era, year, month, date] = /^(令和|平成|昭和|大正|明治|[RHSTM])?(\d{1,4})(?:年|[-/.])(\d{1,2})(?:月|[-/.])(\d{1,2})日?$/i.exec(plain) ?? []
-  if (year === undefined || (era === undefined && year.length !== 4)) return null
-  const index = era === undefined ? -1 : ERAS.findIndex(({ names }) => (names as readonly string[]).includes(era.toUpperCase()))
-  const first = index < 0 ? 0 : Number(ERAS[index]!.from.slice(0, 4)) - 1
+  const plain = inDigits(text.normalize('NFKC').replace(/[‐‑‒–—−ー]/g, '-').replace(/\s+/g, '').replace(/元(?=年)/, '1'))
+  const [, named, year, month, date] = DAY.exec(plain) ?? []
+  if (year === undefined || (named === undefined && year.length !== 4)) return null
+  const index = eras.findIndex(({ name, letter }) => name === named || letter === named?.toUpperCase())
+  const era = eras[index]
+  const first = era ? Number(era.from.slice(0, 4)) - 1 : 0
   const day = `${String(first + Number(year)).padStart(4, '0')}-${month!.padStart(2, '0')}-${date!.padStart(2, '0')}`
   if (!isDay(day)) return null
-  if (index >= 0 && (Number(year) === 0 || day < ERAS[index]!.from || (index > 0 && day >= ERAS[index - 1]!.from))) return null
-  return day
+  const next = eras[index - 1]
+  return era && (Number(year) === 0 || day < era.from || (next !== undefined && day >= next.from)) ? null : day
 }

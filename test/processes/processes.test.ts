@@ -73,6 +73,7 @@ describe('npm start', () => {
     first.signalGroup('SIGINT')
     const ended = await first.ended
     expect([ended.code, ended.signal, ended.err], ended.out).toEqual([0, null, ''])
+    expect(ended.out.trimEnd().split('\n').at(-1)).toBe('Stopped.')
     expect(await gone(first)).toBe(true)
     const events: { actor: string; event: string }[] = await rows('audit_events')
     for (const name of ['portal', 'ca', 'status']) expect(events.filter((each) => each.actor === `process:${name}`).map((each) => each.event).filter((event) => event.startsWith('process.'))).toEqual(['process.started', 'process.stopped'])
@@ -111,7 +112,7 @@ describe('npm start', () => {
     await withPortTaken(Number(ports.STATUS_PORT), async () => {
       const program = start('main', env)
       const ended = await program.ended
-      expect(oneLine(ended)).toBe(`status: Port ${ports.STATUS_PORT} is in use: stop what uses it, or set STATUS_PORT`)
+      expect(oneLine(ended)).toBe(`Port ${ports.STATUS_PORT} is in use: stop what uses it, or set STATUS_PORT`)
       expect(ended.code).toBe(1)
       expect(await gone(program)).toBe(true)
     })

@@ -472,7 +472,7 @@ test('ATT-9: too much evidence is refused at the field, and nothing of it is kep
   const path = await startApplication(client)
   const page = await giveEvidence(client, path, [{ field: 'evidence', name: 'big.pem', bytes: 'x'.repeat(70 * 1024) }])
   expect(page.status).toBe(422)
-  expect(page.errors.get('evidence')).toBe(words('key-protection.error.file', { file: 'big.pem', reason: words('attestation.malformed.too-large', { limit: '64 KiB' }) }))
+  expect(page.errors.get('evidence')).toBe(words('key-protection.error.file', { file: 'big.pem', reason: words('attestation.malformed.too-large', { limit: '64 KB' }) }))
   expect(await rows('evidence_files', { application_id: (await applicationAt(scene, path)).id })).toEqual([])
 })
 
