@@ -1,13 +1,9 @@
 /** A day as people write it on forms: with hyphens, slashes or dots, in full width, in kanji, and by the eras that Japanese register extracts carry. */
-import { readFileSync } from 'node:fs'
+import JAPANESE from './eras.json' with { type: 'json' }
 import { isDay } from './read-details.ts'
 
 /** The newest era first: each lasts until the one before it in this list begins. */
-const { digits, ten, eras } = JSON.parse(readFileSync(new URL('./eras.json', import.meta.url), 'utf8')) as {
-  readonly digits: string
-  readonly ten: string
-  readonly eras: readonly { readonly name: string; readonly letter: string; readonly from: string }[]
-}
+const { digits, ten, eras } = JAPANESE
 
 const TENS = new RegExp(`([${digits.slice(2)}])?${ten}([${digits.slice(1)}])?`, 'g')
 const DIGIT = new RegExp(`[${digits}]`, 'g')
