@@ -32,8 +32,12 @@ export function createStatusServer(parts: StatusParts): Server {
     if (handleOcsp(parts, request, response)) return
     answer(parts, highest, request, response).catch((error: unknown) => {
       parts.fault(error)
-      if (!response.headersSent) plain(response, 500, 'The status could not be read. Try again later.')
-      else response.destroy()
+      if (response.headersSent) response.destroy()
+      else {
+        // What was said of the list is not true of this answer.
+        for (const name of ['ETag', 'Last-Modified', 'Expires', 'Content-Length']) response.removeHeader(name)
+        plain(response, 500, 'The status could not be read. Try again later.')
+      }
     })
   })
   server.headersTimeout = 10_000

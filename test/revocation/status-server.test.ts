@@ -289,12 +289,14 @@ test('CRL-4: the list of a shard has an address of its own, and one that is not 
   for (const path of ['/crl/issuing-g1/3.crl', '/crl/issuing-g1.crl', '/crl/issuing-g1/0.crl', '/crl/issuing-g1/03.crl', '/crl/issuing-g1/12345.crl', '/crl/issuing-g1/.crl', '/crl/ISSUING/3.crl', '/crl/issuing-g1/3/4.crl']) expect((await fetch(url + path)).status).toBe(404)
   expect(asked).toEqual([['issuing-g1', 3], ['issuing-g1', 0]])
 })
-test('CRL-4: a list that ends in the middle is no list: the connection breaks before its length is reached', async () => {
-  const url = await listen({ findCrl: async () => ({ authorityId: 'x', shard: 0, number: 1n, thisUpdate: now, nextUpdate: new Date(now.getTime() + 1000), tbsSha256: 'a'.repeat(64), octets: 10, async *pieces() {
+test('CRL-4: a list that ends in the middle is no list: an error where it was read before sending, a connection that breaks where it is sent in pieces', async () => {
+  const half = (octets: number): Partial<StatusParts> => ({ findCrl: async () => ({ authorityId: 'x', shard: 0, number: 1n, thisUpdate: now, nextUpdate: new Date(now.getTime() + 1000), tbsSha256: 'a'.repeat(64), octets, async *pieces() {
     yield Buffer.alloc(5)
     throw new Error('a chunk is missing')
   } }) })
-  await expect(fetch(`${url}/crl/x.crl`).then((answer) => answer.arrayBuffer())).rejects.toThrow()
+  await expect(fetch(`${await listen(half(1 << 24))}/crl/x.crl`).then((answer) => answer.arrayBuffer())).rejects.toThrow()
+  const answer = await fetch(`${await listen(half(10))}/crl/x.crl`)
+  expect([answer.status, answer.headers.get('etag'), answer.headers.get('cache-control'), await answer.text()]).toEqual([500, null, 'no-store', 'The status could not be read. Try again later.\n'])
   expect(String(faults)).toContain('a chunk is missing')
   faults.length = 0
 })
