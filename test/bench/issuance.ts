@@ -55,7 +55,7 @@ export const benchIssuance: Bench = {
         bits = services.policy.keys.authority.rsaBits
         await database.destroy()
         const bare = (sessions: number) => child([join(SERVERS, 'bare-sign.mjs'), library, key.tokenLabel, readPin(config.hsm!.pinFile), key.label, '3', String(sessions)])
-        rates.push({ one: bare(1), issued: child([...(process.env['BENCH_PROF'] ? ['--cpu-prof','--cpu-prof-dir=/tmp/sp/prof'] : []), '--import', 'tsx', join(SERVERS, 'issue.ts')], { ...hierarchy.env, DATABASE_URL: url }), two: bare(2) })
+        rates.push({ one: bare(1), issued: child(['--import', 'tsx', join(SERVERS, 'issue.ts')], { ...hierarchy.env, DATABASE_URL: url }), two: bare(2) })
         if (rates.at(-1)!.issued.made !== Number(count)) throw new Error(`${rates.at(-1)!.issued.made} of ${count} certificates were issued`)
       }
       const rate = ({ made, seconds }: Made) => made / seconds
