@@ -1,10 +1,11 @@
 /** The composition root: every process gets its parts here, and only those it needs. */
 import { randomBytes } from 'node:crypto'
-import type { Clock, RandomBytes, Work } from './application/ports.ts'
-import { audit } from './audit/audit-log.ts'
+import type { AuditNote, Clock, RandomBytes, Work } from './application/ports.ts'
+import { auditAll } from './audit/audit-log.ts'
 import type { Config } from './config.ts'
 import { applicationStore } from './database/application-store.ts'
 import { openDatabase, writeAlone, type Database, type Transaction } from './database/database.ts'
+import { gathered } from './database/gathered.ts'
 import { isDemoHierarchy, protectionStore } from './database/protection-store.ts'
 import { enqueueMail } from './mail/mailer.ts'
 import { loadPolicy, type Policy } from './policy/policy.ts'
@@ -52,7 +53,10 @@ export function openServices(config: Config, overrides: { clock?: Clock; policy?
             actor,
             applications: applicationStore(trx, now),
             protection: protectionStore(trx, now),
-            audit: (note) => audit(trx, { at: now, actor, ...note }),
+            audit: gathered(async (notes: readonly AuditNote[]) => {
+              await auditAll(trx, notes.map((note) => ({ at: now, actor, ...note })))
+              return notes.map(() => undefined)
+            }),
             mail: (note) => enqueueMail(trx, translate, { name: policy.operator.name, portalUrl: config.portal.url }, note, now),
           },
           trx,

@@ -55,10 +55,10 @@ export interface IssuanceStore extends KeyRegister {
   /** The longest waiting applications that `ca` must act on, approved or issuing, under nobody's lease at `now`, the oldest first. */
   waiting(now: Date, atMost: number): Promise<readonly Application[]>
   /**
-   * Takes it by compare-and-set, for as long as nobody else could have. It raises the version, so that whoever held it before can't move it any more.
-   * False when somebody else was quicker.
+   * Takes each by compare-and-set, for as long as nobody else could have. It raises the version, so that whoever held it before can't move it any more.
+   * False for each for which somebody else was quicker. Several only in a transaction.
    */
-  lease(application: Application, owner: string, now: Date, until: Date): Promise<boolean>
+  lease(applications: readonly Application[], owner: string, now: Date, until: Date): Promise<readonly boolean[]>
   endLease(applicationId: string): Promise<void>
   /** The certificate on record and not yet signed or abandoned. */
   recordOf(applicationId: string): Promise<RecordedCertificate | null>

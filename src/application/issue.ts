@@ -50,12 +50,9 @@ export async function takeWaiting(parts: IssuingParts, atMost: number): Promise<
   if (waiting.length === 0) return { dossiers: [], overtaken: 0 }
   const until = new Date(now.getTime() + LEASE_MS)
   const dossiers = await parts.change(async (work, store) => {
-    const taken: Dossier[] = []
-    for (const each of waiting) {
-      const dossier = (await store.lease(each, parts.owner, now, until)) ? await work.applications.dossier(each.id) : null
-      if (dossier) taken.push(dossier)
-    }
-    return taken
+    const leased = await store.lease(waiting, parts.owner, now, until)
+    const taken = await Promise.all(waiting.filter((_, index) => leased[index]).map(({ id }) => work.applications.dossier(id)))
+    return taken.filter((dossier) => dossier !== null)
   })
   return { dossiers, overtaken: waiting.length - dossiers.length }
 }

@@ -76,8 +76,19 @@ async function examineListedWeakness({ sha256 }: PublicKey, facts: RsaKey, regis
   return weaknessByRegister(null, facts, await register.hasCompleteWeakKeyList(facts.bits))
 }
 
-/** A row that holds no key has no factor to share; what it is worth is its own readers' finding. */
+/** By the octets themselves as they lie in memory: keys that are compared with the same others in one pass read each of them once. */
+const moduli = new WeakMap<Buffer, readonly bigint[]>()
+
 function modulusOf(spki: Buffer): readonly bigint[] {
+  const known = moduli.get(spki)
+  if (known) return known
+  const read = readModulus(spki)
+  moduli.set(spki, read)
+  return read
+}
+
+/** A row that holds no key has no factor to share; what it is worth is its own readers' finding. */
+function readModulus(spki: Buffer): readonly bigint[] {
   try {
     const { facts } = readPublicKey(spki)
     return facts.type === 'rsa' ? [facts.modulus] : []

@@ -47,20 +47,21 @@ export async function lastEntry(trx: Transaction, subject: string, events: reado
 }
 
 /** Appends one entry inside the transaction of the change. Throws when it can't: the change then rolls back. */
-export async function audit(trx: Transaction, entry: AuditEntry): Promise<void> {
+export const audit = (trx: Transaction, entry: AuditEntry): Promise<void> => auditAll(trx, [entry])
+
+/** Appends several, in their order, likewise. */
+export async function auditAll(trx: Transaction, entries: readonly AuditEntry[]): Promise<void> {
   // One writer at a time extends the chain.
   await writeAlone(trx)
   const last = await trx<AuditRow>('audit_events').orderBy('seq', 'desc').first('seq', 'hash')
-  const row = {
-    seq: last ? Number(last.seq) + 1 : 1,
-    at: entry.at.toISOString(),
-    actor: entry.actor,
-    event: entry.event,
-    subject: entry.subject,
-    details: JSON.stringify(entry.details ?? {}),
-    previous_hash: last?.hash ?? GENESIS,
+  let [seq, previous_hash] = last ? [Number(last.seq), last.hash] : [0, GENESIS]
+  const rows: AuditRow[] = []
+  for (const { at, actor, event, subject, details } of entries) {
+    const row = { seq: ++seq, at: at.toISOString(), actor, event, subject, details: JSON.stringify(details ?? {}), previous_hash }
+    previous_hash = auditHash(row)
+    rows.push({ ...row, hash: previous_hash })
   }
-  await trx('audit_events').insert({ ...row, hash: auditHash(row) })
+  await trx('audit_events').insert(rows)
 }
 
 export type ChainBreach = { intact: false; at: number; reason: 'gap' | 'link' | 'hash' }

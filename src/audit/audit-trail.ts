@@ -7,6 +7,7 @@ import { CONFIRMING } from '../application/change-anchors.ts'
 import { ACT, LAST_ACTS } from '../application/issue-acts.ts'
 import type { AuditTrail, LoggedEvent } from '../application/issue-ports.ts'
 import type { Database } from '../database/database.ts'
+import { gathered } from '../database/gathered.ts'
 import { type AuditRow, type ChainBreach, findBreach, GENESIS } from './audit-log.ts'
 
 const ACTS: ReadonlySet<string> = new Set(Object.values(ACT))
@@ -24,7 +25,6 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
   const anchorActs: LoggedEvent[] = []
   let head = { seq: 0, hash: GENESIS }
   let told: string | null = null
-  let running: Promise<unknown> = Promise.resolve()
 
   async function advance(): Promise<ChainBreach | null> {
     for (;;) {
@@ -62,17 +62,17 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
     trails.set(id, trail)
   }
 
+  /** Several that ask while nothing is being read are answered by one reading, which begins after all of them asked. */
+  const look = gathered(async (asked: readonly undefined[]) => {
+    const breach = await advance()
+    const words = breach && `${breach.at} ${breach.reason}`
+    if (breach && words !== told) onBreach(breach)
+    told = words
+    return asked.map(() => breach?.at ?? null)
+  })
+
   return {
-    firstBreach() {
-      const turn = running.then(advance)
-      running = turn.catch(() => undefined)
-      return turn.then((breach) => {
-        const words = breach && `${breach.at} ${breach.reason}`
-        if (breach && words !== told) onBreach(breach)
-        told = words
-        return breach?.at ?? null
-      })
-    },
+    firstBreach: () => look(undefined),
     eventsOf: (applicationId) => trails.get(applicationId) ?? [],
     eventsOfEntry: (entryId) => entries.get(entryId) ?? [],
     anchorActs: () => anchorActs,

@@ -1,10 +1,12 @@
 /** Applications in the database: rows in, domain types out. */
+import type { Knex } from 'knex'
 import { z } from 'zod'
 import type { Agreement, Application, Approval, Assessment, Dossier, Duty, EvidenceFile, KeyStatement, VettingCheck } from '../application/application.ts'
 import type { ApplicationState } from '../application/lifecycle.ts'
 import type { ApplicationChange, ApplicationStore } from '../application/ports.ts'
 import type { Details, KeyOption, MethodNumber } from '../key-protection/protection.ts'
 import { isUniqueViolation, type Database, type Transaction, type Row } from './database.ts'
+import { gathered } from './gathered.ts'
 
 /** Beside what was stated; no field has the name. */
 const SET_ASIDE = 'setAside'
@@ -110,6 +112,14 @@ export function applicationStore(db: Database | Transaction, now: Date): Applica
     const row = await db('applications').where(where).first()
     return row ? readApplication(row) : null
   }
+  const move = gathered(async (moves: readonly { application: Application; to: ApplicationState; set: Row }[]) => {
+    const { to } = moves[0]!
+    const alike = moves.every((each) => each.to === to && Object.keys(each.set).length === 0)
+    if (alike) return compareAndSet(db, moves.map(({ application }) => application), { state: to, updated_at: stamp })
+    const moved: boolean[] = []
+    for (const each of moves) moved.push(...(await compareAndSet(db, [each.application], { ...each.set, state: each.to, updated_at: stamp })))
+    return moved
+  })
   return {
     async create(application) {
       await db('applications').insert({
@@ -127,7 +137,7 @@ export function applicationStore(db: Database | Transaction, now: Date): Applica
     },
     find: (id) => find({ id }),
     findByReference: (reference) => find({ reference }),
-    dossier: (id) => readDossier(db, id),
+    dossier: gathered((ids) => readDossiers(db, ids)),
     async list({ applicantId, states }) {
       const query = db('applications').orderBy('updated_at', 'desc').limit(500)
       if (applicantId !== undefined) query.where('applicant_id', applicantId)
@@ -140,12 +150,7 @@ export function applicationStore(db: Database | Transaction, now: Date): Applica
         .update({ ...columns(change), version: application.version + 1, updated_at: stamp })
       return rows === 1
     },
-    async move(application, to, change = {}) {
-      const rows = await db('applications')
-        .where({ id: application.id, version: application.version, state: application.state })
-        .update({ ...columns(change), state: to, version: application.version + 1, updated_at: stamp })
-      return rows === 1
-    },
+    move: (application, to, change = {}) => move({ application, to, set: columns(change) }),
     async keepText(text) {
       if (await db('document_texts').where({ sha256: text.sha256 }).first('sha256')) return
       await db('document_texts')
@@ -212,19 +217,51 @@ export function applicationStore(db: Database | Transaction, now: Date): Applica
   }
 }
 
-/** Everything an approval covers, read from the rows themselves. */
-export async function readDossier(db: Database | Transaction, id: string): Promise<Dossier | null> {
-  const row = await db('applications').where({ id }).first()
-  if (!row) return null
-  const of = (table: string) => db(table).where({ application_id: id })
-  const [agreements, evidence, assessments, checks, duties, approval] = [
+/**
+ * Changes those that are still as they were read, and raises their version by one. Several go by one statement, and then in a transaction alone: the rows
+ * are held from the look at them to the change.
+ * @returns for each whether it was changed
+ * @throws Error when a row slipped away in between: nothing of the transaction may stand then
+ */
+export async function compareAndSet(db: Database | Transaction, applications: readonly Application[], set: Row, also: (query: Knex.QueryBuilder) => void = () => undefined): Promise<readonly boolean[]> {
+  if (applications.length === 1) {
+    const { id, version, state } = applications[0]!
+    return [(await db('applications').where({ id, version, state }).where(also).update({ ...set, version: version + 1 })) === 1]
+  }
+  const rows: { id: string; version: number; state: string }[] = await db('applications').whereIn('id', applications.map(({ id }) => id)).where(also).forUpdate().select('id', 'version', 'state')
+  const free = new Map(rows.map((row) => [row.id, row]))
+  const still = applications.map(({ id, version, state }) => {
+    const row = free.get(id)
+    // Of two that would change the same one, the first does.
+    return row !== undefined && Number(row.version) === version && row.state === state && free.delete(id)
+  })
+  const ids = applications.filter((_, index) => still[index]).map(({ id }) => id)
+  const changed = ids.length === 0 ? 0 : await db('applications').whereIn('id', ids).update({ ...set, version: db.raw('version + 1') })
+  if (changed !== ids.length) throw new Error('applications changed beside the transaction that held them')
+  return still
+}
+
+/** Everything an approval covers, read from the rows themselves; in the order of the ids, null for each that is not there. */
+export async function readDossiers(db: Database | Transaction, ids: readonly string[]): Promise<readonly (Dossier | null)[]> {
+  const rows: Row[] = await db('applications').whereIn('id', [...new Set(ids)])
+  const of = (table: string) => db(table).whereIn('application_id', [...new Set(ids)])
+  const [agreements, evidence, assessments, checks, duties, approvals] = [
     await of('application_agreements').orderBy('document'),
     await of('evidence_files').orderBy('id'),
     await of('assessments').orderBy('kind'),
     await of('vetting_checks').orderBy('item'),
     await of('duties').orderBy('account_id'),
-    await of('approvals').whereNull('voided_at').first(),
-  ] as [Row[], Row[], Row[], Row[], Row[], Row | undefined]
+    await of('approvals').whereNull('voided_at'),
+  ] as [Row[], Row[], Row[], Row[], Row[], Row[]]
+  return ids.map((id) => {
+    const row = rows.find((each) => each['id'] === id)
+    if (!row) return null
+    const own = (list: readonly Row[]) => list.filter((each) => each['application_id'] === id)
+    return toDossier(row, own(agreements), own(evidence), own(assessments), own(checks), own(duties), own(approvals)[0])
+  })
+}
+
+function toDossier(row: Row, agreements: Row[], evidence: Row[], assessments: Row[], checks: Row[], duties: Row[], approval: Row | undefined): Dossier {
   return {
     application: readApplication(row),
     agreements: agreements.map((each): Agreement => ({ document: each['document'], version: each['version'], language: each['language'], sha256: each['sha256'], acceptedBy: each['accepted_by'], acceptedAt: each['accepted_at'] })),

@@ -100,9 +100,15 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
       await db('compromised_keys').insert({ spki_sha256: spkiSha256, source, recorded_at: stamp }).onConflict('spki_sha256').ignore()
       return true
     },
-    async contact(accountId) {
-      const row: Row | undefined = await db('accounts').where({ id: accountId }).first('email', 'name', 'locale')
-      return row ? ({ email: row['email'], name: row['name'], language: row['locale'] === 'ja' ? 'ja' : 'en' } satisfies Contact) : null
-    },
+    contact: async (accountId) => (await readContacts(db, [accountId]))[0]!,
   }
+}
+
+/** In the order of the accounts; null for each that is not there. */
+export async function readContacts(db: Database | Transaction, accountIds: readonly string[]): Promise<readonly (Contact | null)[]> {
+  const rows: Row[] = await db('accounts').whereIn('id', [...new Set(accountIds)]).select('id', 'email', 'name', 'locale')
+  return accountIds.map((accountId) => {
+    const row = rows.find((each) => each['id'] === accountId)
+    return row ? { email: row['email'], name: row['name'], language: row['locale'] === 'ja' ? 'ja' : 'en' } : null
+  })
 }

@@ -1,15 +1,24 @@
 /** What `ca` takes, records and stores while it issues. */
 import type { Knex } from 'knex'
+import type { Application } from '../application/application.ts'
 import type { IssuanceStore, RecordedCertificate } from '../application/issue-ports.ts'
-import { findSignedIn } from '../people/accounts.ts'
-import { readApplication } from './application-store.ts'
-import { certificateStore } from './certificate-store.ts'
+import { findAllSignedIn } from '../people/accounts.ts'
+import { compareAndSet, readApplication } from './application-store.ts'
+import { readContacts } from './certificate-store.ts'
 import { openList } from './crl-store.ts'
 import type { Database, Transaction, Row } from './database.ts'
-import { readProtectionFacts } from './protection-store.ts'
+import { gathered } from './gathered.ts'
+import { readAllProtectionFacts } from './protection-store.ts'
 import { keyRegister } from './key-register.ts'
 
 const WAITING = ['approved', 'issuing']
+
+interface Claim {
+  readonly spki_sha256: string
+  readonly organisation_id: string
+  readonly purpose: string
+  readonly first_certified_at?: string
+}
 
 const readRecord = (row: Row): RecordedCertificate => ({
   id: row['id'],
@@ -27,28 +36,11 @@ const readRecord = (row: Row): RecordedCertificate => ({
 
 export function issuanceStore(db: Database | Transaction): IssuanceStore {
   const free = (now: Date) => (query: Knex.QueryBuilder) => void query.whereNull('lease_until').orWhere('lease_until', '<=', now.toISOString())
-  return {
-    ...keyRegister(db),
-    async waiting(now, atMost) {
-      return (await db('applications').whereIn('state', WAITING).where(free(now)).orderBy('updated_at').orderBy('id').limit(atMost)).map(readApplication)
-    },
-    async lease(application, owner, now, until) {
-      const taken = await db('applications')
-        .where({ id: application.id, version: application.version, state: application.state })
-        .where(free(now))
-        .update({ lease_owner: owner, lease_until: until.toISOString(), version: application.version + 1 })
-      return taken === 1
-    },
-    async endLease(applicationId) {
-      await db('applications').where({ id: applicationId }).update({ lease_owner: null, lease_until: null })
-    },
-    async recordOf(applicationId) {
-      const row = await db('certificates').where({ application_id: applicationId, state: 'recorded' }).first()
-      return row ? readRecord(row) : null
-    },
-    async insertRecord(record, crlUrl) {
-      await openList(db, { authorityId: record.authorityId, shard: record.crlShard }, crlUrl, record.recordedAt)
-      await db('certificates').insert({
+  const insertRecord = gathered(async (records: readonly { record: RecordedCertificate; crlUrl: string }[]) => {
+    const lists = new Map(records.map(({ record, crlUrl }) => [JSON.stringify([record.authorityId, record.crlShard, crlUrl]), { record, crlUrl }]))
+    for (const { record, crlUrl } of lists.values()) await openList(db, { authorityId: record.authorityId, shard: record.crlShard }, crlUrl, record.recordedAt)
+    await db('certificates').insert(
+      records.map(({ record }) => ({
         id: record.id,
         authority_id: record.authorityId,
         application_id: record.applicationId,
@@ -61,8 +53,39 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
         not_before: record.notBefore.toISOString(),
         not_after: record.notAfter.toISOString(),
         recorded_at: record.recordedAt.toISOString(),
-      })
+      })),
+    )
+    return records.map(() => undefined)
+  })
+  const claimKey = gathered(async (claims: readonly Claim[]) => {
+    const known: Claim[] = await db('certified_keys').whereIn('spki_sha256', [...new Set(claims.map((each) => each.spki_sha256))]).select('spki_sha256', 'organisation_id', 'purpose')
+    const made: Claim[] = []
+    const granted = claims.map((claim) => {
+      const holder = [...known, ...made].find((each) => each.spki_sha256 === claim.spki_sha256)
+      if (holder) return holder.organisation_id === claim.organisation_id && holder.purpose === claim.purpose
+      made.push(claim)
+      return true
+    })
+    if (made.length > 0) await db('certified_keys').insert(made)
+    return granted
+  })
+  const factsOf = (demoHierarchy: boolean) => gathered((applications: readonly Application[]) => readAllProtectionFacts(db, applications, demoHierarchy))
+  const [facts, demoFacts] = [factsOf(false), factsOf(true)]
+  return {
+    ...keyRegister(db),
+    async waiting(now, atMost) {
+      return (await db('applications').whereIn('state', WAITING).where(free(now)).orderBy('updated_at').orderBy('id').limit(atMost)).map(readApplication)
     },
+    lease: (applications, owner, now, until) => compareAndSet(db, applications, { lease_owner: owner, lease_until: until.toISOString() }, free(now)),
+    endLease: gathered(async (ids: readonly string[]) => {
+      await db('applications').whereIn('id', [...ids]).update({ lease_owner: null, lease_until: null })
+      return ids.map(() => undefined)
+    }),
+    async recordOf(applicationId) {
+      const row = await db('certificates').where({ application_id: applicationId, state: 'recorded' }).first()
+      return row ? readRecord(row) : null
+    },
+    insertRecord: (record, crlUrl) => insertRecord({ record, crlUrl }),
     async storeIssued(id, der, sha256, issuedAt) {
       const stored = { state: 'issued', der, certificate_sha256: sha256, issued_at: issuedAt.toISOString() }
       return (await db('certificates').where({ id, state: 'recorded' }).update(stored)) === 1
@@ -70,15 +93,10 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
     async abandon(id) {
       return (await db('certificates').where({ id, state: 'recorded' }).update({ state: 'abandoned' })) === 1
     },
-    async claimKey(spkiSha256, organisationId, purpose, at) {
-      const known = await db('certified_keys').where({ spki_sha256: spkiSha256 }).first('organisation_id', 'purpose')
-      if (known) return known.organisation_id === organisationId && known.purpose === purpose
-      await db('certified_keys').insert({ spki_sha256: spkiSha256, organisation_id: organisationId, purpose, first_certified_at: at.toISOString() })
-      return true
-    },
+    claimKey: (spkiSha256, organisationId, purpose, at) => claimKey({ spki_sha256: spkiSha256, organisation_id: organisationId, purpose, first_certified_at: at.toISOString() }),
     // Active and with a second factor (ACC-1): a closed account's word counts no more.
-    reviewer: (accountId) => findSignedIn(db, accountId),
-    contact: (accountId) => certificateStore(db, new Date(0)).contact(accountId),
-    protectionFacts: (application, demoHierarchy) => readProtectionFacts(db, application, demoHierarchy),
+    reviewer: gathered((ids: readonly string[]) => findAllSignedIn(db, ids)),
+    contact: gathered((ids: readonly string[]) => readContacts(db, ids)),
+    protectionFacts: (application, demoHierarchy) => (demoHierarchy ? demoFacts : facts)(application),
   }
 }

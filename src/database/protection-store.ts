@@ -7,7 +7,7 @@ import type { Policy } from '../policy/policy.ts'
 import type { Database, Transaction } from './database.ts'
 import { anchorStore } from './anchor-store.ts'
 import { readDemoAnchors } from './demo-anchors.ts'
-import { findShippedKey } from './module-store.ts'
+import { findShippedKey, shippedAmong } from './module-store.ts'
 import { registered } from './register-store.ts'
 
 type ChallengeRow = { method: number; value: string; issued_at: string; expires_at: string; answered_at: string | null; answered_spki_sha256: string | null }
@@ -29,14 +29,28 @@ export async function presentMakers(db: Database | Transaction, policy: Pick<Pol
 }
 
 /** What judging an application's key protection needs to know. Demo makers are read under a demo hierarchy alone. */
-export async function readProtectionFacts(db: Database | Transaction, application: Pick<Application, 'id' | 'organisationId' | 'request'>, demoHierarchy: boolean): Promise<ProtectionFacts> {
-  const challenges: ChallengeRow[] = await db('key_challenges').where({ application_id: application.id }).orderBy(['issued_at', 'value'])
-  return {
-    ...(await readTrust(db, demoHierarchy)),
-    challenges: challenges.map(readChallenge),
-    shippedKey: application.request && (await findShippedKey(db, application.request.spkiSha256)),
-    ...(await registered(db)),
-  }
+export async function readProtectionFacts(db: Database | Transaction, application: Asking, demoHierarchy: boolean): Promise<ProtectionFacts> {
+  return (await readAllProtectionFacts(db, [application], demoHierarchy))[0]!
+}
+
+type Asking = Pick<Application, 'id' | 'organisationId' | 'request'>
+
+/** Likewise for several, in their order: what is the same for all of them is read once. */
+export async function readAllProtectionFacts(db: Database | Transaction, applications: readonly Asking[], demoHierarchy: boolean): Promise<readonly ProtectionFacts[]> {
+  const challenges: (ChallengeRow & { application_id: string })[] = await db('key_challenges').whereIn('application_id', applications.map(({ id }) => id)).orderBy(['issued_at', 'value'])
+  const trust = await readTrust(db, demoHierarchy)
+  const keys = applications.flatMap(({ request }) => request?.spkiSha256 ?? [])
+  const shipped = keys.length === 0 ? new Set<string>() : await shippedAmong(db, keys)
+  const registers = await registered(db)
+  const facts: ProtectionFacts[] = []
+  for (const { id, request } of applications)
+    facts.push({
+      ...trust,
+      challenges: challenges.filter((row) => row.application_id === id).map(readChallenge),
+      shippedKey: request && shipped.has(request.spkiSha256) ? await findShippedKey(db, request.spkiSha256) : null,
+      ...registers,
+    })
+  return facts
 }
 
 const readChallenge = (row: ChallengeRow): Challenge => ({

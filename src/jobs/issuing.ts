@@ -4,6 +4,7 @@ import { issueTaken, takeWaiting, type IssuingTurn } from '../application/issue.
 import type { IssuingParts } from '../application/issue-ports.ts'
 import type { ChainBreach } from '../audit/audit-log.ts'
 import { auditTrail } from '../audit/audit-trail.ts'
+import { gathered } from '../database/gathered.ts'
 import { issuanceStore } from '../database/issuance-store.ts'
 import type { Services } from '../services.ts'
 import type { Signer } from '../signer/signer.ts'
@@ -27,6 +28,11 @@ export { CA_ACTOR }
  */
 export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>, onBreach: (breach: ChainBreach) => void = () => undefined): IssuingParts {
   const { policy, clock, random, database, config } = services
+  const authority = gathered(async (asked: readonly undefined[]) => {
+    const found = await currentAuthority(database, signer, config)
+    if (!found) throw new Error('no issuing authority is on record')
+    return asked.map(() => found)
+  })
   return {
     policy,
     clock,
@@ -37,11 +43,7 @@ export function issuingParts(services: Services, signer: Pick<Signer, 'sign'>, o
     store: issuanceStore(database),
     trail: auditTrail(database, onBreach),
     change: sharedTransactions((act) => services.work(CA_ACTOR, (work, trx) => act(work, issuanceStore(trx))), TOGETHER),
-    async authority() {
-      const found = await currentAuthority(database, signer, config)
-      if (!found) throw new Error('no issuing authority is on record')
-      return found
-    },
+    authority: () => authority(undefined),
   }
 }
 

@@ -10,7 +10,7 @@ interface Waiting<W, S> {
 
 /**
  * @param transact one transaction; rolls back when its act throws
- * @param atMost acts in one transaction
+ * @param atMost acts in one transaction, side by side: none may rest on the order among them
  * @returns the same, shared: an act that throws takes nobody along. What it was with is undone, and each then goes by itself; so an act may be begun
  *   twice, and does nothing outside of its transaction
  */
@@ -28,9 +28,15 @@ export function sharedTransactions<W, S>(transact: Change<W, S>, atMost: number)
       const values = await transact(async (work, store) => {
         const made: unknown[] = []
         // Taken when the transaction has begun, and while it goes on: what waited for the connection goes along.
-        for (let next = waiting.shift(); next !== undefined; next = taken.length < atMost ? waiting.shift() : undefined) {
-          taken.push(next)
-          made.push(await next.act(work, store))
+        while (waiting.length > 0 && taken.length < atMost) {
+          const next = waiting.splice(0, atMost - taken.length)
+          taken.push(...next)
+          // Side by side, so that what all of them ask goes as one statement. The transaction ends when all have come to rest.
+          const ended = await Promise.allSettled(next.map(({ act }) => act(work, store)))
+          for (const each of ended) {
+            if (each.status === 'rejected') throw each.reason
+            made.push(each.value)
+          }
         }
         return made
       })

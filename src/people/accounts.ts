@@ -32,9 +32,18 @@ export const normaliseEmail = (email: string): string => email.trim().toLowerCas
 
 /** The account of a session: active, with its second factor enrolled (ACC-1); null otherwise. */
 export async function findSignedIn(database: Database | Transaction, id: string): Promise<AccountSummary | null> {
-  const row = await database('accounts').where({ id, state: 'active' }).whereNotNull('totp_confirmed_at').first('id', 'email', 'name', 'organisation_id')
-  if (!row) return null
-  return { id: row.id, email: row.email, name: row.name, roles: new Set(await rolesOf(database, id)), organisationId: row.organisation_id }
+  return (await findAllSignedIn(database, [id]))[0]!
+}
+
+/** Likewise for several, in their order. */
+export async function findAllSignedIn(database: Database | Transaction, ids: readonly string[]): Promise<readonly (AccountSummary | null)[]> {
+  const rows: { id: string; email: string; name: string; organisation_id: string | null }[] = await database('accounts').whereIn('id', [...new Set(ids)]).where({ state: 'active' }).whereNotNull('totp_confirmed_at').select('id', 'email', 'name', 'organisation_id')
+  if (rows.length === 0) return ids.map(() => null)
+  const held: { account_id: string; role: string }[] = await database('account_roles').whereIn('account_id', rows.map(({ id }) => id)).orderBy('role').select('account_id', 'role')
+  return ids.map((id) => {
+    const row = rows.find((each) => each.id === id)
+    return row ? { id, email: row.email, name: row.name, roles: new Set(held.filter(({ account_id }) => account_id === id).map(({ role }) => role).filter(isRole)), organisationId: row.organisation_id } : null
+  })
 }
 
 export async function rolesOf(database: Database | Transaction, accountId: string): Promise<Role[]> {

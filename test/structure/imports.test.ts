@@ -28,7 +28,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   // adapters
   signer: ['pki', 'config'],
   clock: ['timestamp'],
-  audit: ['application', 'src/database/database.ts'],
+  audit: ['application', 'src/database/database.ts', 'src/database/gathered.ts'],
   database: ['application', 'attestation', 'key-protection', 'repository', 'revocation', 'timestamp', 'policy', 'audit', 'people', 'secrets', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   mail: ['application', 'database'],
   migrations: [],
