@@ -3,10 +3,13 @@
  * KEY-1…5, ATT-2, LOG-1):
  * what the portal checked and wrote down is its word, and its word is not enough.
  */
+import { examineKey } from '../certificate/key-rules.ts'
 import type { Message, RuleVerdict } from '../certificate/rule-verdict.ts'
 import { isProtectedKey, type ProtectedKey } from '../key-protection/judge-protection.ts'
 import { KEY_ATTESTATION, openMethod } from '../key-protection/methods.ts'
+import type { ProtectionFacts } from '../key-protection/protection.ts'
 import { readCertificateRequest } from '../pki/certificate-request.ts'
+import type { PublicKey } from '../pki/public-key.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
 import { approvalDigest } from './approve-digest.ts'
@@ -19,7 +22,7 @@ import { provenModule } from './issue-module.ts'
 import { provenFacts } from './issue-register.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority } from './issue-ports.ts'
 import { refuseDuty } from './review.ts'
-import { examineProtection, examineRequest } from './verify-key.ts'
+import { askOfRequest, examineProtection } from './verify-key.ts'
 
 export interface IssuingFacts {
   readonly policy: Policy
@@ -33,7 +36,19 @@ export interface IssuingFacts {
 type Part = 'organisationId' | 'organisation' | 'subject' | 'request' | 'key'
 export type CompleteApplication = Application & { readonly [Each in Part]: NonNullable<Application[Each]> }
 
-export type Judgement = { readonly complete: CompleteApplication } | { readonly findings: readonly HoldFinding[] }
+/** What a judgement without a finding rested on, for the last look: what is still the same needs no second opinion. */
+export interface Grounds {
+  readonly at: Date
+  /** Of the approval, which covers every octet of the application and its evidence (VET-6). */
+  readonly digest: string
+  readonly publicKey: PublicKey
+  /** What the request's own bytes show. */
+  readonly examined: readonly RuleVerdict[]
+  /** As they were read, before the log was asked about them. */
+  readonly known: ProtectionFacts
+}
+
+export type Judgement = { readonly complete: CompleteApplication; readonly grounds: Grounds } | { readonly findings: readonly HoldFinding[] }
 
 /** Every rule that stands against issuing to this application now; with none, the application as one that has all of its parts. */
 export async function judgeForIssuing(dossier: Dossier, facts: IssuingFacts): Promise<Judgement> {
@@ -41,8 +56,10 @@ export async function judgeForIssuing(dossier: Dossier, facts: IssuingFacts): Pr
   const findings = [...judgeApproval(dossier), ...judgeAgreements(dossier, facts.policy), ...(await judgeDuties(dossier, facts.store)), ...(await judgeLog(dossier, facts.trail))]
   if (application.policyId !== facts.policy.id) findings.push(finding('policy-changed', 'APP-1', { then: application.policyId, now: facts.policy.id }))
   if (!isComplete(application)) return { findings: [...findings, finding('incomplete', 'APP-2')] }
-  findings.push(...judgeChecks(dossier, facts), ...(await judgeKey(application, dossier, facts)))
-  return findings.length > 0 ? { findings } : { complete: application }
+  const key = await judgeKey(application, dossier, facts)
+  findings.push(...judgeChecks(dossier, facts), ...key.findings)
+  if (findings.length > 0 || !key.grounds) return { findings }
+  return { complete: application, grounds: { ...key.grounds, at: facts.now, digest: dossier.approval!.digest } }
 }
 
 const PARTS: readonly Part[] = ['organisationId', 'organisation', 'subject', 'request', 'key']
@@ -91,18 +108,24 @@ const judgeChecks = ({ application, checks }: Dossier, { now, policy }: IssuingF
     finding('check-open', why === 'lapsed' ? 'VET-5' : 'VET-1', { of: item.id, days: String(policy.periods.validationReuseDays), months: String(policy.periods.keyProtectionReuseMonths) }),
   )
 
+interface KeyJudgement {
+  readonly findings: readonly HoldFinding[]
+  readonly grounds?: Pick<Grounds, 'publicKey' | 'examined' | 'known'>
+}
+
 /** The key rules over the stored request, and the evidence over its stored bytes. */
-async function judgeKey(application: CompleteApplication, { evidence }: Dossier, { policy, authority, now, store, trail }: IssuingFacts): Promise<HoldFinding[]> {
+async function judgeKey(application: CompleteApplication, { evidence }: Dossier, { policy, authority, now, store, trail }: IssuingFacts): Promise<KeyJudgement> {
   const { requestDer, spkiDer, spkiSha256 } = application.request
   const intake = readCertificateRequest(requestDer)
-  if ('refused' in intake) return [finding('request-unreadable', 'APP-3')]
+  if ('refused' in intake) return { findings: [finding('request-unreadable', 'APP-3')] }
   const { request } = intake
   const findings: HoldFinding[] = []
   if (!request.publicKey.spki.equals(spkiDer) || request.publicKey.sha256 !== spkiSha256) findings.push(finding('request-key-differs', 'APP-3'))
-  const verdicts = await examineRequest(request, application, policy, store)
+  const examined = examineKey(request, policy)
+  const verdicts = await askOfRequest(examined, request.publicKey, application, store)
   findings.push(...verdicts.filter(({ outcome }) => outcome !== 'pass').map(fromVerdict))
   const method = openMethod(application.key.method, application.key.option, policy)
-  if (!method) return [...findings, finding('method-not-open', 'APP-2', { method: String(application.key.method) })]
+  if (!method) return { findings: [...findings, finding('method-not-open', 'APP-2', { method: String(application.key.method) })] }
   const { row } = method
   const known = await store.protectionFacts(application, authority.demo)
   // A change counts at once: the log is read on to where the rows were read.
@@ -111,7 +134,7 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   const { facts, unproven } = provenFacts({ ...known, challenges: provenChallenges(known.challenges, trail.eventsOf(application.id)) }, trail)
   const examine = (counted: typeof facts) => examineProtection(application, evidence, { ...counted, shippedKey: provenModule(facts.shippedKey, spkiSha256, trail) }, now, policy)
   const report = examine(facts)
-  if (!report) return [...findings, finding('evidence-missing', row)]
+  if (!report) return { findings: [...findings, finding('evidence-missing', row)] }
   const protectionFinding = (code: string, message: Message): HoldFinding => ({ code: `key-protection-${code}`, row, message })
   if ('malformed' in report.verdict) findings.push(protectionFinding('malformed', report.verdict.malformed.reason))
   else if ('refused' in report.verdict) findings.push(...report.findings!.filter((each) => each.finding.outcome !== 'pass').map((each) => protectionFinding(each.question, each.finding.observed)))
@@ -119,7 +142,7 @@ async function judgeKey(application: CompleteApplication, { evidence }: Dossier,
   // Of the register's entries that were not counted, the one that this evidence rests on.
   if (!('verified' in report.verdict))
     for (const { name, withIt } of unproven) if (JSON.stringify(examine(withIt)?.findings) !== JSON.stringify(report.findings)) findings.push(finding('register-unproven', 'LOG-1', { name }))
-  return findings
+  return { findings, grounds: { publicKey: request.publicKey, examined, known } }
 }
 
 /** The verdict's own token says of which key it is, and whether a demo maker stands behind it. */

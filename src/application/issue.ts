@@ -4,6 +4,7 @@
  * leaves one certificate for one approval.
  */
 import { createHash, createPublicKey, verify } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import { lintTbs } from '../certificate/lints/lints.ts'
 import { prepareCertificate } from '../certificate/prepare.ts'
 import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
@@ -13,17 +14,20 @@ import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
 import { ACT } from './issue-acts.ts'
-import { type CompleteApplication, judgeApproval, judgeForIssuing } from './issue-checks.ts'
+import { type CompleteApplication, type Grounds, judgeApproval, judgeForIssuing } from './issue-checks.ts'
 import { finding } from './issue-finding.ts'
 import type { AuditTrail, HoldFinding, IssuanceStore, IssuingAuthority, IssuingParts, RecordedCertificate } from './issue-ports.ts'
 import { findMove, type MoveName } from './lifecycle.ts'
 import type { Work } from './ports.ts'
-import { CERTIFIED_PURPOSE, examineProtection, examineRequest, storedRequest } from './verify-key.ts'
+import { askOfRequest, CERTIFIED_PURPOSE, examineProtection } from './verify-key.ts'
 
 /** Far longer than judging and signing take. After it, another process may take over; fencing does not rest on it. */
 const LEASE_MS = 30_000
 /** ISS-2: a signature made later than this after notBefore would be backdating. */
 const RECORD_GOOD_FOR_MS = 3_600_000
+
+/** The certificate begins at the moment of the judgement. What lapses in between, as the evidence's own certificates may, is looked at anew when more than this went by. */
+const SAME_MOMENT_MS = 5_000
 
 /** What became of the next application: `idle` when none waits, `overtaken` when another process or person was quicker. */
 export type IssuingTurn = 'idle' | 'issued' | 'held' | 'abandoned' | 'overtaken'
@@ -81,7 +85,7 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
   const now = parts.clock()
   const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store, trail: parts.trail })
   if ('findings' in judged) return hold(parts, dossier.application, judged.findings)
-  const { complete } = judged
+  const { complete, grounds } = judged
   // CAK-5 and every lint are asked in here; the certificate begins now (ISS-2).
   const crlShard = drawShard(parts)
   const outcome = prepareCertificate(order(parts, authority, complete, crlShard), { now, randomBytes: parts.randomBytes })
@@ -105,7 +109,7 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
     const validity = { notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() }
     const details = { application: complete.id, approval: record.approvalId, serial, tbs: sha256(tbs), ...validity, ...(crlShard > 0 ? { crlShard } : {}) }
     await work.audit({ event: eventOf('take', complete), subject: `certificate:${record.id}`, details })
-    await refuseChange(work, store, complete, authority, parts.policy)
+    await refuseChange(work, store, complete, grounds, authority, parts.policy)
     const taken = await move(work, 'take', complete)
     await store.insertRecord(record, authority.crlUrl(crlShard))
     return taken
@@ -162,12 +166,18 @@ const isLogged = ({ applicationId, approvalId, serial, tbs }: RecordedCertificat
     .some(({ event, details }) => event === ACT.recorded && details['approval'] === approvalId && details['serial'] === serial && details['tbs'] === sha256(tbs))
 
 /** Last look inside the transaction that records: nothing that was approved, nothing known of the key, and nothing that its protection rests on may have changed since it was judged. */
-async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication, { demo }: IssuingAuthority, policy: Policy): Promise<void> {
+async function refuseChange(work: Work, store: IssuanceStore, application: CompleteApplication, grounds: Grounds, { demo }: IssuingAuthority, policy: Policy): Promise<void> {
   const dossier = await work.applications.dossier(application.id)
   if (!dossier || judgeApproval(dossier).length > 0) throw new Overtaken()
-  const verdicts = await examineRequest(storedRequest(application.request.requestDer), application, policy, store)
+  // The digest was taken anew from these rows and is that of the approval: it being the one judged, so is every octet of request and evidence.
+  if (dossier.approval!.digest !== grounds.digest) throw new Overtaken()
+  // What the request's bytes show can't have changed; what is known of the key can.
+  const verdicts = await askOfRequest(grounds.examined, grounds.publicKey, application, store)
   if (verdicts.some(({ outcome }) => outcome !== 'pass')) throw new Overtaken()
-  const report = examineProtection(dossier.application, dossier.evidence, await store.protectionFacts(application, demo), work.now, policy)
+  const facts = await store.protectionFacts(application, demo)
+  // Judging is pure: over the same octets, under the same policy, with the same facts and at the same moment it says the same.
+  if (isDeepStrictEqual(facts, grounds.known) && Math.abs(work.now.getTime() - grounds.at.getTime()) < SAME_MOMENT_MS) return
+  const report = examineProtection(dossier.application, dossier.evidence, facts, work.now, policy)
   if (!report || !('verified' in report.verdict)) throw new Overtaken()
 }
 

@@ -50,8 +50,12 @@ export async function examineRequest(
   policy: Policy,
   register: KeyRegister,
 ): Promise<readonly RuleVerdict[]> {
-  const { publicKey } = request
-  const verdicts = await askRegister(examineKey(request, policy), publicKey, register)
+  return askOfRequest(examineKey(request, policy), request.publicKey, application, register)
+}
+
+/** What the register knows of a request whose bytes were examined: all of its verdicts, with the register's among them. */
+export async function askOfRequest(examined: readonly RuleVerdict[], publicKey: PublicKey, application: Application, register: KeyRegister): Promise<readonly RuleVerdict[]> {
+  const verdicts = await askRegister(examined, publicKey, register)
   return [...verdicts, await examineUniqueness(publicKey.sha256, application, register)]
 }
 

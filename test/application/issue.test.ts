@@ -2,6 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { attestDemoKey } from '../../attestations/demo/make.ts'
 import { issueNext } from '../../src/application/issue.ts'
+import { approvalDigest } from '../../src/application/approve-digest.ts'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
 import { certificateStore } from '../../src/database/certificate-store.ts'
 import { type Database } from '../../src/database/database.ts'
@@ -493,6 +494,48 @@ describeOnBothDatabases('issuing', (open) => {
       expect(await turn(never)).toBe('held')
     }
     await database('demo_anchors').insert(makers)
+  })
+
+  test('VET-6, ATT-2, KEY-3: the last look sees evidence, an approval and time that changed since the judgement, though it judges nothing twice', async () => {
+    const changes: readonly ((id: string) => Promise<unknown>)[] = [
+      (id) => database('evidence_files').where({ application_id: id, name: 'attestation.pem' }).update({ bytes: Buffer.from('another') }),
+      // Another approval, with rows and a digest that fit it: it was not judged.
+      async (id) => {
+        await database('vetting_checks').where({ application_id: id, item: 'address' }).update({ note: 'another' })
+        const dossier = (await services.applications.dossier(id))!
+        await database('approvals').where({ id: dossier.approval!.id }).update({ digest: approvalDigest(dossier, dossier.approval!) })
+      },
+      // So late that the maker's certificate has expired.
+      async () => void (later += 100 * 366 * 86_400_000),
+    ]
+    for (const change of changes) {
+      const before = later
+      const { id } = await approved({ people: await samePeople() })
+      const parts = issuingParts(services, never)
+      let transactions = 0
+      expect(await issueNext({ ...parts, change: async (act) => (++transactions === 2 && (await change(id)), parts.change(act)) })).toBe('overtaken')
+      expect(await certificatesOf(id)).toEqual([])
+      later = before
+      await database('applications').where({ id }).update({ state: 'withdrawn' })
+    }
+  })
+
+  test('VET-6, ISS-5: of a crew that records together, the one that changed since the judgement is not signed, and the others are', async () => {
+    const ids: string[] = []
+    for (let n = 0; n < 3; n++) ids.push((await approved({ people: await samePeople() })).id)
+    const parts = issuingParts(services, token)
+    let transactions = 0
+    const turns = await issueWaiting({
+      ...parts,
+      async change(act) {
+        if (++transactions === 2) await database('vetting_checks').where({ application_id: ids[1], item: 'address' }).update({ note: 'another' })
+        return parts.change(act)
+      },
+    })
+    expect([...turns].sort()).toEqual(['issued', 'issued', 'overtaken'])
+    expect(await Promise.all(ids.map(async (id) => (await certificatesOf(id)).length))).toEqual([1, 0, 1])
+    expect(await verifyAuditChain(database)).toMatchObject({ intact: true })
+    await database('applications').where({ id: ids[1] }).update({ state: 'withdrawn' })
   })
 
   const brokenToken: Pick<Signer, 'sign'> = { sign: () => Promise.reject(new Error('token is away')) }
