@@ -26,6 +26,19 @@ describe('questions asked together', () => {
     expect([await first, await second]).toEqual(['old', 'new'])
   })
 
+  test('LOG-1: of two that read and then write the second sees what the first wrote', async () => {
+    const written: string[] = []
+    const append = gathered(async (keys: readonly string[]) => {
+      const last = written.length
+      await new Promise((soon) => setImmediate(() => setImmediate(() => setImmediate(soon))))
+      keys.forEach((key, index) => void (written[last + index] = key))
+      return keys.map((_, index) => last + index)
+    })
+    const first = append('a')
+    await new Promise((soon) => setImmediate(() => setImmediate(soon)))
+    expect([await Promise.all([append('b'), first]), written]).toEqual([[1, 0], ['a', 'b']])
+  })
+
   test('a question that fails fails for each that asked it, and the next is asked', async () => {
     let away = true
     const read = gathered(async (keys: readonly number[]) => {
