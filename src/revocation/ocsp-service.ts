@@ -1,8 +1,10 @@
 /** OCSP as it is served: answers kept by the octets of their requests, signed anew ahead of need, and never given when they might be false. */
 import type { Policy } from '../policy/policy.ts'
 import { AnswerCache, changeTag } from './answer-cache.ts'
+import { oid } from '../pki/der.ts'
 import { readyAnswer, type ReadyAnswer } from './ready-answer.ts'
 import { errorAnswer, type OcspAnswer } from './responder.ts'
+import { EXTENSION } from './signed-object.ts'
 import type { StatusWatch } from './status-watch.ts'
 
 export interface OcspServiceParts {
@@ -19,9 +21,13 @@ export interface OcspServiceParts {
 const MEMORY = 64 << 20
 /** Answers being signed at once. More would wait for seconds: they are told to come again (RFC 6960 2.3). */
 const MOST_PENDING = 1000
+/** Of these with a nonce, which serve one client once: whoever draws nonces doesn't keep those waiting whose answer serves everybody. */
+const MOST_PENDING_ONCE = MOST_PENDING / 2
 /** Of the answers that one change ends, so many are signed anew at once. */
 const MOST_RENEWED = 200
 const AGAIN_MS = 10_000
+
+const NONCE = oid(EXTENSION.ocspNonce)
 
 interface KeptAnswer extends ReadyAnswer {
   readonly request: Buffer
@@ -35,6 +41,8 @@ export class OcspService {
   readonly #parts: OcspServiceParts
   readonly #kept: AnswerCache<KeptAnswer>
   readonly #pending = new Map<string, Promise<ReadyAnswer>>()
+  /** How many of them have a nonce. */
+  #once = 0
 
   constructor(parts: OcspServiceParts) {
     this.#parts = parts
@@ -100,7 +108,9 @@ export class OcspService {
     const place = `${version} ${key}`
     const underWay = this.#pending.get(place)
     if (underWay) return underWay
-    if (this.#pending.size >= MOST_PENDING) return Promise.resolve(this.#tryLater)
+    const once = request.includes(NONCE)
+    if (this.#pending.size >= MOST_PENDING || (once && this.#once >= MOST_PENDING_ONCE)) return Promise.resolve(this.#tryLater)
+    if (once) this.#once++
     const made = this.#parts
       .respond(request, now())
       .then((answer) => {
@@ -113,7 +123,10 @@ export class OcspService {
         if (path !== undefined && path !== key) this.#kept.set(path, kept)
         return kept
       })
-      .finally(() => this.#pending.delete(place))
+      .finally(() => {
+        this.#pending.delete(place)
+        if (once) this.#once--
+      })
     this.#pending.set(place, made)
     return made
   }

@@ -213,6 +213,21 @@ test('OCS-6: more questions than can be signed soon are told to try later, and w
   expect((await Promise.all(waiting)).every(({ der }) => der.toString().startsWith('answer'))).toBe(true)
 })
 
+test('OCS-6: questions with a nonce, which serve nobody else, take half of the places at most', async () => {
+  const held: (() => void)[] = []
+  answering = (answer) => new Promise((go) => held.push(() => go(answer)))
+  const nonce = Buffer.from('06092b0601050507300102', 'hex')
+  const own = (n: number) => service.answer(Buffer.concat([Buffer.from(`0${n}`), nonce]))
+  const waiting = Array.from({ length: 500 }, (_, n) => own(n))
+  expect((await own(500)).der.toString('hex')).toBe('30030a0103')
+  waiting.push(service.answer(REQUEST))
+  expect(signed).toBe(501)
+  for (const go of held) go()
+  await Promise.all(waiting)
+  answering = async (answer) => answer
+  expect((await own(500)).der.toString()).toBe('answer 502')
+})
+
 // What is remembered of the database.
 
 let held: Promise<void> | null = null
