@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { OCSP_PATH } from '../certificate/addresses.ts'
 import type { AnswerTally } from './answer-tally.ts'
-import { decodeGetPath, MAX_REQUEST_BYTES } from './ocsp-request.ts'
+import { decodeGetPath, isUsualSpelling, MAX_REQUEST_BYTES } from './ocsp-request.ts'
 import { bodyKey, type OcspService } from './ocsp-service.ts'
 import type { ReadyAnswer } from './ready-answer.ts'
 
@@ -21,9 +21,10 @@ export function handleOcsp(parts: OcspHttpParts, request: IncomingMessage, respo
     if (sendKept(parts, url, request, response)) return true
     if (!isOcsp(url)) return false
     else {
-      const decoded = decodeGetPath(url.slice(OCSP_PATH.length))
+      const spelling = url.slice(OCSP_PATH.length)
+      const decoded = decodeGetPath(spelling)
       if (decoded === null) send(parts, parts.ocsp.malformed, request, response)
-      else reply(parts, parts.ocsp.answer(decoded, url), request, response)
+      else reply(parts, parts.ocsp.answer(decoded, isUsualSpelling(spelling, decoded) ? url : undefined), request, response)
     }
     return true
   }

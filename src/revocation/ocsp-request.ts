@@ -8,6 +8,10 @@ import { EXTENSION, serialHex } from './signed-object.ts'
 export const MAX_REQUEST_BYTES = 8192
 /** Certificates asked for at once. */
 export const MAX_SINGLE_REQUESTS = 16
+/** RFC 5280 4.1.2.2: no certificate has a longer serial number. */
+const MAX_SERIAL_OCTETS = 20
+/** In front of a question by GET: those of an address that ends with one, joined with one more. */
+const MOST_SLASHES = 8
 
 export interface CertId {
   /** The CertID as it came, to be given back byte for byte. */
@@ -29,7 +33,7 @@ export interface OcspRequest {
   signed: boolean
 }
 
-export type MalformedReason = 'too-long' | 'encoding' | 'version' | 'no-certificate' | 'too-many-certificates' | 'nonce' | 'critical-extension'
+export type MalformedReason = 'too-long' | 'encoding' | 'version' | 'no-certificate' | 'too-many-certificates' | 'serial' | 'nonce' | 'critical-extension'
 
 /** Refused as malformedRequest; `detail` is for the log. */
 export interface MalformedRequest {
@@ -89,13 +93,16 @@ function singleRequest(request: Der): CertId {
   if (extensions) extensionsIn(extensions.expect(0xa0, 'singleRequestExtensions'), false)
   const parts = certId.expect(TAG.sequence, 'CertID').children()
   if (parts.length !== 4) throw new MalformedDer('CertID does not have four parts', certId.offset)
-  const [algorithm, nameHash, keyHash, serial] = parts as [Der, Der, Der, Der]
+  const [algorithm, nameHash, keyHash, number] = parts as [Der, Der, Der, Der]
+  const serial = serialHex(number)
+  // malformedRequest (RFC 6960 2.3) and not a signed "unknown": a CertID of no possible certificate is worth no signature, no memory and no line of 16 kB on record.
+  if (serial.replace('-', '').length > 2 * MAX_SERIAL_OCTETS) throw new Refused('serial', `serial number of ${number.value.length} octets`)
   return {
     raw: certId.raw,
     hashAlgorithm: algorithmIn(algorithm),
     issuerNameHash: nameHash.expect(TAG.octetString, 'issuerNameHash').value,
     issuerKeyHash: keyHash.expect(TAG.octetString, 'issuerKeyHash').value,
-    serial: serialHex(serial),
+    serial,
   }
 }
 
@@ -146,12 +153,12 @@ function only(tagged: Der): Der {
 
 /**
  * The octets of a request that came by GET (RFC 6960 A.1, RFC 5019 5): the URL path behind the service's own, exactly as received.
- * Taken as it arrives in practice: percent-escapes or none, `+` that became a space, padding or none, slashes doubled in front.
+ * Taken as it arrives in practice: percent-escapes or none, `+` that became a space, padding or none, a few slashes in front.
  * null for anything else, base64url among it; the answer is then malformedRequest.
  */
 export function decodeGetPath(rawUrlPath: string): Buffer | null {
   // Four characters for three octets, each perhaps escaped to three.
-  if (rawUrlPath.length > MAX_REQUEST_BYTES * 4 + 64) return null
+  if (rawUrlPath.length > 3 * (4 * Math.ceil(MAX_REQUEST_BYTES / 3) + MOST_SLASHES)) return null
   let text: string
   try {
     text = decodeURIComponent(rawUrlPath)
@@ -160,11 +167,23 @@ export function decodeGetPath(rawUrlPath: string): Buffer | null {
   }
   // A request starts with 0x30, hence with "M": a slash in front is never its own.
   const [, digits, padding] = /^\/*([A-Za-z0-9+/]+)(={0,2})$/.exec(text.replaceAll(' ', '+')) ?? []
+  if (text.startsWith('/'.repeat(MOST_SLASHES + 1))) return null
   if (digits === undefined || (padding !== '' && (digits.length + padding!.length) % 4 !== 0)) return null
   const octets = Buffer.from(digits, 'base64')
   // What does not come back the same had a stray last digit or bits set beyond the last octet.
   if (octets.length > MAX_REQUEST_BYTES || octets.toString('base64').replace(/=+$/, '') !== digits) return null
   return octets
+}
+
+/**
+ * Whether a path is a spelling that clients use: base64 plain or with its `+`, `/` and `=` escaped, padded or not, behind one slash or two. There are
+ * some twenty of these for a request, and of all spellings more than can be counted: an answer is kept under the former alone.
+ * @param octets what {@link decodeGetPath} read in it
+ */
+export function isUsualSpelling(rawUrlPath: string, octets: Buffer): boolean {
+  const digits = octets.toString('base64').replace(/=+$/, '')
+  const given = rawUrlPath.replace(/^\/{1,2}/, '').replace(/(?:==?|%3D(?:%3D)?|%3d(?:%3d)?)$/, '')
+  return given === digits || given === encodeURIComponent(digits) || given === digits.replaceAll('+', '%2b').replaceAll('/', '%2f')
 }
 
 const hashes: Readonly<Record<string, string>> = {

@@ -54,6 +54,9 @@ export function createResponder(parts: ResponderParts): (request: Buffer, now: D
     if (!issuer) return errorAnswer('unauthorized')
     const now = new Date(Math.floor(instant.getTime() / 1000) * 1000)
     const { authority, names } = issuer
+    // RFC 6960 2.2: "unknown" is for an issuer that is not served here. Another generation is served, by a responder that it certified itself (4.2.2.2): this
+    // one can't answer authoritatively for it, and one answer has one signer (2.3: unauthorized).
+    if (certIds.some((certId) => !names(certId) && issuers.some((other) => other.names(certId)))) return errorAnswer('unauthorized')
     try {
       const responder = await parts.findResponder(authority.id, now)
       if (!responder) return errorAnswer('tryLater')

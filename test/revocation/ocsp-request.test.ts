@@ -64,6 +64,7 @@ describe('reading an OCSP request', () => {
     expect(serial([0x01, 0xff])).toBe('01ff')
     expect(serial([0xff])).toBe('-01')
     expect(serial([0x00])).toBe('00')
+    expect(serial([0, ...Array<number>(20).fill(0xff)])).toBe('ff'.repeat(20))
   })
 
   it.each<[reason: string, what: string, Buffer]>([
@@ -81,6 +82,8 @@ describe('reading an OCSP request', () => {
     ['encoding', 'a CertID of three parts', request([sequence(single(sequence(sha1, hash20, integer(7))))])],
     ['encoding', 'a hash that is no octet string', request([sequence(single(sequence(sha1, integer(1), hash20, integer(7))))])],
     ['encoding', 'a serial number that is no integer', request([sequence(single(certId(octetString(Buffer.from([7])))))])],
+    ['serial', 'a serial number of 21 octets (RFC 5280 4.1.2.2)', request([sequence(single(certId(tlv(2, Buffer.alloc(21, 1)))))])],
+    ['serial', 'a negative one of 21', request([sequence(single(certId(tlv(2, Buffer.alloc(21, 0x80)))))])],
     ['encoding', 'a serial number not in its shortest form', request([sequence(single(certId(tlv(2, Buffer.from([0, 7])))))])],
     ['encoding', 'an algorithm of three parts', request([sequence(single(certId(integer(7), sequence(oid('1.2.3'), nullValue(), nullValue()))))])],
     ['encoding', 'a part too many in a single request', request([sequence(single(certId(), context(0, sequence(ext('1.2.3', hash20))), nullValue()))])],

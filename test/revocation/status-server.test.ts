@@ -15,6 +15,8 @@ import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { context, integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
+import { accessLines } from '../../src/access-log/line.ts'
+import { AnswerTally } from '../../src/revocation/answer-tally.ts'
 import { issuedBy } from '../../src/revocation/issued-certificate.ts'
 import { OcspService } from '../../src/revocation/ocsp-service.ts'
 import { createResponder, type ResponderParts } from '../../src/revocation/responder.ts'
@@ -367,6 +369,31 @@ test('OCS-1: every spelling of a question by GET has the same answer, the absolu
   for (const target of [...spellings.map((each) => `/ocsp/${each}`), `http://status.test/ocsp/${base64}`, `HTTP://status.test:8081/ocsp/${encodeURIComponent(base64)}`]) expect((await get(target)).equals(answer), target).toBe(true)
   for (const target of [`/ocsp/${base64}?x=1`, `/ocsp/%${base64}`, '/ocsp/', '/ocsp', `http://status.test/ocsp/-${base64}`]) expect(errorOf(await get(target)), target).toBe(ERROR.malformedRequest)
 })
+test('OCS-6: an answer is kept under the spellings that clients use and under no other, however many are thought of', async () => {
+  const ocsp = serviceOf()
+  const origin = await listen({ ocsp })
+  const get = (target: string) => raw(origin, `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  const base64 = request(good).toString('base64')
+  const usual = [`/ocsp/${base64}`, `/ocsp/${encodeURIComponent(base64)}`, `/ocsp//${base64.replaceAll('=', '')}`]
+  for (const path of usual) await get(path)
+  const held = ocsp.memory
+  for (const path of usual) expect(ocsp.find(path), path).not.toBeNull()
+  for (const path of [`/ocsp/////${base64}`, `/ocsp/%4d${base64.slice(1)}`, `/ocsp/M%${base64.charCodeAt(1).toString(16)}${base64.slice(2)}`]) expect(shown(await get(path))).toContain('Cert Status: good')
+  for (const path of [`/ocsp${'/'.repeat(31_000)}${base64}`, `/ocsp/${'%2f'.repeat(9)}${base64}`]) expect(errorOf(await get(path))).toBe(ERROR.malformedRequest)
+  expect(ocsp.memory).toBe(held)
+})
+test('OCS-8: a serial number that no certificate can have is malformed: not signed, not kept, and on no line', async () => {
+  const ocsp = serviceOf()
+  const tally = new AnswerTally(() => 0)
+  const origin = await listen({ ocsp, tally })
+  const answer = await raw(origin, `GET /ocsp/${request('11'.repeat(7901)).toString('base64')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  expect([errorOf(answer), ocsp.memory]).toEqual([ERROR.malformedRequest, 0])
+  await raw(origin, `GET /ocsp/${request(...Array<string>(16).fill('7f'.repeat(20))).toString('base64')} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  const lines = accessLines(tally.take(), now).text.split('\n')
+  expect([lines[0], lines.length]).toEqual([expect.stringMatching(/ GET 200 5 1 0 - malformedRequest - -$/), 3])
+  expect(lines[1]).toContain('=unknown,')
+  expect(lines[1]!.length).toBeLessThan(1000)
+})
 test('OCS-7: a nonce of 1 to 128 octets comes back, any other is malformed (RFC 9654)', async () => {
   const url = `${await listen()}/ocsp`
   const [list] = readDer(request(good)).children()[0]!.children()
@@ -398,6 +425,11 @@ test('OCS-3: of two generations each answers for its own, and not for the other\
     const { cache } = await createResponder(findFor)(theirs, now)
     expect([asked, responders, cache!.tags]).toEqual([['issuing-g2'], ['issuing-g2'], [`issuing-g2 ${SERIALS.good}`]])
     expect(errorOf((await createResponder(responderParts())(theirs, now)).der)).toBe(ERROR.unauthorized)
+    // Both in one question: what one of them signs says nothing of the other's (RFC 6960 2.3); of a stranger's it says unknown (2.2).
+    const entry = (der: Buffer) => readDer(der).children()[0]!.children()[0]!.children()[0]!.raw
+    const both = sequence(sequence(sequence(entry(request(good)), entry(theirs))))
+    expect(errorOf((await createResponder(findFor)(both, now)).der)).toBe(ERROR.unauthorized)
+    expect((await createResponder(responderParts())(both, now)).about.certificates.map(({ state }) => state)).toEqual(['good', 'unknown'])
   } finally {
     foreign.remove()
   }
