@@ -14,6 +14,8 @@ const READ = 'SELECT'
 const ADD = 'SELECT, INSERT'
 const CHANGE = 'SELECT, INSERT, UPDATE'
 const ALL = 'SELECT, INSERT, UPDATE, DELETE'
+/** What a new revocation says: not that a retention run took it off the lists. */
+const REVOCATION = 'certificate_id, authority_id, serial, crl_shard, reason_code, ground, explanation, revoked_at, recorded_at, requested_by'
 
 export const GRANTS: Readonly<Record<string, Grants>> = {
   // people: `ca` sees who somebody is, never a password's hash or a sealed secret
@@ -44,7 +46,7 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   shipped_keys: { portal: READ, ca: READ, operator: ADD },
   // certificates: `ca` alone makes them, the portal notes that one was accepted, `status` reads
   certificates: { portal: 'SELECT, UPDATE (accepted_at)', ca: 'SELECT, INSERT, UPDATE (state, der, certificate_sha256, issued_at)', status: READ },
-  revocations: { portal: ADD, ca: 'SELECT, INSERT, UPDATE (retention_run_id)', status: READ },
+  revocations: { portal: `SELECT, INSERT (${REVOCATION})`, ca: `SELECT, INSERT (${REVOCATION}), UPDATE (retention_run_id)`, status: READ },
   retention_runs: { portal: READ, ca: ADD, status: READ },
   certified_keys: { portal: READ, ca: ADD },
   compromised_keys: { portal: ADD, ca: READ },
@@ -70,13 +72,13 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   demo_anchors: { portal: READ, ca: READ, operator: ADD },
   // REP-2: `ca` makes and revokes the examples
   example_certificates: { portal: READ, ca: CHANGE, status: READ },
-  status_reconciliations: { portal: READ, ca: CHANGE, status: CHANGE },
+  status_reconciliations: { portal: READ, ca: CHANGE },
   // OCS-8: `status` alone keeps the access log; what nodes tell of themselves goes to the public page
   access_log_files: { status: 'SELECT, INSERT, UPDATE (removed_at)', operator: READ },
   answer_times: { portal: READ, status: ALL },
   node_states: { portal: CHANGE, ca: CHANGE, status: CHANGE },
-  // written by the triggers of migration 0020, with the rights of whoever changed the status
-  status_changes: { portal: 'INSERT', ca: 'SELECT, INSERT, DELETE', status: READ, operator: 'INSERT' },
+  // written by the triggers of migration 0020, with the owner's rights
+  status_changes: { ca: 'SELECT, DELETE', status: READ },
   // LOG-1: the trigger that keeps the chain in line reads it with the writer's rights
   audit_events: { portal: ADD, ca: ADD, status: ADD, operator: ADD },
 }
@@ -84,7 +86,7 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
 /** Of knex, which keeps here what was done: every process asks whether its tables are there. */
 const HISTORY = 'knex_migrations'
 /** Whose numbers the database draws. */
-const SEQUENCES: Readonly<Record<string, string>> = { attempts: 'attempts_id_seq', status_changes: 'status_changes_id_seq' }
+const SEQUENCES: Readonly<Record<string, string>> = { attempts: 'attempts_id_seq' }
 
 /**
  * SQL for the owner of the database: makes the accounts that are missing, takes from all what they had, and gives what {@link GRANTS} says. To be run again after each migration.

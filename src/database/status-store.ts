@@ -4,7 +4,7 @@ import type { IssuedBy } from '../revocation/issued-certificate.ts'
 import type { CertificateStatus } from '../revocation/ocsp-response.ts'
 import type { ServedCrl } from '../revocation/served-crl.ts'
 import { crlOctets, latestCrl } from './crl-store.ts'
-import type { Database } from './database.ts'
+import type { Database, Row } from './database.ts'
 
 /** What a row says and its certificate doesn't bear out. */
 export interface FalseRow {
@@ -28,9 +28,15 @@ export interface StatusChecks {
  */
 export async function readStatus(db: Database, checks: StatusChecks, authorityId: string, serial: string): Promise<CertificateStatus> {
   const revoked = await db('revocations').where({ authority_id: authorityId, serial }).first('revoked_at', 'reason_code')
-  if (revoked) return { state: 'revoked', at: new Date(revoked.revoked_at), ...(Number(revoked.reason_code) === 0 ? {} : { reason: Number(revoked.reason_code) }) }
+  if (revoked) return revocation(revoked)
+  const certificate = await db('certificates')
+    .leftJoin('revocations', 'revocations.certificate_id', 'certificates.id')
+    .where({ 'certificates.authority_id': authorityId, 'certificates.serial': serial, 'certificates.state': 'issued' })
+    .first('certificates.der', 'revocations.revoked_at', 'revocations.reason_code')
+  // Whatever serial number the row of the revocation says, its certificate is revoked.
+  if (certificate && certificate.revoked_at !== null) return revocation(certificate)
   const found = [
-    { table: 'certificates', row: await db('certificates').where({ authority_id: authorityId, serial, state: 'issued' }).first('der') },
+    { table: 'certificates', row: certificate },
     { table: 'responder_certificates', row: await db('responder_certificates').where({ authority_id: authorityId, serial }).whereNotNull('der').first('der') },
   ] as const
   let good = false
@@ -41,6 +47,8 @@ export async function readStatus(db: Database, checks: StatusChecks, authorityId
   }
   return { state: good ? 'good' : 'unknown' }
 }
+
+const revocation = (row: Row): CertificateStatus => ({ state: 'revoked', at: new Date(row['revoked_at']), ...(Number(row['reason_code']) === 0 ? {} : { reason: Number(row['reason_code']) }) })
 
 /**
  * The responder certificate in force at `now`: of those that the authority signed for a key of this token that is not retired, the one that began last. So the one before

@@ -47,6 +47,10 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     ['portal', 'makes an authority', (database) => database('authorities').insert({ id: 'x' })],
     ['portal', 'publishes a list', (database) => database('crls').update({ seal: Buffer.from([1]) })],
     ['portal', 'confirms a maker’s key', (database) => database('anchor_changes').update({ confirmed_by: 'x' })],
+    ['portal', 'revokes in the name of a retention run, which keeps it off the lists', (database) => database('revocations').insert({ ...revocation('certificate-1', '11'), retention_run_id: 'run' })],
+    ['portal', 'tells `status` of a change, with a number and a time of its own', (database) => database('status_changes').insert({ authority_id: 'issuing', serial: '11', transaction_id: String(2n ** 62n), changed_at: AT })],
+    ['ca', 'tells `status` of a change', (database) => database('status_changes').insert({ authority_id: 'issuing', serial: '11', transaction_id: 1, changed_at: AT })],
+    ['operator', 'tells `status` of a change', (database) => database('status_changes').insert({ authority_id: 'issuing', serial: '11', transaction_id: 1, changed_at: AT })],
     ['ca', 'approves', (database) => database('approvals').insert({ id: 'x' })],
     ['ca', 'changes what was applied for', (database) => database('applications').update({ subject_common_name: 'x' })],
     ['ca', 'reads a password’s hash', (database) => database('accounts').select('password_hash')],
@@ -54,6 +58,7 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     ['ca', 'takes a revocation back', (database) => database('revocations').delete()],
     ['ca', 'enrols a responder’s key', (database) => database('responder_keys').insert({ id: 'x' })],
     ['status', 'writes an application', (database) => database('applications').update({ state: 'approved' })],
+    ['status', 'says how a comparison of the statuses ended', (database) => database('status_reconciliations').insert({ id: 'x' })],
     ['status', 'revokes', (database) => database('revocations').insert(revocation('certificate-1', '11'))],
     ['status', 'changes a certificate', (database) => database('certificates').update({ accepted_at: AT })],
     ['status', 'reads who applied', (database) => database('accounts').select('email')],
@@ -81,6 +86,17 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     await as.ca('certificates').where({ id: 'certificate-3' }).update({ state: 'abandoned' })
     for (const account of ACCOUNTS) await as[account].transaction((trx) => audit(trx, { at: new Date(AT), actor: `process:${account}`, event: 'process.started', subject: `process:${account}` }))
     expect(await owner('audit_events')).toHaveLength(4)
+  })
+
+  test('ISS-6: the portal can’t revoke one certificate under the serial number of none, not with a table of its own either', async () => {
+    const wrong = { ...revocation('certificate-3', '34') }
+    await as.portal.transaction(async (trx) => {
+      await trx.raw('CREATE TEMPORARY TABLE certificates (id text, authority_id text, serial text) ON COMMIT DROP')
+      await trx.raw("INSERT INTO pg_temp.certificates VALUES ('certificate-3', 'issuing', '34')")
+      await expect(trx.raw(as.portal('revocations').insert(wrong).toQuery())).rejects.toThrow('a revocation is of the certificate that its row names')
+    }).catch(() => undefined)
+    await expect(as.portal('revocations').insert(wrong)).rejects.toThrow('a revocation is of the certificate that its row names')
+    expect(await owner('revocations').where({ certificate_id: 'certificate-3' })).toEqual([])
   })
 
   test('ISS-6: what was given and is no longer due is taken away', async () => {

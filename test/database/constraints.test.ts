@@ -112,6 +112,20 @@ describeOnBothDatabases('constraints', (open, engine) => {
       for (const [column, value] of Object.entries(changes)) expect((await refusal(database('certificates').where({ id: 'first' }).update({ [column]: value }))).message, column).toContain('rows of certificates are never rewritten')
     })
 
+    test.each([
+      ['another serial number', { serial: '99' }],
+      ['the serial number of another certificate', { serial: '21' }],
+      ['another authority', { authority_id: 'other-authority' }],
+      ['no certificate', { certificate_id: 'none' }],
+      ['a retention run, which would take it off the lists', { retention_run_id: 'run' }],
+      ['a reason that is never published (REV-5)', { reason_code: 6 }],
+    ])('REV-4, REV-7: no revocation comes with %s', async (_, wrong) => {
+      await database('authorities').insert({ ...(await database('authorities').where({ id: 'issuing' }).first()), id: 'other-authority', spki_sha256: 'ee'.repeat(32) }).onConflict('id').ignore()
+      await database('retention_runs').insert({ id: 'run', authority_id: 'issuing', ran_at: AT, ended_before: AT }).onConflict('id').ignore().catch(() => undefined)
+      expect((await refusal(database('revocations').insert({ ...revocation('first', '23'), ...wrong }))).message).toContain('a revocation is of the certificate that its row names')
+      expect(await database('revocations')).toEqual([])
+    })
+
     test('REV-7: a revocation neither goes nor moves to another certificate; its date and reason may be corrected (REV-3)', async () => {
       await database('revocations').insert(revocation('first', '23'))
       await database('revocations').where({ certificate_id: 'first' }).update({ revoked_at: '2026-10-01T00:00:00.000Z', reason_code: 4 })

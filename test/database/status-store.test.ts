@@ -12,7 +12,7 @@ import { issuedBy, type IssuedBy } from '../../src/revocation/issued-certificate
 import type { Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, type ApprovedApplication } from '../support/approved-application.ts'
-import { describeOnBothDatabases } from '../support/database.ts'
+import { describeOnBothDatabases, dropTrigger } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 
 let hierarchy: DemoHierarchy
@@ -133,6 +133,15 @@ describeOnBothDatabases('the status of a certificate', (open) => {
     await insertIssued({ id, serial, der: Buffer.from([0]) })
     await database('revocations').insert({ certificate_id: id, authority_id: authority.id, serial, reason_code: 1, ground: 'key-compromise', explanation: '', revoked_at: at, recorded_at: at, requested_by: application.applicant })
     expect(await statusOf(serial)).toBe('revoked')
+  })
+
+  test('REV-4: a certificate is revoked whatever serial number the row of its revocation says', async () => {
+    await dropTrigger(database, 'revocations', 'revocations_own')
+    const at = services.clock().toISOString()
+    expect(await statusOf(issued.serial)).toBe('good')
+    const row = await database('certificates').where({ authority_id: authority.id, serial: issued.serial }).first('id')
+    await database('revocations').insert({ certificate_id: row.id, authority_id: authority.id, serial: '5e99', reason_code: 1, ground: 'key-compromise', explanation: '', revoked_at: at, recorded_at: at, requested_by: application.applicant })
+    expect(await statusOf(issued.serial)).toBe('revoked')
   })
 
   test('OCS-2: a false row of a responder, however new, does not take the place of a certificate that the authority signed', async () => {
