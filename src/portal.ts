@@ -19,6 +19,7 @@ import { removeOldAttempts } from './people/attempts.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { mailFault } from './mail/mail-fault.ts'
 import { every, listen, log, runProcess, say, StartRefused, stopServer } from './process.ts'
+import { limitServer } from './server-limits.ts'
 import { createApp } from './web/app.ts'
 import { removeEndedSessions } from './web/session-store.ts'
 
@@ -27,9 +28,10 @@ await runProcess('portal', async (services, config) => {
     throw new StartRefused(`This machine's secret (secrets/portal.key in ${config.dataDir}) is not the one that this database was used with: copy that file from another portal, mode 600`)
   const app = createApp(services, log)
   const { tls } = config.portal
-  const server = tls ? createTlsServer({ cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, app) : createServer(app)
-  server.requestTimeout = 60_000
-  server.headersTimeout = 20_000
+  // More than nginx leads on (nginx-file.ts).
+  const heads = { maxHeaderSize: 48 * 1024, connectionsCheckingInterval: 5000 }
+  const server = tls ? createTlsServer({ ...heads, cert: readFileSync(tls.certificate), key: readFileSync(tls.key), minVersion: 'TLSv1.2' }, app) : createServer(heads, app)
+  limitServer(server, { connections: 5000, idle: 120_000, head: 20_000, request: 60_000 })
   // Longer than a proxy keeps its connections open (60 s as a rule): whoever closes an idle one first, it must not be us while a request is on its way.
   server.keepAliveTimeout = 75_000
   await listen(server, config.portal.port, config.portal.host, 'portal')

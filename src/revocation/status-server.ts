@@ -1,6 +1,7 @@
 /** The status port: OCSP, CRLs, CA certificates and time-stamps over plain HTTP. No session, no cookie, no view. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { readCrlPath, TSA_PATH } from '../certificate/addresses.ts'
+import { limitServer, Pipelines } from '../server-limits.ts'
 import { answerTimestamp } from '../timestamp/endpoint.ts'
 import type { AnswerTally } from './answer-tally.ts'
 import { handleOcsp } from './ocsp-http.ts'
@@ -26,7 +27,9 @@ class CrlWentBack extends Error {}
 export function createStatusServer(parts: StatusParts): Server {
   const highest = new HighestServed()
   // Room for the longest request by GET, each of its characters escaped.
-  const server = createServer({ maxHeaderSize: 48 * 1024 }, (request, response) => {
+  const pipelines = new Pipelines()
+  const server = createServer({ maxHeaderSize: 48 * 1024, connectionsCheckingInterval: 5000 }, (request, response) => {
+    if (!pipelines.admits(request, response)) return
     // RFC 9112 3.2.2: a server takes the absolute form too, which is written to proxies.
     if (request.url!.charCodeAt(0) !== 0x2f) request.url = request.url!.replace(/^http:\/\/[^/?#]*/i, '') || '/'
     if (handleOcsp(parts, request, response)) return
@@ -40,8 +43,7 @@ export function createStatusServer(parts: StatusParts): Server {
       }
     })
   })
-  server.headersTimeout = 10_000
-  server.requestTimeout = 20_000
+  limitServer(server, { connections: 5000, idle: 30_000, head: 10_000, request: 20_000 })
   server.maxHeadersCount = 50
   return server
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import type { Server } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -357,6 +357,39 @@ async function raw(origin: string, text: string): Promise<Buffer> {
   const whole = Buffer.concat(chunks)
   return whole.subarray(whole.indexOf('\r\n\r\n') + 4)
 }
+const keptGet = () => `GET /ocsp/${encodeURIComponent(request(good).toString('base64'))} HTTP/1.1\r\nHost: x\r\n\r\n`
+test('OCS-6: who sends question after question and reads no answer loses the connection, not we the memory; who sends some at once has them all', async () => {
+  const origin = await listen()
+  await raw(origin, keptGet().replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+  const some = await raw(origin, keptGet().repeat(40) + keptGet().replace('\r\n\r\n', '\r\nConnection: close\r\n\r\n'))
+  expect(some.toString('latin1').split('HTTP/1.1 200 OK')).toHaveLength(41)
+  const accepted = once(servers.at(-1)!, 'connection') as Promise<[Socket]>
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+  socket.on('error', () => undefined)
+  socket.pause()
+  socket.write(keptGet().repeat(900))
+  const [theirs] = await accepted
+  if (!theirs.destroyed) await once(theirs, 'close')
+  socket.destroy()
+})
+test('OCS-6: a connection has its limits', async () => {
+  await listen()
+  const { maxConnections, timeout, headersTimeout, requestTimeout, maxRequestsPerSocket } = servers.at(-1)!
+  expect({ maxConnections, timeout, headersTimeout, requestTimeout, maxRequestsPerSocket }).toEqual({ maxConnections: 5000, timeout: 30_000, headersTimeout: 10_000, requestTimeout: 20_000, maxRequestsPerSocket: 1000 })
+})
+test('OCS-6: too much of headers, and what is no HTTP, is refused in words and read to its end: no connection is cut under whoever leads it on', async () => {
+  const origin = await listen()
+  for (const [sent, said] of [[`GET / HTTP/1.1\r\nHost: x\r\n${`X: ${'y'.repeat(8000)}\r\n`.repeat(40)}\r\n`, 431], ['G\0T / HTTP/1.1\r\n\r\n', 400]] as const) {
+    const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+    const failed: Error[] = []
+    socket.on('error', (error) => failed.push(error))
+    let heard = ''
+    socket.on('data', (chunk: Buffer) => (heard += chunk.toString()))
+    socket.write(sent)
+    await once(socket, 'close')
+    expect([heard.slice(0, 12), failed]).toEqual([`HTTP/1.1 ${said}`, []])
+  }
+})
 test('OCS-1: every spelling of a question by GET has the same answer, the absolute form of RFC 9112 too', async () => {
   const origin = await listen()
   // A serial number whose request holds every character that gives trouble.
