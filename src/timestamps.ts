@@ -12,11 +12,11 @@ import type { Services } from './services.ts'
 import type { Authority } from './signer/authority.ts'
 import type { Signer } from './signer/signer.ts'
 import { type ClockNote, type ClockSource, watchClock } from './timestamp/clock-watch.ts'
-import { createTimestampAuthority } from './timestamp/timestamp-authority.ts'
+import { createTimestampAuthority, type StampRequest } from './timestamp/timestamp-authority.ts'
 import { readUnit, type TimestampUnit, unitAt } from './timestamp/unit.ts'
 
 export interface Timestamps {
-  respond(request: Buffer): Promise<Buffer>
+  readonly respond: StampRequest
   /** One line for who starts the process. */
   readonly ready: string
   /** How many requests were answered since the start, by outcome. */

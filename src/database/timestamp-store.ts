@@ -84,6 +84,8 @@ export async function removeTokens(trx: Transaction, run: { readonly id: string;
 
 /** As many in one statement as SQLite binds values for. */
 const AT_ONCE = 100
+/** More than a process makes at once (timestamp-authority.ts). */
+const MOST_WAITING = 1000
 
 interface Waiting {
   readonly token: TokenRecord
@@ -124,6 +126,7 @@ export function tokenRecorder(db: Database): (token: TokenRecord) => Promise<boo
 
   return (token) =>
     new Promise((done, failed) => {
+      if (waiting.length >= MOST_WAITING) return failed(new Error('too many tokens wait to be put on record'))
       waiting.push({ token, done, failed })
       if (!writing) void run()
     })

@@ -114,7 +114,7 @@ export function counted<F extends (...given: never[]) => Promise<unknown>>(sign:
 /** CSBR 5.4.1.2 (4), as a figure. */
 export function timestampFigures(registry: Registry, { answered, clockDoubt }: { readonly answered: ReadonlyMap<string, number>; clockDoubt(): string | null }): void {
   const registers = [registry]
-  new Counter({ name: 'timestamp_answers_total', help: 'Time-stamp requests answered, by outcome', labelNames: ['outcome'], registers, collect: keepBy('outcome', () => answered) })
+  new Counter({ name: 'timestamp_answers_total', help: 'Time-stamp requests answered, by outcome; each granted is a row on record', labelNames: ['outcome'], registers, collect: keepBy('outcome', () => answered) })
   new Gauge({ name: 'timestamp_clock_sure', help: '1 while time-stamps are given by this clock, 0 while something speaks against it; of several workers the worst', registers, aggregator: 'min', collect: gauge(() => (clockDoubt() === null ? 1 : 0)) })
 }
 

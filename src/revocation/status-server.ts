@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readCrlPath, TSA_PATH } from '../certificate/addresses.ts'
 import { limitServer, Pipelines } from '../server-limits.ts'
 import { answerTimestamp } from '../timestamp/endpoint.ts'
+import type { StampRequest } from '../timestamp/timestamp-authority.ts'
 import type { AnswerTally } from './answer-tally.ts'
 import { handleOcsp } from './ocsp-http.ts'
 import type { OcspService } from './ocsp-service.ts'
@@ -17,7 +18,7 @@ export interface StatusParts {
   findCrl(authorityId: string, shard: number): Promise<ServedCrl | null>
   findCertificate(authorityId: string): Promise<Buffer | null>
   /** Time-stamps (RFC 3161); null or absent where there are none. */
-  readonly stamp?: ((request: Buffer) => Promise<Buffer>) | null
+  readonly stamp?: StampRequest | null
   fault(error: unknown): void
 }
 

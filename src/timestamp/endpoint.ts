@@ -1,12 +1,13 @@
 /** RFC 3161 3.4: time-stamps over HTTP. POST alone; the size is known before anything is read further. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { MAX_REQUEST_BYTES } from './request.ts'
+import type { StampRequest } from './timestamp-authority.ts'
 
 const QUERY = 'application/timestamp-query'
 const REPLY = 'application/timestamp-reply'
 
 /** @param respond null where this installation gives no time-stamps */
-export async function answerTimestamp(respond: ((request: Buffer) => Promise<Buffer>) | null, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function answerTimestamp(respond: StampRequest | null, request: IncomingMessage, response: ServerResponse): Promise<void> {
   if (request.method !== 'POST') {
     response.setHeader('Allow', 'POST')
     return refuse(request, response, 405, 'Allowed here: POST.')
@@ -21,7 +22,8 @@ export async function answerTimestamp(respond: ((request: Buffer) => Promise<Buf
     if (size > MAX_REQUEST_BYTES) return tooLarge(request, response)
     chunks.push(chunk)
   }
-  const reply = await respond(Buffer.concat(chunks))
+  const reply = await respond(Buffer.concat(chunks), () => response.destroyed)
+  if (response.destroyed) return
   response.setHeader('Content-Type', REPLY)
   response.setHeader('Content-Length', reply.length)
   // No two answers are alike.

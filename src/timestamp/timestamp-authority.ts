@@ -34,15 +34,32 @@ export interface TimestampParts {
 
 /** 128 random bits: the second draw is for a fault, not for chance. */
 const DRAWS = 3
+/** Time-stamps being made at once. More would wait longer than a time that is written into them holds. */
+const MOST_PENDING = 500
+const nobody = (): boolean => false
 
-export function createTimestampAuthority(parts: TimestampParts): (request: Buffer) => Promise<Buffer> {
+/** The octets of a request to those of its answer. Work is dropped when `gone` says that the client is. */
+export type StampRequest = (request: Buffer, gone?: () => boolean) => Promise<Buffer>
+
+export function createTimestampAuthority(parts: TimestampParts): StampRequest {
   const { policy, signer, clock, randomBytes } = parts
   const refuse = (failure: Failure): Buffer => {
     parts.answered(failure)
     return rejectedResponse(failure)
   }
 
-  return async (bytes) => {
+  let pending = 0
+  return async (bytes, gone = nobody) => {
+    if (pending >= MOST_PENDING) return refuse('systemFailure')
+    pending++
+    try {
+      return await stamp(bytes, gone)
+    } finally {
+      pending--
+    }
+  }
+
+  async function stamp(bytes: Buffer, gone: () => boolean): Promise<Buffer> {
     const parsed = parseTimestampRequest(bytes, policy.imprints)
     if ('refused' in parsed) return refuse(parsed.refused.failure)
     const { imprint, hash, nonce, certReq, policy: wanted } = parsed.request
@@ -57,9 +74,14 @@ export function createTimestampAuthority(parts: TimestampParts): (request: Buffe
         const serial = drawSerialNumber(randomBytes)
         const tstInfo = buildTstInfo({ policy: policy.policyOids.token, imprint, serial, genTime, accuracySeconds: policy.accuracySeconds, nonce })
         const tstInfoSha256 = createHash('sha256').update(tstInfo).digest('hex')
+        if (gone()) return refuse('systemFailure')
         // RFC 3161 2.4.2: on record first, so that a number that was ever signed is never drawn again, whatever crashes.
         if (!(await parts.record({ serial: serial.toString('hex'), certificateId: unit.certificateId, genTime, imprintHash: hash, tstInfoSha256 }))) continue
         const attributes = buildSignedAttributes(tstInfo, unit.signer)
+        // TSA-3: what waited for the database until genTime is older than the accuracy stated beside it is signed by nobody (RFC 3161 2.4.2: the time of creation).
+        const signing = clock.now()
+        if ('unsure' in signing || signing.at.getTime() - genTime.getTime() > policy.accuracySeconds * 1000) return refuse('timeNotAvailable')
+        if (gone()) return refuse('systemFailure')
         // TSA-3: the digest that signed the certificate.
         const signature = await signer.sign(unit.key, unit.signer.hash, attributes)
         parts.answered('granted')

@@ -88,6 +88,46 @@ const failure = async (query: Buffer, change: Partial<TimestampParts> = {}) => {
   return 'failure' in reply ? reply.failure : null
 }
 
+describe('many at once', () => {
+  test('TSA-3: no more are made at once than a clock reading holds for; the next is refused, and once they are made it goes on', async () => {
+    const held: (() => void)[] = []
+    const respond = createTimestampAuthority(parts({ record: () => new Promise((done) => held.push(() => done(true))), signer: { sign: async () => Buffer.alloc(384) } }))
+    const waiting = Array.from({ length: 500 }, () => respond(timestampQuery()))
+    expect(readReply(await respond(timestampQuery()))).toEqual({ failure: 'systemFailure' })
+    expect(held).toHaveLength(500)
+    for (const go of held.splice(0)) go()
+    for (const reply of await Promise.all(waiting)) expect(readReply(reply)).toHaveProperty('token')
+    const next = respond(timestampQuery())
+    for (const go of held) go()
+    expect(readReply(await next)).toHaveProperty('token')
+  })
+
+  test('TSA-3: what waited until its time is older than the accuracy that it states is not signed', async () => {
+    const signed: unknown[] = []
+    const signer = { sign: async () => (signed.push(1), Buffer.alloc(384)) }
+    const begun = now
+    const after = (milliseconds: number) => failure(timestampQuery(), { signer, record: async () => ((now = new Date(Math.floor(begun.getTime() / 1000) * 1000 + milliseconds)), true) })
+    try {
+      expect([await after(policy.accuracySeconds * 1000), signed.length]).toEqual([null, 1])
+      now = begun
+      expect([await after(policy.accuracySeconds * 1000 + 1), signed.length]).toEqual(['timeNotAvailable', 1])
+    } finally {
+      now = begun
+    }
+  })
+
+  test('TSA-1: nothing is put on record and nothing signed for a client that is gone', async () => {
+    const done: string[] = []
+    let present = true
+    const change: Partial<TimestampParts> = { record: async () => (done.push('recorded'), (present = false), true), signer: { sign: async () => (done.push('signed'), Buffer.alloc(384)) } }
+    const respond = createTimestampAuthority(parts(change))
+    await respond(timestampQuery(), () => !present)
+    expect(done).toEqual(['recorded'])
+    await respond(timestampQuery(), () => true)
+    expect(done).toEqual(['recorded'])
+  })
+})
+
 describe('a token', () => {
   test.each(['sha256', 'sha384', 'sha512'] as const)('TSA-1: openssl makes a request of %s and verifies the token, by the root alone', async (hash) => {
     openssl('ts', '-query', '-data', 'data', `-${hash}`, '-cert', '-out', 'query.tsq')
