@@ -282,9 +282,21 @@ export async function strayRevoked(db: Database | Transaction, authorityId: stri
   return rows.map((row) => row['serial'])
 }
 
-/** The number of the list that the audit log has as issued last under this subject; null when it has none. */
-export async function lastNumberOnLog(db: Database | Transaction, subject: string): Promise<bigint | null> {
-  const row = await db('audit_events').where({ event: 'crl.issued', subject }).orderBy('seq', 'desc').first('details')
-  const number: unknown = row && JSON.parse(row.details).number
-  return typeof number === 'string' && /^\d+$/.test(number) ? BigInt(number) : null
+/**
+ * The highest number that a list was published under: of the rows that carry a seal, which `ca` and ceremonies alone write, and, apart, what the audit log says,
+ * to which every process may append. Null where there is none.
+ */
+export async function publishedNumbers(db: Database | Transaction, { authorityId, shard }: ListId, subject: string): Promise<{ readonly sealed: bigint | null; readonly onLog: bigint | null }> {
+  const sealed: Row | undefined = await db('crls').where({ authority_id: authorityId, shard }).whereNotNull('seal').max('number as number').first()
+  const entry: Row | undefined = await db('audit_events').where({ event: 'crl.issued', subject }).orderBy('seq', 'desc').first('details')
+  return { sealed: sealed?.['number'] == null ? null : BigInt(sealed['number']), onLog: entry ? numberIn(entry['details']) : null }
+}
+
+function numberIn(details: string): bigint | null {
+  try {
+    const number: unknown = JSON.parse(details)?.number
+    return typeof number === 'string' && /^\d{1,48}$/.test(number) ? BigInt(number) : null
+  } catch {
+    return null
+  }
 }

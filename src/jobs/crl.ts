@@ -10,11 +10,11 @@ import {
   addressesOfList,
   holdPlace,
   lastNumber,
-  lastNumberOnLog,
   latestCrls,
   listsOf,
   openList,
   publishCrl,
+  publishedNumbers,
   recordCrl,
   revokedPages,
   strayRevoked,
@@ -42,6 +42,8 @@ import { provenDrops } from './retention.ts'
 
 /** A list on record for less than this is another process's, which is about to sign it. */
 const SIGNING_MS = 5_000
+/** A number that only the audit log knows is passed over when it is no further ahead than this. */
+const PASSED_OVER = 1000n
 /** What goes on being refused is said again after this time. */
 const ALARM_AGAIN_MS = 3_600_000
 
@@ -80,6 +82,8 @@ export class CrlPublisher {
   readonly #changed = new Map<string, Set<string>>()
   readonly #opened = new Set<string>()
   readonly #alarmed = new Map<string, number>()
+  /** By authority: a number that the audit log has and no sealed list. It is not used again. */
+  readonly #passed = new Map<string, bigint>()
 
   constructor(parts: CrlPublisherParts) {
     this.#parts = parts
@@ -168,7 +172,7 @@ export class CrlPublisher {
     const name = listName(authority.id, shard)
     const known = this.#lists.get(name)
     if (known && known.record?.number === record?.number && known.record?.tbsSha256 === record?.tbsSha256) return known
-    const seen = known?.record?.number ?? (await lastNumberOnLog(database, subjectOf(authority.id, shard)))
+    const seen = known?.record?.number ?? (await this.#publishedBefore(authority, shard))
     if (seen !== null && !record) throw new CrlRefused(`CRL ${seen} was published and is not on record`)
     if (seen !== null && record!.number < seen) throw new CrlRefused(`the published CRL ${record!.number} has a lower number than ${seen}, which was published before`)
     if (known && record!.number === seen) throw new CrlRefused(`the published CRL ${seen} is another one than this process published`)
@@ -178,6 +182,22 @@ export class CrlPublisher {
     const list = { record, ...read, compared: known?.compared ?? false }
     this.#lists.set(name, list)
     return list
+  }
+
+  /**
+   * What was published under the highest number, by the sealed lists on record. The audit log is no reason to stop: whoever may append to it would stop every list with
+   * one entry. A list that it alone knows is told of, and its number passed over where that can be.
+   */
+  async #publishedBefore(authority: SigningAuthority, shard: number): Promise<bigint | null> {
+    const { sealed, onLog } = await publishedNumbers(this.#parts.database, { authorityId: authority.id, shard }, subjectOf(authority.id, shard))
+    if (onLog !== null && onLog > (sealed ?? 0n)) {
+      const last = await lastNumber(this.#parts.database, authority.id)
+      const passed = onLog > last && onLog - last <= PASSED_OVER
+      if (passed && onLog > (this.#passed.get(authority.id) ?? 0n)) this.#passed.set(authority.id, onLog)
+      const means = `no sealed list has this number: one was removed, or the entry is false; lists go on${passed ? ' above it' : ''}`
+      this.#parts.alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `the audit log has CRL ${onLog} as issued`, means })
+    }
+    return sealed
   }
 
   /** The entries of the next list. */
@@ -212,7 +232,9 @@ export class CrlPublisher {
     const { database, policy } = this.#parts
     const hash = policy.keys.authority.issuingHash
     const key = keyOf(authority)
-    const last = await lastNumber(database, authority.id)
+    const onRecord = await lastNumber(database, authority.id)
+    const passed = this.#passed.get(authority.id) ?? 0n
+    const last = passed > onRecord ? passed : onRecord
     const number = last + 1n
     const thisUpdate = wholeSecond(now)
     // Both ends count: the list's last second lies within its hours.

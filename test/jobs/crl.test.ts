@@ -225,7 +225,7 @@ describeOnBothDatabases('revocation lists', (open) => {
       expect([alerts.length, (await refusals()).length]).toEqual([2, 1])
     })
 
-    test('CRL-2: a process that starts afterwards finds it by the audit log; a list that is gone too', async () => {
+    test('CRL-2: a process that starts afterwards finds it by the sealed lists on record; a list that is gone too', async () => {
       await issue()
       later = 25 * HOUR
       await issue()
@@ -235,6 +235,20 @@ describeOnBothDatabases('revocation lists', (open) => {
       await database('crl_lists').where({ authority_id: authority.id, shard: 0 }).update({ number: null })
       expect(await publisher().turn([authority])).toEqual([])
       expect(await refusals()).toEqual([`${name()} the published CRL 1 has a lower number than 2, which was published before`, `${name()} CRL 2 was published and is not on record`])
+    })
+
+    test.each([
+      ['9'.repeat(40), 2n],
+      ['7', 8n],
+      ['0x10', 2n],
+    ])('CRL-2: an entry of CRL %s on the audit log, of which there is no sealed list, stops no list after a restart; somebody is told, and a number nearby is not used again', async (number, next) => {
+      await issue()
+      await database.transaction((trx) => audit(trx, { at: services.clock(), actor: 'process:ca', event: 'crl.issued', subject: name(), details: { number, entries: 0, tbsSha256: '00'.repeat(32) } }))
+      later = 25 * HOUR
+      expect(await publisher().turn([authority])).toMatchObject([{ number: next }])
+      expect(alerts).toMatchObject(number === '0x10' ? [] : [{ level: 'alert', refused: `the audit log has CRL ${number} as issued` }])
+      later += 25 * HOUR
+      expect(await publisher().turn([authority])).toMatchObject([{ number: next + 1n }])
     })
 
     test('CRL-2: refuses to go on from a list whose signature is not the authority\'s', async () => {
