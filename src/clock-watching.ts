@@ -1,10 +1,12 @@
 /** `ca` and `status` watch their clock: what they need of database, audit log and log for it, put together. */
+import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { audit } from './audit/audit-log.ts'
 import { type ProcessClock, processClock } from './clock/process-clock.ts'
 import { systemClock } from './clock/system-clock.ts'
 import { latestCrls } from './database/crl-store.ts'
 import { dropOldFigures, lastSeen, noteNode } from './database/node-store.ts'
+import { keptTime } from './clock/kept-time.ts'
 import { every, log } from './process.ts'
 import type { Services } from './services.ts'
 import type { ClockSource } from './timestamp/clock-watch.ts'
@@ -14,11 +16,14 @@ export interface WatchedClock extends ProcessClock {
 }
 
 const NOTE_MS = 60_000
+const TOLD_MS = 5 * 60_000
 
 /** @param lastSigned the latest time that this process itself has signed */
 export async function watchProcessClock(services: Services, name: 'ca' | 'status', lastSigned: () => Date | null = () => null, source: ClockSource = systemClock()): Promise<WatchedClock> {
   const { policy, database, clock, config } = services
   const demo = await services.demoHierarchy()
+  const kept = keptTime(join(config.dataDir, `last-seen-${name}`))
+  let ahead: string | null = null
   const watched = processClock({
     rules: policy.clock,
     demo,
@@ -27,7 +32,12 @@ export async function watchProcessClock(services: Services, name: 'ca' | 'status
     source,
     async lastDated() {
       const lists = await latestCrls(database)
-      const known = [...lists.map(({ thisUpdate }) => thisUpdate), await lastSeen(database, config.node, name), lastSigned()]
+      // Other processes' accounts may write this row: what it says of a time to come is told of, and stops nothing.
+      const seen = await lastSeen(database, config.node, name)
+      const says = seen !== null && seen.getTime() - clock().getTime() > TOLD_MS ? seen.toISOString() : null
+      if (says !== null && says !== ahead) log({ level: 'alert', job: 'clock', refused: `node_states has ${config.node} ${name} as seen at ${says}`, means: 'the clock went back, or the row is false: nothing stops for it' })
+      ahead = says
+      const known = [...lists.map(({ thisUpdate }) => thisUpdate), await kept.read(), lastSigned()]
       return known.reduce((latest, each) => (each !== null && (latest === null || each > latest) ? each : latest), null)
     },
     async note({ event, details }) {
@@ -42,7 +52,10 @@ export async function watchProcessClock(services: Services, name: 'ca' | 'status
     every(policy.clock.checkSeconds * 1000, 'clock', () => watched.check()),
     // A time that is doubted is none to compare with after the next start.
     every(NOTE_MS, 'node', async () => {
-      if (watched.stops() === null) await noteNode(database, { node: config.node, process: name, seenAt: clock(), clockDoubt: watched.doubt() })
+      if (watched.stops() === null) {
+        await kept.write(clock())
+        await noteNode(database, { node: config.node, process: name, seenAt: clock(), clockDoubt: watched.doubt() })
+      }
       if (name === 'status') await dropOldFigures(database, clock())
     }),
   ]

@@ -1,6 +1,9 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { watchProcessClock } from '../../src/clock-watching.ts'
-import { listNodes } from '../../src/database/node-store.ts'
+import { listNodes, noteNode } from '../../src/database/node-store.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { currentAuthority } from '../../src/jobs/issuing-authority.ts'
 import { openFresh } from '../support/database.ts'
@@ -13,7 +16,9 @@ afterAll(() => hierarchy.remove())
 test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the audit log, and neither does issueCrl by itself', async () => {
   const database = await openFresh('SQLite')
   let ahead = 3_600_000
-  const services = await hierarchy.services(database, { clock: () => new Date(Date.now() + ahead) })
+  const folder = mkdtempSync(join(tmpdir(), 'kept-time-'))
+  const from = await hierarchy.services(database, { clock: () => new Date(Date.now() + ahead) })
+  const services = { ...from, config: { ...from.config, dataDir: folder } }
   const token = await hierarchy.token('ca')
   const authority = (await currentAuthority(database, token, services.config))!
   expect(await issueCrl(services, token, authority)).toBe(1n)
@@ -33,4 +38,25 @@ test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the aud
   expect(later.stops()).toBe(null)
   await expect.poll(() => listNodes(database), { timeout: 5000 }).toMatchObject([{ process: 'ca', clockDoubt: null }])
   await later.stop()
+  rmSync(folder, { recursive: true })
+})
+
+test('CRL-2: a row that has this process as seen in 2099, which every account may write, stops nothing; the time that it kept in its own file does', async () => {
+  const database = await openFresh('SQLite')
+  const folder = mkdtempSync(join(tmpdir(), 'kept-time-'))
+  let ahead = 0
+  const from = await hierarchy.services(database, { clock: () => new Date(Date.now() + ahead) })
+  const services = { ...from, config: { ...from.config, dataDir: folder } }
+  const source = { read: async () => ({ state: 'synchronised', source: 'chrony', errorMilliseconds: 1, lastUpdate: null }) as const }
+  const start = () => watchProcessClock(services, 'ca', () => null, source)
+  await noteNode(database, { node: services.config.node, process: 'ca', seenAt: new Date('2099-01-01T00:00:00Z'), clockDoubt: null })
+  const first = await start()
+  expect(first.stops()).toBe(null)
+  await expect.poll(() => existsSync(join(folder, 'last-seen-ca')), { timeout: 5000 }).toBe(true)
+  await first.stop()
+  ahead = -3_600_000
+  const second = await start()
+  expect(second.stops()).toBe('behind-what-was-signed')
+  await second.stop()
+  rmSync(folder, { recursive: true })
 })

@@ -1,0 +1,25 @@
+/** A time that a process keeps in a file of its own, so that no row which another may write counts as its memory. */
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+export interface KeptTime {
+  /** Null before the first, and where what stands there is no time. */
+  read(): Promise<Date | null>
+  write(at: Date): Promise<void>
+}
+
+export function keptTime(path: string): KeptTime {
+  return {
+    async read() {
+      const text = await readFile(path, 'latin1').catch(() => '')
+      const at = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\n$/.test(text) ? new Date(text.trim()) : null
+      return at && !Number.isNaN(at.getTime()) ? at : null
+    },
+    async write(at) {
+      await mkdir(dirname(path), { recursive: true })
+      // In one step: a crash leaves the old one or the new.
+      await writeFile(`${path}.new`, `${at.toISOString()}\n`, { mode: 0o600 })
+      await rename(`${path}.new`, path)
+    },
+  }
+}
