@@ -5,10 +5,11 @@ import { audit } from '../audit/audit-log.ts'
 import { listAuthorities } from '../database/authority-store.ts'
 import type { Database, Transaction } from '../database/database.ts'
 import { reconciliationSource } from '../database/reconciliation-source.ts'
-import { beginReconciliation, finishReconciliation, lastReconciliation, type Reconciliation } from '../database/reconciliation-store.ts'
+import { beginReconciliation, finishReconciliation, lastReconciliation, reconciliationsAhead, type Reconciliation } from '../database/reconciliation-store.ts'
 import { reconcile, type ReconciliationResult } from '../revocation/reconcile.ts'
 import type { Services } from '../services.ts'
 import { type StatusClient, StatusUnanswered } from '../status-client.ts'
+import type { Alert } from './crl-changes.ts'
 import { CA_ACTOR } from './issuing.ts'
 
 const DAY_MS = 86_400_000
@@ -21,6 +22,8 @@ export interface ComparisonParts extends Pick<Services, 'policy' | 'database' | 
   readonly client: StatusClient
   /** Between two looks at what differs. */
   readonly wait?: (milliseconds: number) => Promise<void>
+  /** For operators: the log. */
+  readonly alert?: Alert
 }
 
 /** One comparison now, without writing anything. @throws StatusUnanswered */
@@ -34,6 +37,8 @@ export async function reconcileDaily(parts: ComparisonParts): Promise<Reconcilia
   const { database, clock } = parts
   const run = { id: randomUUID(), owner: `ca-${randomUUID()}`, at: clock() }
   if (!(await isDue(database, run.at))) return null
+  const ahead = await reconciliationsAhead(database, run.at)
+  if (ahead > 0) parts.alert?.({ level: 'alert', job: 'reconciliation', refused: `${ahead} comparisons say that they began in a time to come`, means: 'they count for nothing' })
   // Asked again inside: another host may have finished meanwhile.
   if (!(await database.transaction(async (trx) => (await isDue(trx, run.at)) && beginReconciliation(trx, run)))) return null
   let fault: unknown = null
@@ -58,6 +63,6 @@ export async function reconcileDaily(parts: ComparisonParts): Promise<Reconcilia
 }
 
 async function isDue(db: Database | Transaction, now: Date): Promise<boolean> {
-  const last = await lastReconciliation(db)
+  const last = await lastReconciliation(db, now)
   return !last || now.getTime() - last.startedAt.getTime() >= (last.outcome === 'unanswered' ? AGAIN_MS : DAY_MS)
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { allExamples, beginExample, begunExamples, abandonExample, findExample, listExamples, noteExampleKey, recordExample, revokeExample, stampExample, storeExample } from '../../src/database/example-store.ts'
 import { certificateStore } from '../../src/database/certificate-store.ts'
 import { keyRegister } from '../../src/database/key-register.ts'
-import { beginReconciliation, finishReconciliation, lastReconciliation } from '../../src/database/reconciliation-store.ts'
+import { audit } from '../../src/audit/audit-log.ts'
+import { beginReconciliation, finishReconciliation, lastReconciliation, reconciliationsAhead } from '../../src/database/reconciliation-store.ts'
 import { describeOnBothDatabases } from '../support/database.ts'
 import { certificate, insertFoundations } from './rows.ts'
 
@@ -84,7 +85,7 @@ describeOnBothDatabases('example certificates in the database', (open) => {
   test('CRL-3: one reconciliation runs at a time; a turn left by a process that died lapses; the last result is read back', async () => {
     const database = await open()
     const begin = (id: string, when: Date) => database.transaction((trx) => beginReconciliation(trx, { id, owner: 'host', at: when }))
-    expect(await lastReconciliation(database)).toBeNull()
+    expect(await lastReconciliation(database, T0)).toBeNull()
     expect(await begin('r1', T0)).toBe(true)
     expect(await begin('r2', T0)).toBe(false)
     const seven = at('2030-01-01T07:00:00.000Z')
@@ -92,7 +93,14 @@ describeOnBothDatabases('example certificates in the database', (open) => {
     const result = { finishedAt: seven, outcome: 'differed', certificates: 3, listEntries: 1, differences: 1, details: ['1234: one says this, one that'] } as const
     expect(await database.transaction((trx) => finishReconciliation(trx, { id: 'r1', ...result }))).toBe(false)
     expect(await database.transaction((trx) => finishReconciliation(trx, { id: 'r3', ...result }))).toBe(true)
-    expect(await lastReconciliation(database)).toEqual({ id: 'r3', startedAt: seven, ...result })
+    // OCS-3: a row that the audit log does not bear out is no result.
+    expect(await lastReconciliation(database, seven)).toBeNull()
+    await database.transaction((trx) => audit(trx, { at: seven, actor: 'process:ca', event: 'status.reconciled', subject: 'reconciliation:r3', details: { outcome: 'differed', certificates: 3, listEntries: 1, differences: 1 } }))
+    expect(await lastReconciliation(database, seven)).toEqual({ id: 'r3', startedAt: seven, ...result })
     expect(await begin('r4', seven)).toBe(true)
+    // A turn that says it began in a time to come is nobody's.
+    await database('status_reconciliations').where({ id: 'r4' }).update({ started_at: '2099-01-01T00:00:00.000Z' })
+    expect(await reconciliationsAhead(database, seven)).toBe(1)
+    expect(await begin('r5', seven)).toBe(true)
   })
 })

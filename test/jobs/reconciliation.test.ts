@@ -175,7 +175,7 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
     const [result] = both.filter((each) => each !== null)
     expect(both.filter((each) => each !== null)).toHaveLength(1)
     expect(result).toMatchObject({ outcome: 'agreed', differences: 0, details: [], listEntries: 1 })
-    expect(await lastReconciliation(database)).toEqual(result)
+    expect(await lastReconciliation(database, services.clock())).toEqual(result)
     expect(await database('audit_events').where({ event: 'status.reconciled' })).toHaveLength(1)
     later = DAY - 60_000
     expect(await reconcileDaily(parts)).toBeNull()

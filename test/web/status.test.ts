@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { audit } from '../../src/audit/audit-log.ts'
 import { addAnswerTimes, noteNode } from '../../src/database/node-store.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { currentAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
+import type { Services } from '../../src/services.ts'
 import { TIME_BOUNDS } from '../../src/revocation/answer-times.ts'
 import { LANGUAGES } from '../../src/web/locales.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
@@ -19,6 +21,12 @@ async function open(): Promise<Portal & { at: Date; pass(seconds: number): void 
   const services = await hierarchy.services(portal.services.database, { clock: () => time.at })
   return Object.assign(portal, { get at() { return time.at }, pass: (seconds: number) => void (time.at = new Date(time.at.getTime() + seconds * 1000)), own: services })
 }
+async function compared(portal: { readonly services: Services; readonly at: Date }, id: string, result: { readonly outcome: string; readonly differences: number }): Promise<void> {
+  const at = portal.at.toISOString()
+  const details = { ...result, certificates: 1234, listEntries: 3 }
+  await portal.services.database('status_reconciliations').insert({ id, started_at: at, owner: 'ca', finished_at: at, ...result, certificates: 1234, list_entries: 3, details: '[]' })
+  await portal.services.database.transaction((trx) => audit(trx, { at: portal.at, actor: 'process:ca', event: 'status.reconciled', subject: `reconciliation:${id}`, details }))
+}
 async function full(): Promise<Awaited<ReturnType<typeof open>>> {
   const portal = await open()
   const { database } = portal.services
@@ -29,7 +37,7 @@ async function full(): Promise<Awaited<ReturnType<typeof open>>> {
   await issueCrl(services, token, authority)
   await noteNode(database, { node: 'secret-host-7', process: 'status', seenAt: portal.at, clockDoubt: null })
   await addAnswerTimes(database, 'secret-host-7', portal.at, TIME_BOUNDS.map((_, bound) => (bound === 1 ? 990 : bound === 7 ? 10 : 0)))
-  await database('status_reconciliations').insert({ id: 'r', started_at: portal.at.toISOString(), owner: 'ca', finished_at: portal.at.toISOString(), outcome: 'agreed', certificates: 1234, list_entries: 3, differences: 0, details: '[]' })
+  await compared(portal, 'r', { outcome: 'agreed', differences: 0 })
   portal.pass(20)
   return portal
 }
@@ -62,7 +70,11 @@ test('before the ceremony, before the first comparison and without an answer the
 test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown> | void, string[]]>([
   ['a clock in doubt', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clockDoubt: 'unsynchronised' }), ['status.overall.wait', 'status.clock.doubt']],
   ['nodes that say nothing any more', (portal) => portal.pass(400), ['status.overall.wait', 'status.clock.silent']],
-  ['a comparison that found differences', (portal) => portal.services.database('status_reconciliations').update({ outcome: 'differed', differences: 2 }), ['status.overall.bad', 'status.agreement.tag.differed']],
+  ['a comparison that found differences', async (portal) => {
+    portal.pass(1)
+    await compared(portal, 's', { outcome: 'differed', differences: 2 })
+  }, ['status.overall.bad', 'status.agreement.tag.differed']],
+  ['a comparison that no entry of the audit log bears out', async (portal) => void (await portal.services.database('status_reconciliations').insert({ id: 't', started_at: portal.at.toISOString(), owner: 'x', finished_at: portal.at.toISOString(), outcome: 'unanswered', certificates: 0, list_entries: 0, differences: 0, details: '[]' })), ['status.agreement.tag.agreed']],
   ['a comparison that is overdue', (portal) => portal.pass(30 * 3600), ['status.agreement.tag.late']],
   ['a list that ended', (portal) => portal.pass(5 * 86_400), ['status.overall.bad', 'status.standing.ended']],
   ['a responder certificate near its end', (portal) => portal.pass(112 * 86_400), ['status.standing.soon']],

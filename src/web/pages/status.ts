@@ -54,7 +54,7 @@ async function readFacts({ database }: Services, at: Date): Promise<Facts> {
     authorities: await listAuthorities(database),
     signers: await signerEnds(database, at),
     lists: await latestCrls(database),
-    reconciliation: await lastReconciliation(database),
+    reconciliation: await lastReconciliation(database, at),
     nodes: await listNodes(database),
     hours: await answersByHour(database, at),
   }
