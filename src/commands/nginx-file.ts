@@ -33,10 +33,12 @@ export function nginxFile(facts: NginxFacts): string {
   const status = urlParts(facts.statusUrl)
   const listen = (port: string, more: string) => facts.listen.map((address) => `  listen ${address}:${port}${more};`).join('\n')
   const upstream = (name: string, nodes: readonly string[], idle: string) => `upstream ${name} {
-${nodes.map((node) => `  server ${node} max_fails=1 fail_timeout=2s;`).join('\n')}
+${nodes.map((node) => `  server ${node} max_fails=3 fail_timeout=2s;`).join('\n')}
   keepalive 64;
   # Shorter than the nodes keep a connection: who closes an idle one is never the node while a request is on its way.
   keepalive_timeout ${idle};
+  # Fewer than a node lets one connection have.
+  keepalive_requests 900;
 }`
   const tls = facts.portalAuthority
   const toNode = (more: string) => `    proxy_http_version 1.1;
@@ -57,7 +59,32 @@ ${upstream('codesign_status', facts.statuses, '4s')}
 proxy_cache_path ${facts.cache} levels=1:2 keys_zone=codesign_status:64m max_size=4g inactive=1h use_temp_path=off;
 
 # OCS-8: what the cache answers, the nodes never see. Keep this log with theirs. Like theirs without the address of who asked.
-log_format codesign_status '$time_iso8601 "$request" $status $body_bytes_sent $upstream_cache_status';
+# A line is bounded: what is longer than a question about sixteen certificates is cut.
+map $request $codesign_asked {
+  default "";
+  "~^(?<codesign_begin>.{0,2500})" $codesign_begin;
+}
+log_format codesign_status '$time_iso8601 "$codesign_asked" $status $body_bytes_sent $upstream_cache_status';
+
+# What no cache may answer costs a signature, and a time-stamp a row for years besides: so many of each a second from one address.
+map $request_method $codesign_posting {
+  default "";
+  POST $binary_remote_addr;
+}
+limit_req_zone $binary_remote_addr zone=codesign_asking:10m rate=1000r/s;
+limit_req_zone $codesign_posting zone=codesign_posting:10m rate=100r/s;
+limit_req_zone $binary_remote_addr zone=codesign_stamping:10m rate=20r/s;
+limit_req_zone $binary_remote_addr zone=codesign_pages:10m rate=50r/s;
+limit_conn_zone $binary_remote_addr zone=codesign_connections:10m;
+
+# An answer is kept under the spellings that clients use (RFC 6960 A.1): other escapes, further slashes and what follows a "?" would be a key each.
+map $request_uri $codesign_odd {
+  default "";
+  "~^[^?]*//.*//" 1;
+  "~///" 1;
+  "~[?]" 1;
+  "~%(?!2[BbFf]|3[Dd]|20)" 1;
+}
 
 # Another name than the portal's gets no TLS.
 server {
@@ -82,7 +109,13 @@ ${listen(portal.port, ' ssl http2')}
   # Links that were mailed are secrets, and stand in the path.
   access_log off;
 
+  # In sum less than a portal takes: nginx refuses what is more, not the portal, who would be taken for dead.
+  large_client_header_buffers 4 8k;
   client_max_body_size ${LARGEST_FORM_MIB}m;
+  limit_conn codesign_connections 100;
+  limit_req zone=codesign_pages burst=200 nodelay;
+  limit_conn_status 429;
+  limit_req_status 429;
   client_header_timeout 15s;
   client_body_timeout 30s;
   send_timeout 30s;
@@ -127,9 +160,13 @@ ${listen(status.port, ' default_server')}
   server_tokens off;
   access_log ${facts.log}/codesign-status.log codesign_status;
 
-  # The longest OCSP request by GET, each of its characters escaped; by POST 8192 octets, of which the nodes take care.
-  large_client_header_buffers 4 48k;
-  client_max_body_size 16k;
+  # The longest OCSP request by GET, each of its characters escaped; by POST 8192 octets. In sum less than a node takes (48 KiB with what is added here): what is
+  # more nginx refuses by itself, since a node that refuses it would be taken for dead.
+  large_client_header_buffers 1 40k;
+  client_max_body_size 8k;
+  limit_conn codesign_connections 100;
+  limit_conn_status 429;
+  limit_req_status 429;
   # Room for the longest path as a cache's key beside the answer's header.
   proxy_buffer_size 64k;
   proxy_buffers 8 64k;
@@ -138,7 +175,22 @@ ${listen(status.port, ' default_server')}
   client_body_timeout 10s;
   send_timeout 60s;
 
+  # No two answers are alike, and each is a row on record: never asked for twice.
+  location = /tsa {
+    client_max_body_size 4k;
+    limit_req zone=codesign_stamping burst=100 nodelay;
+    proxy_pass http://codesign_status;
+${toNode('    proxy_set_header X-Forwarded-Proto http;')}
+    proxy_connect_timeout 1s;
+    proxy_send_timeout 10s;
+    proxy_read_timeout 20s;
+    proxy_next_upstream error timeout;
+    proxy_next_upstream_timeout 10s;
+  }
+
   location / {
+    limit_req zone=codesign_asking burst=2000 nodelay;
+    limit_req zone=codesign_posting burst=500 nodelay;
     proxy_pass http://codesign_status;
 ${toNode('    proxy_set_header X-Forwarded-Proto http;')}
     proxy_connect_timeout 1s;
@@ -156,6 +208,8 @@ ${toNode('    proxy_set_header X-Forwarded-Proto http;')}
     proxy_cache_lock on;
     proxy_cache_lock_timeout 2s;
     proxy_cache_use_stale off;
+    proxy_cache_bypass $codesign_odd;
+    proxy_no_cache $codesign_odd;
     # Good and revoked may be of the same second: the tag tells them apart, the date does not.
     if_modified_since off;
     add_header X-Cache-Status $upstream_cache_status;

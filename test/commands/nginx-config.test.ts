@@ -1,9 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
+import { createServer, request as httpRequest, type Server } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import { nginxFacts } from '../../src/commands/nginx-arguments.ts'
 import { LARGEST_FORM_MIB, nginxFile } from '../../src/commands/nginx-file.ts'
 import { readConfig } from '../../src/config.ts'
+import type { OcspService } from '../../src/revocation/ocsp-service.ts'
+import { readyAnswer } from '../../src/revocation/ready-answer.ts'
+import { errorAnswer } from '../../src/revocation/responder.ts'
+import { createStatusServer } from '../../src/revocation/status-server.ts'
 import { openServices } from '../../src/services.ts'
 import { routeTable } from '../../src/web/routes.ts'
 import { openFresh } from '../support/database.ts'
@@ -54,6 +61,48 @@ test.skipIf(findNginx() === null && process.env['CI'] !== 'true')('nginx takes i
   const nginx = await startNginx(text)
   expect(nginx.tested).toContain('test is successful')
   await nginx.stop()
+})
+
+test.skipIf(findNginx() === null && process.env['CI'] !== 'true')('OCS-6: nginx refuses by itself what a node would refuse; no stranger has nodes taken for dead, fills the cache with spellings or the log with a line', async () => {
+  let asked = 0
+  const node = createStatusServer({ now: () => new Date(), ocsp: { find: () => null, malformed: readyAnswer(errorAnswer('malformedRequest'), 30) } as unknown as OcspService, findCrl: async () => null, findCertificate: async () => (asked++, Buffer.from('a certificate')), fault: () => undefined })
+  const [portalNode, PORT] = [createServer({ maxHeaderSize: 48 * 1024 }, (_, response) => response.end('a page')), 18_082]
+  for (const server of [node, portalNode]) await new Promise<void>((ready) => server.listen(0, '127.0.0.9', ready))
+  const at = (server: Server) => `127.0.0.9:${(server.address() as AddressInfo).port}`
+  const { certificate, key } = selfSigned()
+  const nginx = await startNginx((folder) => nginxFile({ ...FACTS, portalUrl: 'https://localhost:18444', statusUrl: `http://localhost:${PORT}`, portals: [at(portalNode)], statuses: [at(node)], listen: ['127.0.0.9'], certificate, key, cache: `${folder}/cache`, log: folder }))
+  const ask = (path: string, headers: Record<string, string> = {}, secure = false) =>
+    new Promise<string>((done, failed) => {
+      const options = { host: '127.0.0.9', port: secure ? 18_444 : PORT, path, agent: false as const, headers: { ...headers, host: 'localhost' }, rejectUnauthorized: false, servername: 'localhost' }
+      const sent = (secure ? httpsRequest : httpRequest)(options, (response) => {
+        response.resume()
+        response.on('end', () => done(`${response.statusCode} ${response.headers['x-cache-status'] ?? '-'}`))
+      })
+      sent.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? done('cut') : failed(error)))
+      sent.end()
+    })
+  try {
+    await expect.poll(() => ask('/').catch(() => 'not yet'), { timeout: 10_000 }).toBe('200 MISS')
+    const fields = (count: number, length: number) => Object.fromEntries(Array.from({ length: count }, (_, n) => [`x-${n}`, 'y'.repeat(length)]))
+    for (const secure of [false, true]) for (let times = 0; times < 12; times++) expect(['200 -', '404 -', '404 MISS', '400 -', 'cut'], String(times)).toContain(await ask('/x', fields(6, 7000 + 100 * times), secure))
+    expect([await ask('/', {}, true), await ask('/ca/x.cer'), await ask('/ca/x.cer')]).toEqual(['200 -', '200 MISS', '200 HIT'])
+    expect(nginx.log('error.log')).not.toMatch(/no live upstreams|Connection reset by peer\) while reading response header|upstream prematurely closed/)
+    const before = asked
+    for (const odd of ['?1', '?1', '?2']) expect(await ask(`/ca/x.cer${odd}`)).toBe('200 BYPASS')
+    expect(asked).toBe(before + 3)
+    await ask(`/ocsp${'/'.repeat(30_000)}x`).catch(() => undefined)
+    await expect.poll(() => nginx.log('codesign-status.log')).toContain('/ocsp///')
+    for (const line of nginx.log('codesign-status.log').split('\n')) expect(line.length).toBeLessThan(2600)
+  } finally {
+    await nginx.stop()
+    for (const server of [node, portalNode]) server.close().closeAllConnections()
+  }
+})
+
+test('TSA-1: a time-stamp is asked for once, and no more of them from one address than a person makes', () => {
+  const [, stamping] = /location = \/tsa \{([^}]*)\}/.exec(nginxFile(FACTS))!
+  expect(stamping).toMatch(/limit_req zone=codesign_stamping[^]*proxy_next_upstream error timeout;/)
+  expect(stamping).not.toMatch(/non_idempotent|proxy_cache/)
 })
 
 function selfSigned(): { certificate: string; key: string } {
