@@ -223,19 +223,21 @@ const PAGE = 4000
 /**
  * The revocations that have their place on this list, ascending by serial number, in pages; without those that retention runs took off the lists.
  * A page's octets are good until the next is asked for.
+ * @param latest what is dated later comes with this moment: no list may say a revocation after itself, and the certificate is revoked all the same
  * @param odd told of rows that `encodeLines` doesn't take: they come in no page
  */
-export async function* revokedPages(db: Database | Transaction, { authorityId, shard }: ListId, odd: (row: RevokedRow) => void): AsyncGenerator<RevokedPage> {
+export async function* revokedPages(db: Database | Transaction, { authorityId, shard }: ListId, latest: Date, odd: (row: RevokedRow) => void): AsyncGenerator<RevokedPage> {
   const postgres = isPostgres(db)
   const order = postgres ? 'serial COLLATE "C"' : 'serial'
-  const page = `SELECT serial, revoked_at || serial || '/' || reason_code AS line FROM revocations WHERE authority_id = ? AND crl_shard = ? AND ${order} > ? AND retention_run_id IS NULL ORDER BY ${order} LIMIT ${PAGE}`
+  const dated = `CASE WHEN revoked_at${postgres ? ' COLLATE "C"' : ''} > ? THEN ? ELSE revoked_at END`
+  const page = `SELECT serial, ${dated} || serial || '/' || reason_code AS line FROM revocations WHERE authority_id = ? AND crl_shard = ? AND ${order} > ? AND retention_run_id IS NULL ORDER BY ${order} LIMIT ${PAGE}`
   // One value for a page: one for each column of each row takes several times as long.
   const all = postgres
     ? `SELECT convert_to(string_agg(line, chr(10) ORDER BY ${order}), 'UTF8') AS lines, max(${order}) AS last, count(*) AS rows FROM (${page}) AS page`
     : `SELECT CAST(group_concat(line, char(10)) AS BLOB) AS lines, max(serial) AS last, count(*) AS rows FROM (${page})`
   const room = Buffer.allocUnsafeSlow(PAGE * 72)
   for (let after = ''; ; ) {
-    const answer = await db.raw(all, [authorityId, shard, after])
+    const answer = await db.raw(all, [latest.toISOString(), latest.toISOString(), authorityId, shard, after])
     const [{ lines, last, rows }]: [{ lines: Buffer | null; last: string; rows: number | string }] = postgres ? answer.rows : answer
     if (lines === null) return
     yield encodeLines(lines, odd, room)
@@ -274,6 +276,11 @@ export async function findRevoked(db: Database | Transaction, authorityId: strin
       })
   }
   return found
+}
+
+/** Some serial numbers whose row says that they are revoked after this moment. */
+export async function revokedAfter(db: Database | Transaction, { authorityId, shard }: ListId, moment: Date): Promise<readonly string[]> {
+  return db('revocations').where({ authority_id: authorityId, crl_shard: shard }).where('revoked_at', '>', moment.toISOString()).orderBy('serial').limit(10).pluck('serial')
 }
 
 /** Serial numbers whose row names a list that the authority hasn't: no page has them. */

@@ -18,12 +18,13 @@ export function listOf(authorityId: string, revoked: RevokedCertificate, alert: 
   return named ?? revoked.shard
 }
 
-/** The revocations among these serial numbers, by list. */
-export async function changesByList(db: Database, authorityId: string, serials: readonly string[], alert: Alert): Promise<ReadonlyMap<number, RevokedPage>> {
+/** The revocations among these serial numbers, by list, none dated after `latest`. */
+export async function changesByList(db: Database, authorityId: string, serials: readonly string[], latest: Date, alert: Alert): Promise<ReadonlyMap<number, RevokedPage>> {
   const lists = new Map<number, RevokedRow[]>()
   for (const revoked of await findRevoked(db, authorityId, serials)) {
     const shard = listOf(authorityId, revoked, alert)
-    lists.set(shard, [...(lists.get(shard) ?? []), revoked])
+    const stamp = latest.toISOString()
+    lists.set(shard, [...(lists.get(shard) ?? []), revoked.revokedAt > stamp ? { ...revoked, revokedAt: stamp } : revoked])
   }
   return new Map([...lists].map(([shard, rows]) => [shard, inOrder(rows)]))
 }

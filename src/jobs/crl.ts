@@ -16,6 +16,7 @@ import {
   publishCrl,
   publishedNumbers,
   recordCrl,
+  revokedAfter,
   revokedPages,
   strayRevoked,
   unsignedCrl,
@@ -44,6 +45,8 @@ import { provenDrops } from './retention.ts'
 const SIGNING_MS = 5_000
 /** A number that only the audit log knows is passed over when it is no further ahead than this. */
 const PASSED_OVER = 1000n
+/** Hosts' clocks may differ by so much. */
+const AHEAD_MS = 5 * 60_000
 /** What goes on being refused is said again after this time. */
 const ALARM_AGAIN_MS = 3_600_000
 
@@ -107,7 +110,7 @@ export class CrlPublisher {
       const { database, alert } = this.#parts
       await this.#open(authority)
       const serials = [...(this.#changed.get(authority.id) ?? [])]
-      const changes = serials.length > 0 ? await changesByList(database, authority.id, serials, alert) : new Map<number, RevokedPage>()
+      const changes = serials.length > 0 ? await changesByList(database, authority.id, serials, this.#parts.clock(), alert) : new Map<number, RevokedPage>()
       for (const shard of changes.keys()) await this.#openShard(authority, shard)
       const shards = await listsOf(database, authority.id)
       const published = new Map((await latestCrls(database, authority.id)).map((record) => [record.shard, record]))
@@ -158,7 +161,7 @@ export class CrlPublisher {
     const byAge = !record || now.getTime() - record.thisUpdate.getTime() >= policy.periods.crlIssueHours * 3_600_000
     const everything = !list.compared || byAge
     if (!everything && !changes) return 'none'
-    const merged = await this.#merge(authority, shard, list, shards, changes, everything)
+    const merged = await this.#merge(authority, shard, list, shards, changes, everything, now)
     if (!byAge && !merged.changed) {
       list.compared = true
       return 'none'
@@ -201,11 +204,13 @@ export class CrlPublisher {
   }
 
   /** The entries of the next list. */
-  async #merge(authority: SigningAuthority, shard: number, list: KnownList, shards: readonly number[], changes: RevokedPage | null, everything: boolean): Promise<Merged> {
+  async #merge(authority: SigningAuthority, shard: number, list: KnownList, shards: readonly number[], changes: RevokedPage | null, everything: boolean, now: Date): Promise<Merged> {
     const { database, alert } = this.#parts
     const store = this.#store
     let merged: Merged = { chunks: list.chunks, changed: false, added: 0, corrected: 0, dropped: [], withoutRow: [] }
     if (everything) {
+      const ahead = await revokedAfter(database, { authorityId: authority.id, shard }, new Date(now.getTime() + AHEAD_MS))
+      if (ahead.length > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `the revocation of ${ahead.join(', ')} is dated ahead`, means: 'it is listed as revoked when the list was made: correct its date' })
       const odd: RevokedRow[] = []
       const belongs = async (serial: string): Promise<boolean> => {
         const [revoked] = await findRevoked(database, authority.id, [serial])
@@ -213,7 +218,7 @@ export class CrlPublisher {
         this.#note(authority.id, serial)
         return false
       }
-      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, (row) => void odd.push(row)), { ...store.parts, ...(shards.length > 1 ? { belongs } : {}) }, true)
+      merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, now, (row) => void odd.push(row)), { ...store.parts, ...(shards.length > 1 ? { belongs } : {}) }, true)
       if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), store.parts, false))
       if (merged.withoutRow.length > 0) {
         // Gone by a retention run, or a row of another list's; what has none at all stays on the list.

@@ -181,12 +181,19 @@ describeOnBothDatabases('revocation lists', (open) => {
     expect(await database('crls').where({ authority_id: authority.id })).toHaveLength(1)
   })
 
-  test('ISS-1: signs no list that its lints refuse', async () => {
-    const made = await certificate()
-    await revoke(made, 1, new Date(Date.now() + HOUR))
-    const never = { signDigest: () => Promise.reject(new Error('signed')) }
-    await expect(issue(services, never)).rejects.toThrow('revocation-date (RFC 5280 5.1.2.6)')
-    expect(await database('crls').where({ authority_id: authority.id })).toEqual([])
+  test('REV-4: a revocation dated ahead stops no list: it is listed with the date of the list, by whichever way it comes, and operators are told', async () => {
+    await dropTrigger(database, 'revocations', 'revocations_not_ahead')
+    const [made, other] = [await certificate(), await certificate()]
+    await revoke(made, 1, new Date('2046-01-01T00:00:00.000Z'))
+    const own = publisher()
+    expect(await own.turn([authority])).toHaveLength(1)
+    expect(alerts).toMatchObject([{ level: 'alert', refused: `the revocation of ${made.serial} is dated ahead` }])
+    await revoke(other, 1, new Date('2046-01-01T00:00:00.000Z'))
+    own.changed([{ authorityId: authority.id, serial: other.serial }])
+    expect(await own.turn([authority])).toHaveLength(1)
+    const { list, thisUpdate } = await published()
+    expect(list.tbs.entries!.map(({ serial }) => serial).sort()).toEqual([made.serial, other.serial].sort())
+    for (const { revocationDate } of list.tbs.entries!) expect(revocationDate.at.getTime()).toBeLessThanOrEqual(thisUpdate.getTime())
   })
 
   test('REV-7, CRL-3: an entry stays on the list though its row is gone, and operators are told', async () => {
