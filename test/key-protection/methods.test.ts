@@ -34,7 +34,7 @@ test('CP 6.2.7: a method is open when the policy lists it, for the options that 
 })
 
 test('ATT-4, ATT-5, ATT-7: a policy that opens a method of documents asks for a person; one that asks for none is refused', () => {
-  const { texts: _texts, ...data } = shippedPolicy
+  const { texts: _texts, earlierTexts: _earlier, ...data } = shippedPolicy
   for (const number of [4, 5, 7] as const)
     expect(checkPolicy({ ...data, keyProtection: { ...data.keyProtection, personConfirms: [3, 4, 5, 6, 7].filter((each) => each !== number) } })).toEqual({
       reasons: [`keyProtection.personConfirms: method ${number} rests on documents that only a person can judge: it needs one`],

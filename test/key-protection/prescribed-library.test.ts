@@ -219,7 +219,7 @@ describe('the list of modules', () => {
   })
 
   test('ATT-3: a policy that opens the method names versions and modules, in ranges that run upwards', () => {
-    const { texts: _texts, ...data } = shippedPolicy
+    const { texts: _texts, earlierTexts: _earlier, ...data } = shippedPolicy
     const { prescribedLibrary: _none, ...without } = data.keyProtection
     expect(checkPolicy({ ...data, keyProtection: without })).toEqual({ reasons: ['keyProtection.prescribedLibrary: method 3 is open: name the library versions and the modules'] })
     expect(checkPolicy({ ...data, keyProtection: { ...without, methods: [2] , personConfirms: [] } })).toHaveProperty('policy')

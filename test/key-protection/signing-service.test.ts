@@ -56,7 +56,7 @@ describe('an agreement with a Signing Service', () => {
   })
 
   test('ATT-7: a policy that opens the method says what a service’s module must be certified as', () => {
-    const { texts: _, ...policy } = shippedPolicy
+    const { texts: _, earlierTexts: _earlier, ...policy } = shippedPolicy
     const { signingServiceSchemes: __, ...keyProtection } = policy.keyProtection
     expect(checkPolicy(policy)).toHaveProperty('policy')
     expect(checkPolicy({ ...policy, keyProtection })).toEqual({ reasons: [expect.stringContaining('keyProtection.signingServiceSchemes')] })
