@@ -51,6 +51,10 @@ export interface ShownExample extends ExampleCertificate {
   readonly pending: boolean
 }
 
+/** Whether an example shows what its kind says, or will: a valid one that has expired never does again. */
+export const showsOrWill = ({ kind, state }: { readonly kind: ExampleKind; readonly state: ExampleKind }): boolean =>
+  state === kind || (state === 'valid' && kind !== 'valid') || (state === 'revoked' && kind === 'revoked-then-expired')
+
 /**
  * Of each authority and kind the newest that shows what it is to show; the newest at all while none does. In the order of the kinds.
  * @param examples in any order

@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { EXAMPLE_KINDS, showsOrWill } from '../application/example.ts'
 import { ConfigRefused, readConfig } from '../config.ts'
 import { readAuthorityInfoAccess, readCrlDistributionPoints } from '../pki/extension-values.ts'
 import { OID } from '../pki/oids.ts'
@@ -20,7 +21,7 @@ import { CHECKS, type Subject } from './probe/checks.ts'
 import { isPresent, run } from './probe/tools.ts'
 
 const example = z.object({
-  kind: z.string(), state: z.string(), pending: z.boolean(), authority: z.string(), serial: z.string(), notAfter: z.iso.datetime(), timeStamped: z.boolean(), chain: z.url(), jar: z.url(), program: z.url(),
+  kind: z.enum(EXAMPLE_KINDS), state: z.enum(EXAMPLE_KINDS), pending: z.boolean(), authority: z.string(), serial: z.string(), notAfter: z.iso.datetime(), timeStamped: z.boolean(), chain: z.url(), jar: z.url(), program: z.url(),
 })
 const listing = z.object({ demo: z.boolean(), kinds: z.array(z.string()), examples: z.array(example).max(200) })
 type Example = z.infer<typeof example>
@@ -60,8 +61,7 @@ async function main(): Promise<number> {
       mkdirSync(own)
       if (one.pending) {
         console.log(`note  ${one.kind.padEnd(20)} shows ${one.state} now, and expires ${one.notAfter}`)
-        // What is revoked or over never becomes anything less.
-        if (!mayBecome(one)) line(false, one, one.kind, 'example', `shows ${one.state}, and will not be ${one.kind} again`)
+        if (!showsOrWill(one)) line(false, one, one.kind, 'example', `shows ${one.state}, and will not be ${one.kind} again`)
       }
       const subject = await fetchExample(client, one, own, root)
       for (const check of CHECKS) {
@@ -79,8 +79,6 @@ async function main(): Promise<number> {
     rmSync(folder, { recursive: true, force: true })
   }
 }
-
-const mayBecome = ({ kind, state }: Example): boolean => state === 'valid' || (kind === 'revoked-then-expired' && state === 'revoked')
 
 async function fetchExample(client: StatusClient, one: Example, folder: string, root: string | undefined): Promise<Subject> {
   const file = (name: string, octets: Buffer | string) => writeFileSync(join(folder, name), octets)

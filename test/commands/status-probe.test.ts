@@ -48,7 +48,10 @@ describeWith(['openssl', 'jarsigner', 'keytool', 'osslsigncode'], 'status:probe 
     const path = mkdtempSync(join(tmpdir(), 'tools-'))
     const place = process.env['PATH']!.split(delimiter).find((folder) => existsSync(join(folder, 'openssl')))!
     symlinkSync(join(place, 'openssl'), join(path, 'openssl'))
-    const { code, out } = await run('commands/status-probe', { ...env(), PATH: path })
+    const probe = () => run('commands/status-probe', { ...env(), PATH: path })
+    // REV-4: answers show it within seconds.
+    await expect.poll(async () => (await probe()).out, { timeout: 60_000 }).not.toContain('must say revoked')
+    const { code, out } = await probe()
     rmSync(path, { recursive: true })
     expect(out).toContain('skipped: no jarsigner on this machine')
     expect(out).toContain('skipped: no osslsigncode on this machine')

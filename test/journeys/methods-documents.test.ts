@@ -30,12 +30,17 @@ describe.skipIf(!available)(available ? 'documents that show how a key is kept' 
     await place?.close()
   })
 
-
-  /** A draft up to the step of key protection, with this method chosen. */
-  async function draft(method: string, option = 'own-module'): Promise<string> {
+  /** A draft up to the step of key protection. */
+  async function upToKeyProtection(): Promise<string> {
     const reference = await startUpToRequest(emi)
     await emi.fill({ request: (await place.instance.demoKey('CN=Documents')).requestPem })
     await emi.press(emi.words('apply.request.check'))
+    return reference
+  }
+
+  /** The same, with this method chosen. */
+  async function draft(method: string, option = 'own-module'): Promise<string> {
+    const reference = await upToKeyProtection()
     await emi.fill({ option, representation: true, method })
     await emi.press(emi.words('forms.continue'))
     return reference
@@ -177,7 +182,8 @@ describe.skipIf(!available)(available ? 'documents that show how a key is kept' 
     await approving.fill({ reason: '資格の更新が確認できないため。' })
     await approving.press(approving.words('registers.withdraw.submit'))
     expect(await approving.text()).toContain('資格の更新が確認できないため。')
-    await draft('6')
-    expect(await emi.text()).toContain(emi.words('key-protection-witnessed-generation.no-auditors'))
+    await upToKeyProtection()
+    expect(await emi.main.locator('[name="method"][value="6"]').isDisabled()).toBe(true)
+    expect(await emi.text()).toContain(emi.words('key-protection.standing.closed'))
   }, LONG)
 })

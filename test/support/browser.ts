@@ -146,6 +146,8 @@ export class Person {
       else if (kind === 'radio') await this.main.locator(`[name="${name}"][value="${String(value)}"]`).check()
       else if (kind === 'checkbox' && typeof value === 'string') await this.main.locator(`[name="${name}"][value="${value}"]`).check()
       else if (kind === 'checkbox') await field.setChecked(value === true)
+      // What the page has filled in for good: hands can't change it.
+      else if ((await field.getAttribute('readonly')) !== null) expect(await field.inputValue()).toBe(String(value))
       else await field.fill(String(value))
     }
   }

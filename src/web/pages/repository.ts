@@ -1,4 +1,5 @@
 /** The public repository (CP 2.2; REP-1, REP-2): what the address in every certificate's CPS pointer leads to. Read-only, without sign-in. */
+import { showsOrWill } from '../../application/example.ts'
 import { listAuthorities } from '../../database/authority-store.ts'
 import { listExamples } from '../../database/example-store.ts'
 import { certificatePem } from '../../pki/pem.ts'
@@ -13,7 +14,8 @@ import { weakListNotice } from '../weak-lists.ts'
 const showRepository = async ({ services, language, now }: PageRequest): Promise<Reply> => {
   const { policy } = services
   const published = await readPublished(services, now)
-  const examples = await listExamples(services.database, now)
+  // An authority that has made its last ones keeps them on record (CAK-5); what they no longer show is shown as nothing.
+  const examples = (await listExamples(services.database, now)).filter(showsOrWill)
   return page('repository/repository', 'repository.title', {
     policy: policy.title[language],
     problemReports: policy.operator.problemReports,
