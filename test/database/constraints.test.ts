@@ -126,6 +126,10 @@ describeOnBothDatabases('constraints', (open, engine) => {
       expect(await database('revocations')).toEqual([])
     })
 
+    test.each([['revocations', () => ({ ...revocation('first', '23'), revoked_at: '2099-01-01T00:00:00.000Z' })], ['revocations', () => ({ ...revocation('first', '23'), revoked_at: 'today' })], ['timestamp_tokens', () => ({ serial: '1', certificate_id: 'unit', gen_time: '2099-01-01T00:00:00.000Z', imprint_hash: 'sha256', tst_info_sha256: 'ab'.repeat(32) })]] as const)('CRL-2, TSA-3: no row of %s is dated ahead of the database’s own clock', async (table, row) => {
+      expect((await refusal(database(table).insert(row()))).message).toContain(`rows of ${table} are not dated ahead`)
+    })
+
     test('REV-7: a revocation neither goes nor moves to another certificate; its date and reason may be corrected (REV-3)', async () => {
       await database('revocations').insert(revocation('first', '23'))
       await database('revocations').where({ certificate_id: 'first' }).update({ revoked_at: '2026-10-01T00:00:00.000Z', reason_code: 4 })
@@ -174,7 +178,7 @@ describeOnBothDatabases('constraints', (open, engine) => {
         ['a certificate by its id', 'certificates', () => certificate('first', '77', { state: 'abandoned' })],
         ['a certificate by its serial number', 'certificates', () => certificate('new', '23', { state: 'abandoned' })],
         ['a certificate by its approval', 'certificates', () => certificate('new', '78')],
-        ['a revocation', 'revocations', () => ({ ...revocation('first', '23'), revoked_at: '2030-01-01T00:00:00.000Z' })],
+        ['a revocation', 'revocations', () => ({ ...revocation('first', '23'), revoked_at: '2026-10-05T00:00:00.000Z' })],
         ['a compromised key', 'compromised_keys', () => ({ spki_sha256: KEY, source: 'other', recorded_at: AT })],
         ['a certified key', 'certified_keys', () => ({ spki_sha256: KEY, organisation_id: 'fits', purpose: 'code-signing', first_certified_at: AT })],
       ]

@@ -4,7 +4,7 @@ import { certificateStore } from '../../src/database/certificate-store.ts'
 import { keyRegister } from '../../src/database/key-register.ts'
 import { audit } from '../../src/audit/audit-log.ts'
 import { beginReconciliation, finishReconciliation, lastReconciliation, reconciliationsAhead } from '../../src/database/reconciliation-store.ts'
-import { describeOnBothDatabases } from '../support/database.ts'
+import { describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
 import { certificate, insertFoundations } from './rows.ts'
 
 const at = (text: string) => new Date(text)
@@ -13,7 +13,7 @@ const key = { tokenLabel: 'issuing', label: 'example 1', id: 'aa', spkiSha256: n
 
 describeOnBothDatabases('example certificates in the database', (open) => {
   async function issued() {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await insertFoundations(database)
     const authorityId = 'issuing'
     await database.transaction(async (trx) => {
@@ -76,14 +76,14 @@ describeOnBothDatabases('example certificates in the database', (open) => {
   })
 
   test('ISS-5: a certificate has an application and its approval, or neither', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await insertFoundations(database)
     await expect(database('certificates').insert({ ...certificate('c9', '99'), approval_id: null })).rejects.toThrow(/or neither/)
     await expect(database('certificates').insert({ ...certificate('c9', '99'), application_id: null })).rejects.toThrow(/or neither/)
   })
 
   test('CRL-3: one reconciliation runs at a time; a turn left by a process that died lapses; the last result is read back', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     const begin = (id: string, when: Date) => database.transaction((trx) => beginReconciliation(trx, { id, owner: 'host', at: when }))
     expect(await lastReconciliation(database, T0)).toBeNull()
     expect(await begin('r1', T0)).toBe(true)

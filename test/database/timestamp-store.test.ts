@@ -3,7 +3,7 @@ import type { Database } from '../../src/database/database.ts'
 import { insertTimestampCertificate, lastTokenTime, listRevokedTimestampCertificates, listTimestampCertificates, recordKeyRemoval, revokeTimestampCertificate, tokenRecorder } from '../../src/database/timestamp-store.ts'
 import type { TokenRecord } from '../../src/timestamp/timestamp-authority.ts'
 import type { TimestampCertificate } from '../../src/timestamp/unit.ts'
-import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
+import { connectAgain, describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
 
 const AT = new Date('2027-03-01T00:00:00.000Z')
 const CERTIFICATE: TimestampCertificate = {
@@ -30,7 +30,7 @@ async function foundations(database: Database): Promise<void> {
 
 describeOnBothDatabases('time-stamps on record', (open, engine) => {
   test('TSA-2: a unit comes back as it was put in; its revocation and its key\'s removal are said once', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await foundations(database)
     expect(await listTimestampCertificates(database)).toEqual([CERTIFICATE])
     const change = <T>(work: (trx: Parameters<typeof recordKeyRemoval>[0]) => Promise<T>) => database.transaction(work)
@@ -43,7 +43,7 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
   })
 
   test('TSA-1: no serial number twice, on whichever node: two connections at once, one wins each', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await foundations(database)
     const nodes = [tokenRecorder(database), tokenRecorder(connectAgain(database))]
     const serials = Array.from({ length: 60 }, (_, index) => `01${index.toString(16).padStart(4, '0')}`)
@@ -55,7 +55,7 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
   })
 
   test('TSA-1: what comes while one is written goes together, each answered for itself', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await foundations(database)
     const record = tokenRecorder(database)
     await record(token('0105'))
@@ -68,7 +68,7 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
   })
 
   test('TSA-1: a fault is the caller\'s, and the next one is written', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await foundations(database)
     const record = tokenRecorder(database)
     await expect(record({ ...token('01'), certificateId: 'nobody' })).rejects.toThrow()
@@ -76,7 +76,7 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
   })
 
   test('TSA-2: authorities take the new kind and still no other, and the database is whole after its change', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await foundations(database)
     const row = await database('authorities').first()
     await expect(database('authorities').insert({ ...row, id: 'other', kind: 'other', spki_sha256: 'd'.repeat(64) })).rejects.toThrow(/authorities_kind/)
@@ -84,7 +84,7 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
   })
 
   test('TSA-3: the latest time that any node stamped', async () => {
-    const database = await open()
+    const database = await withDatesAhead(await open())
     await foundations(database)
     expect(await lastTokenTime(database)).toBe(null)
     const record = tokenRecorder(database)
@@ -100,7 +100,7 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
       ['a unit given more time', (database: Database) => database('timestamp_certificates').update({ use_until: '2037-01-01T00:00:00.000Z' })],
       ['a revocation taken back', (database: Database) => database('timestamp_certificates').update({ revoked_at: null, reason_code: null })],
     ])('TSA-2: %s is refused by the database', async (_, harm) => {
-      const database = await open()
+      const database = await withDatesAhead(await open())
       await foundations(database)
       await tokenRecorder(database)(token('01'))
       await database.transaction((trx) => revokeTimestampCertificate(trx, 'unit-1', AT, 1))

@@ -15,7 +15,7 @@ import { issuedBy } from '../../src/revocation/issued-certificate.ts'
 import { readStatus } from '../../src/database/status-store.ts'
 import type { Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
-import { describeOnBothDatabases } from '../support/database.ts'
+import { describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { exampleParts } from '../support/example-life.ts'
 
@@ -48,7 +48,7 @@ describeOnBothDatabases('example certificates', (open) => {
   beforeEach(async () => {
     later = 0
     unreachable = false
-    database = await open()
+    database = await withDatesAhead(await open())
     services = await hierarchy.services(database, { clock: () => new Date(Date.now() + later), policy: quick })
     authority = (await authoritiesOn(ca, database, services.config))[0]!
     parts = await exampleParts(services, ca, status, () => unreachable)

@@ -16,7 +16,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { type StatusClient, statusClient } from '../../src/status-client.ts'
 import { insertApprovedApplication, insertPeople, type People } from '../support/approved-application.ts'
-import { connectAgain, describeOnBothDatabases } from '../support/database.ts'
+import { connectAgain, describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { openStatusPort, type StatusPort } from '../support/status-port.ts'
 
@@ -55,7 +55,7 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
   beforeEach(async () => {
     later = 0
     waits = 0
-    database = await open()
+    database = await withDatesAhead(await open())
     services = await hierarchy.services(database, { clock: () => new Date(Date.now() + later) })
     authority = (await authoritiesOn(ca, database, services.config))[0]!
     people = await insertPeople(services)

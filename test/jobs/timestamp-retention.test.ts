@@ -5,7 +5,7 @@ import type { Database } from '../../src/database/database.ts'
 import { insertTimestampCertificate } from '../../src/database/timestamp-store.ts'
 import { removeOldTokens } from '../../src/jobs/timestamp-retention.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
-import { describeOnBothDatabases } from '../support/database.ts'
+import { describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
 
 const policy = loadPolicy()
 const YEAR = 366 * 86_400_000
@@ -16,7 +16,7 @@ const later = (from: Date, milliseconds: number) => new Date(from.getTime() + mi
 describeOnBothDatabases('records of time-stamps', (open) => {
   let database: Database
   beforeEach(async () => {
-    database = await open()
+    database = await withDatesAhead(await open())
     const at = BEGAN.toISOString()
     await database('ceremonies').insert({ id: 'ceremony', kind: 'test', demo: 1, persons: '[]', report: '{}', held_at: at })
     await database('authorities').insert({ id: 'timestamp-g1', kind: 'timestamp-ca', parent_id: null, ceremony_id: 'ceremony', demo: 1, token_label: 'root', key_label: 'k', key_id: '01', spki_sha256: 'c'.repeat(64), subject_der: Buffer.from('n'), certificate_der: Buffer.from('c'), not_before: at, not_after: at, created_at: at })
