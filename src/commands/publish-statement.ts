@@ -64,15 +64,16 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
   const ceremony = row && readCeremony(row, services.policy.publication.ceremonyNames)
   if (!ceremony) throw new StatementRefused(`No ceremony ${ceremonyId} made keys: npm run repository -- ceremonies`)
   const read = readStatement(paths)
-  const { tbs, der } = read.certificate
   const lines = [
     `Ceremony          ${ceremony.id}, ${ceremony.heldAt.toISOString()}, ${ceremony.kind}`,
     `Published as      statement of the ${part}`,
     `Document          ${read.fileName}, SHA-256 ${read.sha256}`,
-    `Signed by         ${displayName(decodeName(tbs.subject))}`,
-    `Certificate       SHA-256 ${createHash('sha256').update(der).digest('hex')}`,
-    `                  issued by ${displayName(decodeName(tbs.issuer))}, valid ${tbs.notBefore.date.toISOString()} to ${tbs.notAfter.date.toISOString()}`,
-    `Signed at         ${read.signedAt?.toISOString() ?? 'not stated'}`,
+    ...read.signers.flatMap(({ certificate: { tbs, der }, signedAt }) => [
+      `Signed by         ${displayName(decodeName(tbs.subject))}`,
+      `Certificate       SHA-256 ${createHash('sha256').update(der).digest('hex')}`,
+      `                  issued by ${displayName(decodeName(tbs.issuer))}, valid ${tbs.notBefore.date.toISOString()} to ${tbs.notAfter.date.toISOString()}`,
+      `Signed at         ${signedAt?.toISOString() ?? 'not stated'}`,
+    ]),
   ]
   const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
   twoPersons(persons)
@@ -80,7 +81,7 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
   say(`\n${planText(lines, persons)}\n\nCode              ${code}\n`)
   for (const person of persons) if ((await ask(`${person}, type the code to confirm: `)) !== code) throw new StatementRefused(`${person} did not confirm: nothing was published`)
   const published = await services.work(ACTOR, async (work, trx) => {
-    const { certificate, ...statement } = read
+    const { certificate, signers: _shown, ...statement } = read
     if (!(await insertStatement(trx, { ...statement, ceremonyId, part, signer: signerText(certificate).slice(0, 255), signerCertificate: certificate.der, publishedAt: work.now }, persons))) return false
     await work.audit({ event: 'ceremony.statement-published', subject: `ceremony:${ceremonyId}`, details: { part, sha256: read.sha256, signerCertificate: createHash('sha256').update(certificate.der).digest('hex'), persons } })
     return true
@@ -91,6 +92,8 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
 
 interface ReadStatement extends StatementFiles, Pick<CeremonyStatement, 'sha256' | 'fileName' | 'mediaType' | 'signatureName' | 'signedAt'> {
   readonly certificate: X509Certificate
+  /** All who signed, in the document's order. */
+  readonly signers: readonly { readonly certificate: X509Certificate; readonly signedAt: Date | null }[]
 }
 
 function readStatement(paths: readonly string[]): ReadStatement {
@@ -120,6 +123,7 @@ function readStatement(paths: readonly string[]): ReadStatement {
       signatureOctets: beside?.bytes ?? null,
       signedAt,
       certificate: certificate!,
+      signers: document.signatures.map((signature) => ({ certificate: signature.certificate!, signedAt: signature.signedAt })),
     }
   } catch (error) {
     if (MalformedStatement.is(error)) throw new StatementRefused(`${error.file ?? 'A file'} can't be read: ${translate('en', error.reason.key, error.reason.values)}`)
