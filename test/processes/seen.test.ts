@@ -118,8 +118,8 @@ test('OCS-8: where the access log can’t be written status answers all the same
 
 test('OCS-2: status whose clock lies an hour behind its own last word signs no answer: tryLater, an alert, an audit event', async () => {
   const STATUS_METRICS_PORT = await freePort()
-  await database('node_states').where({ process: 'status' }).delete()
-  await database('node_states').insert({ node: 'node-7', process: 'status', seen_at: new Date(Date.now() + 3_600_000).toISOString(), clock_doubt: null })
+  const lastSeen = join(env['DATA_DIR']!, 'last-seen-status')
+  writeFileSync(lastSeen, `${new Date(Date.now() + 3_600_000).toISOString()}\n`)
   const status = start('status', { ...env, STATUS_METRICS_PORT })
   await status.said('Status ')
   await within(status, async () => {
@@ -130,7 +130,7 @@ test('OCS-2: status whose clock lies an hour behind its own last word signs no a
     expect(JSON.parse(status.output().split('\n').find((line) => line.includes('"clock.unsure"'))!)).toMatchObject({ level: 'alert', doubt: 'behind-what-was-signed', stops: true })
     expect(await database('audit_events').where({ event: 'clock.unsure', actor: 'process:status' })).toHaveLength(1)
   })
-  await database('node_states').where({ process: 'status' }).delete()
+  rmSync(lastSeen)
 })
 
 test('portal tells requests, mail and sign-ins; with its database gone it lives and is not ready', async () => {
