@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { holdResponderCeremony, planResponderKeys } from '../../src/ceremony/responder-keys.ts'
 import { listEnrolledKeys } from '../../src/database/authority-store.ts'
@@ -47,6 +48,16 @@ const answering = (tokenLabel = 'status') => findResponder(database, { issuedBy:
 const plan = (kind: 'add-responder-key' | 'remove-responder-key', named: string | null = null) => planResponderKeys(services, kind, named)
 const hold = async (kind: 'add-responder-key' | 'remove-responder-key', named: string | null = null, pause: (milliseconds: number) => Promise<unknown> = async () => undefined) =>
   holdResponderCeremony(services, await plan(kind, named), PERSONS, tokens, () => undefined, pause)
+/** One more key of this database alone, and answering: the others lie in the token that all databases of these tests share. */
+async function addKey(secondPasses: () => unknown = () => (later += 2000)) {
+  await hold('add-responder-key')
+  const added = (await listEnrolledKeys(database, authority.id)).at(-1)!
+  // Certificates begin at whole seconds: of two that begin in the same one either may answer.
+  await secondPasses()
+  expect((await renew()).certified).toEqual([added.id])
+  expect((await answering())!.key.label).toBe(added.key.label)
+  return added
+}
 const events = async (event: string) => (await database('audit_events').where({ event }).orderBy('seq')).map(({ details }: { details: string }) => JSON.parse(details))
 
 describe('time passes', () => {
@@ -107,24 +118,16 @@ describe('ceremonies', () => {
   })
 
   test('OCS-2, CAK-1: one more key is enrolled by the issuing CA’s signature, reported, and certified by ca', async () => {
-    await hold('add-responder-key')
+    const added = await addKey()
     const keys = await listEnrolledKeys(database, authority.id)
     expect(keys).toHaveLength(3)
-    const added = keys.at(-1)!
-    // Certificates begin at whole seconds: of two that begin in the same one either may answer.
-    later += 2000
-    expect((await renew()).certified).toEqual([added.id])
-    expect((await answering())!.key.label).toBe(added.key.label)
     const report = (await events('ceremony.held')).at(-1)
     expect(report).toMatchObject({ kind: 'add-responder-key', persons: PERSONS, keys: [{ label: added.key.label, attributes: { neverExtractable: true, extractable: false } }], plan: { code: expect.stringMatching(/^[0-9a-f]{8}$/) } })
     expect((await events('responder.key-enrolled')).at(-1)).toEqual({ authority: authority.id, key: added.key.spkiSha256 })
   })
 
   test('OCS-2: an old key is retired first, destroyed after every node has had time to see it, and never answers or is certified again', async () => {
-    // A key of this database alone: the others share the token.
-    await hold('add-responder-key')
-    await renew()
-    const { label } = (await answering())!.key
+    const { label } = (await addKey()).key
     let seen: unknown
     await hold('remove-responder-key', label, async () => {
       seen = { answers: (await answering())!.key.label !== label, there: (await tokens.status.publicKey(label)).length > 0 }
@@ -139,9 +142,7 @@ describe('ceremonies', () => {
   })
 
   test('OCS-2: a removal that broke off is finished by the next; the key was retired once', async () => {
-    await hold('add-responder-key')
-    await renew()
-    const { label } = (await answering())!.key
+    const { label } = (await addKey()).key
     await expect(hold('remove-responder-key', label, () => Promise.reject(new Error('power is gone')))).rejects.toThrow('power is gone')
     expect((await answering())!.key.label).not.toBe(label)
     await hold('remove-responder-key', label)
@@ -203,12 +204,11 @@ test('OCS-2: a running status takes up a new key and lets go of an old one witho
     }
     const old = (await answering())!
     expect((await ask()).includes(old.certificateDer)).toBe(true)
-    await hold('add-responder-key')
-    await renew()
+    await addKey(() => sleep(1001))
     const added = (await answering())!
     await expect.poll(async () => (await ask()).includes(added.certificateDer), { timeout: 10_000, interval: 50 }).toBe(true)
     let over = false
-    const removal = hold('remove-responder-key', added.key.label, () => new Promise((done) => setTimeout(done, 2000))).finally(() => (over = true))
+    const removal = hold('remove-responder-key', added.key.label, () => sleep(2000)).finally(() => (over = true))
     while (!over) await ask()
     await removal
     expect((await ask()).includes(added.certificateDer)).toBe(false)

@@ -26,7 +26,7 @@ export interface Program {
   said(text: string | RegExp): Promise<void>
   /** Types a line. */
   type(line: string): void
-  /** Sends a signal to the whole process group, as a terminal does. */
+  /** Sends a signal to the whole process group, as a terminal does; one that has ended needs none. */
   signalGroup(signal: NodeJS.Signals): void
 }
 
@@ -78,7 +78,7 @@ export function start(file: string, env: Readonly<Record<string, string>>, param
       for (const deadline = Date.now() + 60_000; !found(); await new Promise((turn) => setTimeout(turn, 30))) if (over || Date.now() > deadline) throw new Error(`never said ${text}:\n${out}${err}`)
     },
     type: (line) => void child.stdin!.write(`${line}\n`),
-    signalGroup: (signal) => void process.kill(-child.pid!, signal),
+    signalGroup: (signal) => void (groupLives(child.pid!) && process.kill(-child.pid!, signal)),
   }
   running.add(program)
   return program
