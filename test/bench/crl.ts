@@ -70,6 +70,8 @@ async function measure(hierarchy: DemoHierarchy, folder: string, built: string, 
   await insertApprovedApplication(services, hierarchy.maker)
   await issueWaiting(issuingParts(services, token))
   await database.raw('PRAGMA foreign_keys=OFF')
+  const { sql: own } = await database('sqlite_master').where({ name: 'revocations_own' }).first('sql')
+  await database.raw('DROP TRIGGER revocations_own')
   await database.raw(
     `INSERT INTO revocations (certificate_id, authority_id, serial, reason_code, ground, explanation, revoked_at, recorded_at, requested_by)
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
@@ -77,6 +79,7 @@ async function measure(hierarchy: DemoHierarchy, folder: string, built: string, 
       strftime('%Y-%m-%dT%H:%M:%S.000Z', 'now', '-' || (i % 1000000) || ' seconds'), strftime('%Y-%m-%dT%H:%M:%S.000Z', 'now'), 'bench' FROM n`,
     [size],
   )
+  await database.raw(own)
   await database('status_changes').delete()
   await writeIndex(database, folder)
   await database.raw('PRAGMA wal_checkpoint(TRUNCATE)')
