@@ -26,7 +26,7 @@ import {
 } from '../database/crl-store.ts'
 import { ChunkStore } from '../database/chunk-store.ts'
 import { isUniqueViolation } from '../database/database.ts'
-import { crlFrame, crlHeader, crlSeal, type CrlFrame } from '../revocation/crl.ts'
+import { crlFrame, crlLength, crlSeal, type CrlFrame } from '../revocation/crl.ts'
 import type { RevokedPage, RevokedRow } from '../revocation/crl-entries.ts'
 import { entryLost, lintFrame } from '../revocation/crl-lints.ts'
 import { mergeEntries, type ChunkRef, type Merged } from '../revocation/crl-merge.ts'
@@ -259,7 +259,7 @@ export class CrlPublisher {
     const sum = (of: 'octets' | 'entries'): number => merged.chunks.reduce((total, chunk) => total + chunk[of], 0)
     const { head, tail } = crlFrame(frame, sum('octets'))
     const sealed = crlSeal(hash, Buffer.alloc(key.asymmetricKeyDetails!.modulusLength! / 8)).length
-    const octets = wholeLength(head.length + sum('octets') + tail.length + sealed)
+    const octets = crlLength(head.length + sum('octets') + tail.length + sealed)
 
     // One reading, for the lints and for the signature.
     const signed = createHash(hash).update(head)
@@ -328,12 +328,6 @@ export class CrlPublisher {
 }
 
 const keyOf = ({ spki }: SigningAuthority) => createPublicKey({ key: spki, format: 'der', type: 'spki' })
-
-/** Octets of a value whose content has so many. */
-function wholeLength(content: number): number {
-  for (let size = content + 2; ; size++) if (headerFits(size, content)) return size
-}
-const headerFits = (size: number, content: number): boolean => crlHeader(size).length + content === size
 
 const both = (one: Merged, other: Merged): Merged => ({
   chunks: other.chunks,

@@ -120,6 +120,9 @@ export const assembleCertificateList = (tbs: Uint8Array, hash: SignatureHash, si
 /** What follows the signed octets in a CertificateList: algorithm and signature. */
 export const crlSeal = (hash: SignatureHash, signature: Uint8Array): Buffer => Buffer.concat([rsaSignatureAlgorithm(hash), bitString(signature)])
 
+/** Octets of a CertificateList whose parts have so many together. */
+export const crlLength = (parts: number): number => header(TAG.sequence, parts).length + parts
+
 /**
  * The identifier and length octets with which a CertificateList of so many octets begins.
  * @throws RangeError when no encoding has that length

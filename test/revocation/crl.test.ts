@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { bitString, readDer, sequence, setOf, oid, utf8String } from '../../src/pki/der.ts'
+import { bitString, header, readDer, sequence, setOf, oid, TAG, utf8String } from '../../src/pki/der.ts'
 import { readCertificateList } from '../../src/revocation/crl-reader.ts'
-import { type CrlContent, assembleCertificateList, buildTbsCertList } from '../../src/revocation/crl.ts'
+import { type CrlContent, assembleCertificateList, buildTbsCertList, crlHeader, crlLength } from '../../src/revocation/crl.ts'
 import { rsaSignatureAlgorithm } from '../../src/pki/algorithm.ts'
 import { type Authority, SERIALS, makeAuthority } from './openssl-authority.ts'
 
@@ -51,6 +51,13 @@ describe('building a list', () => {
   it('CRL-2: refuses a CRL number below zero or beyond 20 octets', () => {
     expect(() => buildTbsCertList({ ...content, number: -1n })).toThrow('negative')
     expect(() => buildTbsCertList({ ...content, number: 1n << 159n })).toThrow('longer than 20 octets')
+  })
+  it('CRL-2: a list has a length whatever its parts have, and begins with the header of that length', () => {
+    for (const step of [0x80, 0x100, 0x1_0000, 0x100_0000])
+      for (let parts = step - 4; parts <= step + 6; parts++) {
+        expect(crlLength(parts), String(parts)).toBe(header(TAG.sequence, parts).length + parts)
+        expect(crlHeader(crlLength(parts)), String(parts)).toEqual(header(TAG.sequence, parts))
+      }
   })
   it('CRL-1: refuses nextUpdate in the second of thisUpdate', () => {
     expect(() => buildTbsCertList({ ...content, nextUpdate: new Date('2030-05-01T00:00:00.900Z') })).toThrow('nextUpdate is not after thisUpdate')
