@@ -13,9 +13,12 @@ export interface TokenAccess {
   readonly module: string
   readonly tokenLabel: string
   readonly pin: string
-  /** How many signatures may run at once, 1 to 4 */
+  /** How many signatures may run at once, 1 to 4 [SESSIONS] */
   readonly sessions?: number
 }
+
+/** Two sign on two cores while the event loop ends and begins the third; a thread of libuv's four stays for files. */
+export const SESSIONS = 3
 
 interface LoadedKey {
   readonly handle: PrivateKey
@@ -57,7 +60,7 @@ export class Pkcs11Signer implements Signer {
   #refusedPin: SignerUnavailable | null = null
   #closing: Promise<void> | null = null
 
-  constructor(library: Pkcs11Library, { tokenLabel, pin, sessions = 2 }: TokenAccess) {
+  constructor(library: Pkcs11Library, { tokenLabel, pin, sessions = SESSIONS }: TokenAccess) {
     if (!Number.isInteger(sessions) || sessions < 1 || sessions > 4) throw new RangeError(`sessions must be 1 to 4, is ${sessions}`)
     this.tokenLabel = tokenLabel
     this.#library = library

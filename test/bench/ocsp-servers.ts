@@ -71,16 +71,16 @@ export async function startStatus(children: Children, env: NodeJS.ProcessEnv, wo
 }
 
 /** node:http that sends the same octets and headers to whoever asks. */
-export async function startBare(children: Children, folder: string, question: Question, one: Response): Promise<Server> {
+export async function startBare(children: Children, folder: string, question: Question, one: Response, workers: number): Promise<Server> {
   const der = Buffer.from(await one.arrayBuffer())
   const file = join(folder, 'answer.der')
   writeFileSync(file, der)
   const always = ['Content-Type', 'application/ocsp-response', 'Content-Length', String(der.length), 'X-Content-Type-Options', 'nosniff']
   const caching = ['Cache-Control', 'ETag', 'Last-Modified', 'Expires'].flatMap((name) => [name, one.headers.get(name)!])
   const port = await freePort()
-  const pid = children.launch(process.execPath, [join(SERVERS, 'bare-http.mjs'), String(port), file, JSON.stringify([...always, ...caching]), JSON.stringify([...always, 'Cache-Control', 'no-store'])])
+  const pid = children.launch(process.execPath, [join(SERVERS, 'bare-http.mjs'), String(port), file, JSON.stringify([...always, ...caching]), JSON.stringify([...always, 'Cache-Control', 'no-store']), String(workers)])
   await answering(port, question.body, 180)
-  return { name: 'bare node:http, same octets', port, pid, ...question }
+  return { name: workers === 1 ? 'bare node:http, same octets' : `bare node:http, ${workers} workers`, port, pid, ...question }
 }
 
 /** The same octets as a file: the limit. null where nginx is not installed. */

@@ -15,6 +15,7 @@ import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { currentAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { hsmModule, readPin } from '../../src/signer/open-token.ts'
+import { SESSIONS } from '../../src/signer/pkcs11.ts'
 import { makeAuthority } from '../revocation/openssl-authority.ts'
 import { insertApprovedApplication } from '../support/approved-application.ts'
 import { demoHierarchy } from '../support/demo-hierarchy.ts'
@@ -105,7 +106,8 @@ export const benchOcsp: Bench = {
       const two = await startStatus(children, env, 2, question)
       const answer = await fetch(`http://127.0.0.1:${one.port}${question.path}`)
       const der = Buffer.from(await answer.clone().arrayBuffer())
-      const bare = await startBare(children, folder, question, answer)
+      const bare = await startBare(children, folder, question, answer.clone(), 1)
+      const bareTwo = await startBare(children, folder, question, answer, 2)
       const nginx = await startNginx(children, folder, question)
       const cfssl = await startCfssl(children, folder, question, der)
       const openssl = await startOpenssl(children, foreign)
@@ -115,7 +117,7 @@ export const benchOcsp: Bench = {
       const add = (server: Server | null, how: How, connections: number, cores?: readonly string[]) => void (server && cases.push({ server, how, connections, ...(cores ? { cores } : {}) }))
       for (const server of [one, bare]) for (const how of ['GET', 'POST', 'anew'] as const) for (const connections of how === 'anew' ? [32] : [1, 32]) add(server, how, connections)
       // Each worker beside a load of its own on one core; one worker likewise.
-      if (availableParallelism() >= 2) for (const how of ['GET', 'POST', 'anew'] as const) for (const [server, cores] of [[one, ['0']], [two, ['0', '1']]] as const) add(server, how, 32, cores)
+      if (availableParallelism() >= 2) for (const how of ['GET', 'POST', 'anew'] as const) for (const [server, cores] of [[one, ['0']], [two, ['0', '1']], [bare, ['0']], [bareTwo, ['0', '1']]] as const) add(server, how, 32, cores)
       for (const connections of [1, 32]) {
         add(one, 'nonce', connections)
         add(nginx, 'GET', connections)
@@ -128,7 +130,7 @@ export const benchOcsp: Bench = {
 
       const { path: library } = hsmModule(hierarchy.config('status'))
       const signing = (): Figure => {
-        const words = [join(SERVERS, 'bare-sign.mjs'), library, responder!.key.tokenLabel, readPin(hierarchy.config('status').hsm!.pinFile), responder!.key.label, String(SECONDS)]
+        const words = [join(SERVERS, 'bare-sign.mjs'), library, responder!.key.tokenLabel, readPin(hierarchy.config('status').hsm!.pinFile), responder!.key.label, String(SECONDS), String(SESSIONS)]
         const { stdout, stderr } = spawnSync(process.execPath, words, { encoding: 'utf8', env: process.env })
         if (!stdout) throw new Error(stderr)
         const { made, cpu, seconds } = JSON.parse(stdout) as { made: number; cpu: number; seconds: number }
@@ -146,7 +148,7 @@ export const benchOcsp: Bench = {
       const ratio = (key: Case | 'sign', other: Case | 'sign', what: keyof Figure = 'cost') => median(figures.get(key)!.map((figure, round) => figure[what] / figures.get(other)![round]![what]))
       const find = (server: Server | null, how: How, connections: number, cores = 0) => cases.find((each) => each.server === server && each.how === how && each.connections === connections && (each.cores?.length ?? 0) === cores)
       const rows = cases.map((each) => {
-        const base = each.how === 'nonce' ? undefined : (find(bare, each.how, each.connections) ?? find(bare, 'GET', each.connections))
+        const base = each.how === 'nonce' ? undefined : (find(each.cores?.length === 2 ? bareTwo : bare, each.how, each.connections, each.cores?.length) ?? find(bare, 'GET', each.connections))
         const cost = of(each, 'cost')
         const place = each.cores ? `${each.connections} on ${each.cores.length === 1 ? 'one core' : 'each of two cores'}` : String(each.connections)
         return `| ${each.server.name} | ${SAID[each.how]} | ${place} | ${cost.toFixed(cost < 100 ? 1 : 0)} | ${base ? ratio(each, base).toFixed(2) : '–'} | ${Math.round(of(each, 'rate'))} | ${of(each, 'p99').toFixed(2)} |`
@@ -165,6 +167,10 @@ export const benchOcsp: Bench = {
         goal(`kept answer over the npm package, POST, ${connections}`, find(one, 'POST', connections), find(npm, 'POST', connections), 0.05)
       }
       for (const how of ['GET', 'POST', 'anew'] as const) goal(`two workers over one, ${SAID[how]}`, find(two, how, 32, 2), find(one, how, 32, 1), 1.15)
+      const machine = (['GET', 'POST', 'anew'] as const).flatMap((how) => {
+        const [several, single] = [find(bareTwo, how, 32, 2), find(bare, how, 32, 1)]
+        return several && single ? [`${ratio(several, single).toFixed(2)} by ${SAID[how]}`] : []
+      })
       const nonce = find(one, 'nonce', 32)
       goal('signed answers a second over C_Sign alone', nonce, 'sign', 0.8, 'rate')
       const bits = createPublicKey({ key: responder!.spkiDer, format: 'der', type: 'spki' }).asymmetricKeyDetails!.modulusLength
@@ -175,12 +181,13 @@ export const benchOcsp: Bench = {
         '| server | asked by | connections | µs CPU | × bare | answers/s | p99 ms |',
         '|---|---|---|---|---|---|---|',
         ...rows,
-        `| C_Sign alone, asynchronous, two sessions | – | – | ${of('sign', 'cost').toFixed(0)} | – | ${Math.round(of('sign', 'rate'))} | – |`,
+        `| C_Sign alone, asynchronous, ${SESSIONS} sessions | – | – | ${of('sign', 'cost').toFixed(0)} | – | ${Math.round(of('sign', 'rate'))} | – |`,
         '',
         '| goal | | reached | met |',
         '|---|---|---|---|',
         ...goals,
         '',
+        ...(machine.length > 0 ? [`Two workers of bare node:http over one: ${machine.join('; ')}. So much is the machine's.`] : []),
         ...(nonce ? [`A signed answer costs ${ratio(nonce, 'sign').toFixed(2)} × the CPU time of the signature alone by the same key in the same token.`] : []),
         ...(speed ? [`openssl speed: ${Math.round(Number(speed[1]))} RSA-${bits} signatures a second on one core.`] : []),
       ].join('\n')
