@@ -1,7 +1,6 @@
 /** What an applicant states of the organisation (CP 3.2.2; CSBR 3.2.2.1). Messages are keys of the locale files. */
 import { z } from 'zod'
-import { readEnteredDay } from '../key-protection/entered-day.ts'
-import { optionalLine, plainLine, requiredLine } from './entered-text.ts'
+import { enteredDay, optionalLine, plainLine, requiredLine } from './entered-text.ts'
 
 /**
  * The check digit of a Japanese corporate number (法人番号, 13 digits, the first of them the check digit):
@@ -28,10 +27,7 @@ export const organisationSchema = (countries: readonly string[], today: string) 
       registrationNumber: plainLine(64)
         .transform((number) => number.replace(/[ -]/g, ''))
         .refine((number) => number !== '', 'forms.required'),
-      foundedOn: plainLine(40)
-        .transform((text) => readEnteredDay(text) ?? '')
-        .refine((date) => date !== '', 'apply.organisation.error.founded-on')
-        .refine((date) => date <= today, 'apply.organisation.error.founded-later'),
+      foundedOn: enteredDay('apply.organisation.error.founded-on').refine((date) => date <= today, 'apply.organisation.error.founded-later'),
       phone: plainLine(40).refine((phone) => /^\+?[0-9(][0-9() .-]{5,}$/.test(phone), 'apply.organisation.error.phone'),
     })
     .superRefine((organisation, context) => {

@@ -1,7 +1,7 @@
 /** Methods 4, 6 and 7 as an applicant meets them on the page of key protection. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { confirmEntry, proposeEntry } from '../../src/application/register.ts'
+import { confirmEntry, proposeEntry, withdrawEntry } from '../../src/application/register.ts'
 import { registerStore } from '../../src/database/register-store.ts'
 import { identityOf, type AuditorContent, type RegisterName, type ServiceContent } from '../../src/key-protection/register.ts'
 import { readWitnessReport } from '../../src/key-protection/witness-report.ts'
@@ -42,6 +42,12 @@ async function enter(register: RegisterName, content: AuditorContent | ServiceCo
   const entry = (await registerStore(services.database).find(id))!
   await services.work(other.id, (work, trx) => confirmEntry(work, registerStore(trx), entry))
   return id
+}
+async function withdraw(id: string): Promise<void> {
+  const { services } = scene.portal
+  const officer = await createPerson(services, { roles: ['vetting-officer'] })
+  const entry = (await registerStore(services.database).find(id))!
+  await services.work(officer.id, (work, trx) => withdrawEntry(work, registerStore(trx), entry, 'No longer examined'))
 }
 
 async function draftFor(client: Client, method: string, option = 'own-module'): Promise<string> {
@@ -114,7 +120,9 @@ describe('method 4', () => {
 describe('method 6', () => {
   test('ATT-6: challenge, template filled with the order’s data, signed text, verified at once', async () => {
     const { client } = await applicantOf(scene)
+    const earlier = await enter('auditors', auditorContent(signatory('Ken Aoki', { notBefore: new Date(Date.now() - 86_400_000), notAfter: new Date(Date.now() + 300 * 86_400_000) }), { validFrom: day(-1), validUntil: day(200) }))
     const path = await draftFor(client, '6')
+    await withdraw(earlier)
     expect((await client.get(`${path}/key-protection`)).text).toContain(words('key-protection-witnessed-generation.no-auditors'))
     await enter('auditors', auditorContent(auditor, { validFrom: day(-1), validUntil: day(200) }))
     expect((await client.get(`${path}/key-protection`)).text).toContain('Ueda Audit LLC, Osaka')
@@ -167,8 +175,16 @@ describe('method 7', () => {
     const { client } = await applicantOf(scene)
     const refused = await draftFor(client, '7')
     expect((await applicationAt(scene, refused)).key).toBeNull()
+    const earlier = await enter('signing-services', { ...SERVICE, name: 'Earlier Signing' })
     const path = await draftFor(client, '7', 'signing-service')
-    expect((await client.get(`${path}/key-protection`)).text).toContain(words('key-protection-signing-service.none'))
+    await withdraw(earlier)
+    const left = await client.get(`${path}/key-protection`)
+    expect(left.text).toContain(words('key-protection-signing-service.none'))
+    // The choice of before still shows, and is not made anew.
+    expect(left.value('method')).toBe('7')
+    expect(left.html).not.toMatch(/name="method" value="7"[^>]* disabled/)
+    const again = await sendStep(client, `${path}/key-protection`, { option: 'signing-service', representation: 'yes', method: '7' })
+    expect([again.status, again.errors]).toEqual([422, new Map([['method', words('key-protection.standing.closed')]])])
     const service = await enter('signing-services', { ...SERVICE, reportDate: day(-60), periodFrom: day(-460), periodTo: day(-100) })
     expect((await client.get(`${path}/key-protection`)).text).toContain('2026-01, 2026-07')
     const details = { service, 'agreement-version': '2026-07', 'agreement-number': 'K-1', 'agreement-date': day(-10), statement: 'all-keys' }

@@ -3,6 +3,7 @@ import { extension } from '../../attestations/demo/certificate.ts'
 import { registerStore, registered } from '../../src/database/register-store.ts'
 import { namedBits } from '../../src/pki/der.ts'
 import { encodePem } from '../../src/pki/pem.ts'
+import { LANGUAGES } from '../../src/web/locales.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
 import type { Client, Page } from '../support/client.ts'
 import { createPerson, signIn, startPortal, words, type Portal } from '../support/portal.ts'
@@ -103,6 +104,24 @@ describe('the registers’ pages', () => {
     expect((await japanese.get(proposed.path)).text).not.toContain(words('registers.withdraw.submit', {}, 'ja'))
     const file = await japanese.get(`${proposed.path}/file`)
     expect(file.status).toBe(200)
+  })
+
+  test.each(LANGUAGES)('ATT-6, ATT-7: days are taken as people write them, and kept as year-month-day; what is none comes back as typed, with what is taken (%s)', async (language) => {
+    const client = portal.client({ language })
+    await signIn(portal, client, await createPerson(portal.services, { roles: ['vetting-officer'] }))
+    const [from, to] = [new Date(day(-10)), new Date(day(300))]
+    const typed = { validFrom: `${from.getUTCFullYear()}/${from.getUTCMonth() + 1}/${from.getUTCDate()}`, validUntil: `令和${to.getUTCFullYear() - 2018}年${to.getUTCMonth() + 1}月${to.getUTCDate()}日` }
+    const certificate = now(`Days ${language}`).certificate
+    const refused = await propose(client, 'auditors', { ...AUDITOR, ...typed, validFrom: '10 days ago' }, { certificate })
+    expect([refused.status, refused.errors.get('validFrom')]).toEqual([422, words('forms.date', {}, language)])
+    for (const example of ['2026-04-01', '2026/4/1', '令和8年4月1日']) expect(refused.errors.get('validFrom')).toContain(example)
+    expect([refused.value('validFrom'), refused.value('validUntil')]).toEqual(['10 days ago', typed.validUntil])
+    const proposed = await propose(client, 'auditors', { ...AUDITOR, ...typed }, { certificate })
+    for (const kept of [AUDITOR.validFrom, AUDITOR.validUntil]) expect(proposed.text).toContain(kept)
+    const entry = (await registerStore(portal.services.database).find(proposed.path.split('/').at(-1)!))!
+    expect(entry.content).toMatchObject({ validFrom: AUDITOR.validFrom, validUntil: AUDITOR.validUntil })
+    const service = await propose(client, 'signing-services', { ...SERVICE, name: `Days ${language}`, reportDate: SERVICE.reportDate.replaceAll('-', '.') })
+    expect(service.text).toContain(SERVICE.reportDate)
   })
 
   test('ATT-6: nobody confirms what they proposed themselves', async () => {

@@ -116,6 +116,16 @@ describe('an application under review', () => {
     expect((await dossierOf(reference)).checks).toEqual([])
   })
 
+  test('VET-1: the days of a check are taken as people write them, and kept as year-month-day', async () => {
+    const reference = await submitted()
+    await act(scene, vetting.client, reference, 'start-vetting')
+    const [year, month, date] = today().split('-').map(Number)
+    const typed = { documentDate: `${year}/${month}/${date}`, obtainedOn: `令和${year! - 2018}年${month}月${date}日` }
+    const [item] = requiredItems(await find(reference), scene.portal.services.policy)
+    await act(scene, vetting.client, reference, `checks/${item!.id}`, { ...checkOf(item!.sources[0]!), ...typed })
+    expect((await dossierOf(reference)).checks).toMatchObject([{ documentDate: today(), obtainedOn: today() }])
+  })
+
   test('VET-9: an item that this application doesn’t need is not there', async () => {
     const reference = await submitted()
     await act(scene, vetting.client, reference, 'start-vetting')

@@ -64,8 +64,8 @@ async function form(
       methods: openMethods(services.policy).map((rules) => {
         const { number, id } = rules
         const at = standing(rules)
-        const chosen = String(number) === (given.choice ? given.choice['method'] : String(key?.method ?? ''))
-        return { value: String(number), text: `${number}. ${t(`method.${id}.title`)}`, hint: [t(`method.${id}.hint`), ...(at === 'open' ? [] : [t(`standing.${at}`)])].join(' '), disabled: at === 'closed' && !chosen }
+        // A choice that was saved when its register had somebody in it still shows.
+        return { value: String(number), text: `${number}. ${t(`method.${id}.title`)}`, hint: [t(`method.${id}.hint`), ...(at === 'open' ? [] : [t(`standing.${at}`)])].join(' '), disabled: at === 'closed' && number !== key?.method }
       }),
       contact: services.policy.operator.problemReports,
       chosen: method && {
@@ -114,13 +114,14 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
         const { services } = request
         const option = KEY_OPTIONS.find((each): each is KeyOption => each === request.form['option'])
         const number = request.form['method'] ?? ''
-        const known = openMethods(services.policy).some((each) => String(each.number) === number)
+        const known = openMethods(services.policy).find((each) => String(each.number) === number)
         const method = option ? openMethod(number, option, services.policy) : null
+        const closed = known !== undefined && standingHere(known, await services.protection.facts(application), request) === 'closed'
         const errors: FieldError[] = [
           ...(option ? [] : [{ field: 'option', message: { key: 'key-protection.error.option' } }]),
           ...(request.form['representation'] === 'yes' ? [] : [{ field: 'representation', message: { key: 'key-protection.error.representation' } }]),
           ...(known ? [] : [{ field: 'method', message: { key: 'key-protection.error.method' } }]),
-          ...(known && option && !method ? [{ field: 'method', message: { key: `key-protection.error.method-not-for.${option}` } }] : []),
+          ...(known && option && !method ? [{ field: 'method', message: { key: `key-protection.error.method-not-for.${option}` } }] : closed ? [{ field: 'method', message: { key: 'key-protection.standing.closed' } }] : []),
         ]
         if (!option || !method || errors.length > 0) return form(request, dossier, { choice: request.form }, errors)
         const outcome = await services.work(account.id, async (work) => {

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { CONFIRMERS, KEEPERS, confirmEntry, proposeEntry, withdrawEntry, type RegisterEntry } from '../../application/register.ts'
 import { registerStore } from '../../database/register-store.ts'
+import { readEnteredDay } from '../../key-protection/entered-day.ts'
 import { isPrivateKey } from '../../pki/private-key.ts'
 import {
   AUDIT_SCHEMES,
@@ -128,6 +129,9 @@ async function form({ services, language, form: entered }: PageRequest, register
   )
 }
 
+/** What names no day stays for the schema to refuse. */
+const asKept = (kind: FormField['kind'], entered: string): string => (kind === 'date' ? (readEnteredDay(entered) ?? entered) : entered)
+
 /** What was entered, as the register keeps it, or what is wrong with which field. */
 function readEntry(request: PageRequest, register: RegisterName): { readonly errors: readonly FieldError[] } | { readonly content: AuditorContent | ServiceContent; readonly evidence: { readonly name: string; readonly bytes: Buffer } } {
   const { files, now, services, uploadProblem } = request
@@ -143,7 +147,7 @@ function readEntry(request: PageRequest, register: RegisterName): { readonly err
   if (uploadProblem) errors.push({ field: 'evidence', message: uploadProblem })
   else if (!evidence || evidence.bytes.length === 0) errors.push({ field: 'evidence', message: { key: 'forms.upload-missing' } })
   else if (!isPdf(evidence.bytes)) errors.push({ field: 'evidence', message: { key: 'registers.problem.evidence-pdf' } })
-  const entered = Object.fromEntries(FIELDS[register].map(({ name }) => [name, cleanText(request.form[name] ?? '')]))
+  const entered = Object.fromEntries(FIELDS[register].map(({ name, kind }) => [name, asKept(kind, cleanText(request.form[name] ?? ''))]))
   const given = {
     ...entered,
     evidence: { name: evidence?.name ?? 'file', sha256: createHash('sha256').update(evidence?.bytes ?? '').digest('hex') },

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { approvalDigest } from '../../application/approve-digest.ts'
 import type { Application, Dossier, Duty } from '../../application/application.ts'
 import { CHECKLIST, judgeEntry, openItems, requiredItems, unfinishedItems } from '../../application/checklist.ts'
+import { enteredDay } from '../../application/entered-text.ts'
 import { findMove, nextActor, STATES, type ApplicationState, type MoveName } from '../../application/lifecycle.ts'
 import type { ApplicationChange, Work } from '../../application/ports.ts'
 import { missingForApproval, refuseDuty } from '../../application/review.ts'
@@ -27,8 +28,8 @@ const checkSchema = z.object({
   outcome: z.enum(['confirmed', 'not-confirmed'], 'forms.choose'),
   source: z.string('forms.choose').min(1, 'forms.choose').max(40, 'forms.choose'),
   document: z.string('forms.required').min(3, 'forms.required').max(300, 'forms.too-long|max=300'),
-  documentDate: z.string('forms.date').regex(/^\d{4}-\d{2}-\d{2}$/, 'forms.date'),
-  obtainedOn: z.string('forms.date').regex(/^\d{4}-\d{2}-\d{2}$/, 'forms.date'),
+  documentDate: enteredDay(),
+  obtainedOn: enteredDay(),
   inspected: z.literal('yes').optional(),
   note: z.string().max(2000, 'forms.too-long|max=2000').optional(),
 })
