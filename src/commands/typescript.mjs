@@ -1,4 +1,4 @@
-// `node --import ./src/typescript.mjs FILE.ts` runs a program written in TypeScript.
+// `node --import ./src/commands/typescript.mjs FILE.ts` runs a program written in TypeScript.
 import { register } from 'node:module'
 
 register('./typescript-hooks.mjs', import.meta.url)

@@ -10,7 +10,7 @@ import { PDF_STEPS, PdfWork } from './pdf-work.ts'
 /** `inflated`: octets of all streams together. `held`: objects inside one object stream. `nested`: objects of which one must be found to find the next. */
 export const PDF_LIMITS = { bytes: 6 * 1024 * 1024, inflated: 4 * 1024 * 1024, objects: 50_000, held: 10_000, updates: 32, nested: 16 } as const
 
-type Place = { readonly offset: number } | { readonly inside: number; readonly index: number }
+type Place = { readonly offset: number } | { readonly inside: number }
 
 export interface PdfFile {
   readonly root: Dictionary
@@ -207,8 +207,10 @@ export function openPdf(bytes: Buffer, work: PdfWork = new PdfWork()): PdfFile {
       const [from, count] = [index[pair] as number, index[pair + 1] as number]
       if (count > PDF_LIMITS.objects) throw new MalformedPdf('too-large')
       for (let each = 0; each < count; each++) {
-        const [kind, first, second] = [read(kindWidth!, 1), read(firstWidth!, 0), read(secondWidth!, 0)]
-        place(from + each, kind === 1 ? { offset: first } : kind === 2 ? { inside: first, index: second } : null)
+        const [kind, first] = [read(kindWidth!, 1), read(firstWidth!, 0)]
+        // A generation, or a place among the objects of a stream, which names each itself.
+        read(secondWidth!, 0)
+        place(from + each, kind === 1 ? { offset: first } : kind === 2 ? { inside: first } : null)
       }
     }
     return dictionary

@@ -45,7 +45,7 @@ interface State {
   readonly toPage: Matrix
   /** The fill colour is black or nearly, as far as it is known; every other space than the device's is not. */
   readonly dark: boolean
-  /** The colour space by its number of parts; null for one that is not read. */
+  /** The device space that is set; null for one that is not read. */
   readonly space: string | null
   /** The entries of extended graphics states in force under which black text may vanish. */
   readonly veils: readonly string[]
@@ -81,8 +81,7 @@ export class Graphics {
   }
 
   static ofPage(box: Box, resources: Dictionary, resolve: (value: Value | undefined) => Value): Graphics {
-    const remapped = isDictionary(spacesOf(resources, resolve)) && spacesOf(resources, resolve)!.has('DefaultGray')
-    return new Graphics(box, resources, resolve, { ...BEGINNING, dark: !remapped }, false)
+    return new Graphics(box, resources, resolve, { ...BEGINNING, dark: !isReplaced('DeviceGray', resources, resolve) }, false)
   }
 
   /** Of a form drawn now (8.10). */
@@ -152,16 +151,16 @@ export class Graphics {
     this.#advance = 0
   }
 
-  /** Carries out an operator that changes the state; true when it was one. */
-  apply(operator: string, operands: readonly Value[]): boolean {
+  /** Carries out an operator that changes the state; any other does nothing here. */
+  apply(operator: string, operands: readonly Value[]): void {
     const last = numberOf(operands.at(-1))
     switch (operator) {
       case 'q':
         if (this.#saved.push(this.#state) > MAX_SAVED) throw new MalformedPdf('structure')
-        return true
+        return
       case 'Q':
         this.#state = this.#saved.pop() ?? this.#state
-        return true
+        return
       case 'cm':
         return this.#set({ toPage: multiply(matrixOf(operands), this.#state.toPage) })
       case 'gs':
@@ -186,11 +185,11 @@ export class Graphics {
         return this.#mark(nameOf(operands[0]) === 'OC')
       case 'EMC':
         this.#marked.pop()
-        return true
+        return
       case 'BT':
         this.#line = IDENTITY
         this.#advance = 0
-        return true
+        return
       case 'Tf':
         return this.#set({ size: last })
       case 'Tr':
@@ -207,59 +206,53 @@ export class Graphics {
         return this.#set({ wordGap: last })
       case 'TD':
         this.#set({ leading: -numberOf(operands[1]) })
-        this.#move(numberOf(operands[0]), numberOf(operands[1]))
-        return true
+        return this.apply('Td', operands)
       case 'Td':
-        this.#move(numberOf(operands[0]), numberOf(operands[1]))
-        return true
+        return this.#move(numberOf(operands[0]), numberOf(operands[1]))
       case 'Tm':
         this.#line = matrixOf(operands)
         this.#advance = 0
-        return true
+        return
       case 'T*':
-        this.down()
-        return true
-      default:
-        return false
+        return this.down()
     }
   }
 
-  #set(change: Partial<State>): true {
+  #set(change: Partial<State>): void {
     this.#state = { ...this.#state, ...change }
-    return true
   }
 
-  #mark(optional: boolean): true {
+  #mark(optional: boolean): void {
     if (this.#marked.push(optional) > MAX_SAVED) throw new MalformedPdf('structure')
-    return true
   }
 
   #isReplaced(space: string): boolean {
-    return spacesOf(this.#resources, this.#resolve)?.has(DEVICE_SPACES.get(space)!.replaced) ?? false
+    return isReplaced(space, this.#resources, this.#resolve)
   }
 
-  #colour(space: string, operands: readonly Value[]): true {
+  #colour(space: string, operands: readonly Value[]): void {
     const { parts } = DEVICE_SPACES.get(space)!
     const known = operands.length === parts && operands.every((each) => typeof each === 'number')
     const values = operands.map(numberOf)
     // 10.3.5: red, green and blue out of cyan, magenta, yellow and black.
     const bright = parts === 4 ? values.slice(0, 3).map((each) => 1 - Math.min(1, Math.max(0, each) + Math.max(0, values[3]!))) : values
-    return this.#set({ space, dark: known && !this.#isReplaced(space) && bright.every((each) => each <= DARKEST) })
+    this.#set({ space, dark: known && !this.#isReplaced(space) && bright.every((each) => each <= DARKEST) })
   }
 
   /** Of an extended graphics state (8.4.5): opacity, mask, blending and transfer, each of which may make black text vanish. */
-  #extended(name: string): true {
+  #extended(name: string): void {
     const states = this.#resolve(this.#resources.get('ExtGState'))
     const state = isDictionary(states) ? this.#resolve(states.get(name)) : null
-    if (!isDictionary(state)) return true
+    if (!isDictionary(state)) return
     const given = Object.entries(PLAIN).filter(([key]) => state.has(key))
     const veils = given.filter(([key, isPlain]) => !isPlain(this.#resolve(state.get(key)))).map(([key]) => key)
     // What the state doesn't name stays as it was.
-    return this.#set({ veils: [...this.#state.veils.filter((key) => !state.has(key)), ...veils] })
+    this.#set({ veils: [...this.#state.veils.filter((key) => !state.has(key)), ...veils] })
   }
 }
 
-const spacesOf = (resources: Dictionary, resolve: (value: Value | undefined) => Value): Dictionary | null => {
-  const found = resolve(resources.get('ColorSpace'))
-  return isDictionary(found) ? found : null
+/** Whether the resources put another space in this one's place. */
+function isReplaced(space: string, resources: Dictionary, resolve: (value: Value | undefined) => Value): boolean {
+  const spaces = resolve(resources.get('ColorSpace'))
+  return isDictionary(spaces) && spaces.has(DEVICE_SPACES.get(space)!.replaced)
 }
