@@ -20,54 +20,39 @@ function tokenConfigs(env: Readonly<Record<string, string | undefined>>): Record
   return { root: readConfig('ceremony', quiet), issuing: readConfig('ca', quiet), status: readConfig('status', quiet) }
 }
 
-export async function makeHierarchy(services: Services, wanted: { demo: boolean; persons: readonly string[] }, progress: (step: string) => void): Promise<readonly Authority[]> {
-  const plan = planCeremony(services, wanted)
-  const configs = tokenConfigs(process.env)
-  const { path: module, embedded } = hsmModule(configs.root)
-  const open = async (name: keyof typeof HOLDERS): Promise<Pkcs11Signer> => {
-    const { tokenLabel, pinFile } = configs[name].hsm!
-    // A hardware module's tokens are made with its maker's own tools; SoftHSM's are made here.
-    const pin = embedded ? makePin(pinFile) : readPin(pinFile)
-    if (embedded) {
-      const soPin = makePin(`${pinFile}.so`)
-      await initialiseToken({ module, label: tokenLabel, soPin, userPin: pin, lockFile: join(services.config.dataDir, 'softhsm', 'bootstrap.lock') })
-    }
-    return openSigner({ module, tokenLabel, pin })
-  }
-  progress('Tokens')
-  const opened: Pkcs11Signer[] = []
-  try {
-    const [root, issuing, status] = [await open('root'), await open('issuing'), await open('status')] as const
-    opened.push(root, issuing, status)
-    return await holdCeremony(services, plan, { root, issuing, status }, progress)
-  } finally {
-    for (const signer of opened) await signer.close()
-  }
-}
-
 type OpenToken = (name: keyof typeof HOLDERS) => Promise<Pkcs11Signer>
 
-/** Opens the tokens of a ceremony in a hierarchy that stands, and holds it. Here no token is ever made: a missing one is a fault. */
-async function withTokens(work: (open: OpenToken) => Promise<void>): Promise<void> {
+/** Opens the tokens that a ceremony asks for, and closes them after it. @param makeIn makes those that are missing, their lock in this folder; null where a missing one is a fault */
+async function withTokens<T>(makeIn: string | null, work: (open: OpenToken) => Promise<T>): Promise<T> {
   const configs = tokenConfigs(process.env)
-  const { path: module } = hsmModule(configs.root)
+  const { path: module, embedded } = hsmModule(configs.root)
+  // A hardware module's tokens are made with its maker's own tools; SoftHSM's are made here.
+  const lockFile = embedded && makeIn !== null ? join(makeIn, 'softhsm', 'bootstrap.lock') : null
   const opened: Pkcs11Signer[] = []
   const open: OpenToken = async (name) => {
     const { tokenLabel, pinFile } = configs[name].hsm!
-    const signer = await openSigner({ module, tokenLabel, pin: readPin(pinFile) })
+    const pin = lockFile ? makePin(pinFile) : readPin(pinFile)
+    if (lockFile) await initialiseToken({ module, label: tokenLabel, soPin: makePin(`${pinFile}.so`), userPin: pin, lockFile })
+    const signer = await openSigner({ module, tokenLabel, pin })
     opened.push(signer)
     return signer
   }
   try {
-    await work(open)
+    return await work(open)
   } finally {
     for (const signer of opened) await signer.close()
   }
 }
 
+export async function makeHierarchy(services: Services, wanted: { demo: boolean; persons: readonly string[] }, progress: (step: string) => void): Promise<readonly Authority[]> {
+  const plan = planCeremony(services, wanted)
+  progress('Tokens')
+  return withTokens(services.config.dataDir, async (open) => holdCeremony(services, plan, { root: await open('root'), issuing: await open('issuing'), status: await open('status') }, progress))
+}
+
 export const changeHierarchy = (services: Services, plan: LaterPlan, persons: readonly string[], progress: (step: string) => void): Promise<void> =>
-  withTokens(async (open) => holdLater(services, plan, persons, { root: await open('root'), status: await open('status') }, progress))
+  withTokens(null, async (open) => holdLater(services, plan, persons, { root: await open('root'), status: await open('status') }, progress))
 
 /** The root's token stays closed: the issuing CA enrols its responder keys. */
 export const changeResponderKeys = (services: Services, plan: ResponderPlan, persons: readonly string[], progress: (step: string) => void): Promise<void> =>
-  withTokens(async (open) => holdResponderCeremony(services, plan, persons, { issuing: await open('issuing'), status: await open('status') }, progress))
+  withTokens(null, async (open) => holdResponderCeremony(services, plan, persons, { issuing: await open('issuing'), status: await open('status') }, progress))
