@@ -1,6 +1,6 @@
 /** What a CA certificate says, in plain fields, for those who publish it (REP-1, REP-2). Judges nothing. */
 import { createHash } from 'node:crypto'
-import { readAuthorityKeyIdentifier, readBasicConstraints, readCertificatePolicies, readExtendedKeyUsage, readSubjectKeyIdentifier } from '../pki/extension-values.ts'
+import { readAuthorityKeyIdentifier, readCertificatePolicies, readExtendedKeyUsage, readSubjectKeyIdentifier } from '../pki/extension-values.ts'
 import { decodeName, type RelativeDistinguishedName } from '../pki/name.ts'
 import { OID } from '../pki/oids.ts'
 import { readPublicKey } from '../pki/public-key.ts'
@@ -28,7 +28,6 @@ export interface CertificateFacts {
   readonly signatureHash: string | null
   readonly subjectKeyIdentifier: Buffer | null
   readonly authorityKeyIdentifier: Buffer | null
-  readonly isAuthority: boolean
   /** Object identifiers; null where the extension is absent, which allows every purpose. */
   readonly purposes: readonly string[] | null
   readonly policies: readonly string[]
@@ -61,7 +60,6 @@ export function factsOf(certificate: Uint8Array): CertificateFacts {
     signatureHash: readSignatureScheme(signatureAlgorithm)?.hash ?? null,
     subjectKeyIdentifier: read(OID.subjectKeyIdentifier, readSubjectKeyIdentifier),
     authorityKeyIdentifier: read(OID.authorityKeyIdentifier, (octets) => readAuthorityKeyIdentifier(octets).keyIdentifier),
-    isAuthority: read(OID.basicConstraints, (octets) => readBasicConstraints(octets).cA) ?? false,
     purposes: read(OID.extendedKeyUsage, readExtendedKeyUsage),
     policies: (read(OID.certificatePolicies, readCertificatePolicies) ?? []).map(({ oid }) => oid),
   }

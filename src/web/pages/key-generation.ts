@@ -22,7 +22,7 @@ const showReports = async ({ services, language }: PageRequest): Promise<Reply> 
       heldAt: formatInstant(language, ceremony.heldAt),
       present: presentText(ceremony, language),
       reports: authorities.filter(({ key }) => ceremony.keys.some(({ spkiSha256 }) => spkiSha256 === key.spkiSha256)).map(({ id, certificateDer }) => ({ href: `/repository/key-generation/${id}`, title: factsOf(certificateDer).commonName ?? id })),
-      keys: ceremony.keys.map(({ label, spkiSha256 }) => ({ label, spkiSha256 })),
+      keys: ceremony.keys,
       statements: statements.filter(({ ceremonyId }) => ceremonyId === ceremony.id).map((statement) => statementModel(statement, language)),
     })),
   })
@@ -45,7 +45,7 @@ const showReport = async (request: PageRequest): Promise<Reply> => {
     demo: ceremony.demo,
     lines,
     script: ceremony.plan?.lines.join('\n') ?? null,
-    together: ceremony.keys.map(({ label, tokenLabel, spkiSha256 }) => ({ label, tokenLabel, spkiSha256 })),
+    together: ceremony.keys,
     statements: statements.map((statement) => statementModel(statement, language)),
     download: `/repository/key-generation/${authority.id}/report`,
   })

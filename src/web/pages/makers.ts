@@ -63,9 +63,11 @@ function makerModel({ id, title, demo, anchors }: Maker, at: Date, language: Lan
   }
 }
 
+/** A demo maker that was not made yet has no key and no date to show. */
+const shownMakers = async ({ database, policy }: Services): Promise<readonly Maker[]> => (await presentMakers(database, policy)).filter(({ demo, anchors }) => !demo || anchors.rows.length > 0)
+
 const showAnchors = async ({ services, language, now }: PageRequest): Promise<Reply> => {
-  // A demo maker that was not made yet has no key and no date to show.
-  const makers = (await presentMakers(services.database, services.policy)).filter(({ demo, anchors }) => !demo || anchors.rows.length > 0)
+  const makers = await shownMakers(services)
   return page('repository/anchors', 'anchors.title', { makers: makers.map((maker) => makerModel(maker, now, language)), problemReports: services.policy.operator.problemReports })
 }
 
@@ -85,8 +87,8 @@ function deviceModel({ device, keyTypes, reasons, certificate, since, until }: A
 }
 
 const showDevices = async ({ services, language, now }: PageRequest): Promise<Reply> => {
-  const { policy, database } = services
-  const makers = (await presentMakers(database, policy)).filter(({ demo, anchors }) => !demo || anchors.rows.length > 0)
+  const { policy } = services
+  const makers = await shownMakers(services)
   const all = acceptedDevices(makers, policy, now)
   return page('repository/devices', 'devices.title', {
     at: day(now),

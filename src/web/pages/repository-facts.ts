@@ -1,5 +1,5 @@
 /** Facts of the policy that must stand open: certificate profiles (REP-2), and the agencies that are relied on (CSBR 3.2.10). */
-import { findIssuingAuthority, findTimestampAuthority, listAuthorities } from '../../database/authority-store.ts'
+import { listAuthorities, type Authority } from '../../database/authority-store.ts'
 import { profileTables, type ProfileRow, type ProfileTable } from '../../repository/profile-table.ts'
 import type { Services } from '../../services.ts'
 import { translate, type Language } from '../locales.ts'
@@ -15,8 +15,10 @@ const tableModel = ({ kind, clause, rows }: ProfileTable, language: Language) =>
 
 const showProfiles = async ({ services, language }: PageRequest): Promise<Reply> => {
   const { database, policy, config } = services
-  const root = (await listAuthorities(database)).findLast(({ kind }) => kind === 'root')
-  const place = { statusUrl: config.status.url, portalUrl: config.portal.url, root: root?.id ?? 'root-g1', issuing: (await findIssuingAuthority(database))?.id ?? 'issuing-g1', timestamp: (await findTimestampAuthority(database))?.id ?? 'timestamp-g1' }
+  const authorities = await listAuthorities(database)
+  // Before the first ceremony, as it will name them.
+  const newest = (kind: Authority['kind'], first: string): string => authorities.findLast((each) => each.kind === kind)?.id ?? first
+  const place = { statusUrl: config.status.url, portalUrl: config.portal.url, root: newest('root', 'root-g1'), issuing: newest('issuing', 'issuing-g1'), timestamp: newest('timestamp-ca', 'timestamp-g1') }
   return page('repository/profiles', 'profiles.title', { policy: policy.title[language], tables: profileTables(policy, place).map((table) => tableModel(table, language)) })
 }
 
