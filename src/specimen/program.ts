@@ -5,7 +5,8 @@
 import { createHash } from 'node:crypto'
 import { bitString, context, contextPrimitive, nullValue, octetString, oid, sequence } from '../pki/der.ts'
 import { OID } from '../pki/oids.ts'
-import { attribute, signatureValue, signContent, type SpecimenSigner, TIMESTAMP_ATTRIBUTE, withTimestamp } from './signature.ts'
+import { attribute } from '../pki/signed-data-encoding.ts'
+import { signatureValue, signContent, type SpecimenSigner, TIMESTAMP_ATTRIBUTE, withTimestamp } from './signature.ts'
 
 const SPC = {
   indirectData: '1.3.6.1.4.1.311.2.1.4',

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import { context, integer, MalformedDer, nullValue, octetString, oid, readDer, sequence, setOf, TAG, type Der } from '../pki/der.ts'
 import { OID } from '../pki/oids.ts'
+import { attribute, implicitSet } from '../pki/signed-data-encoding.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 
 export interface SpecimenSigner {
@@ -30,8 +31,6 @@ export interface SignedContent {
 export const TIMESTAMP_ATTRIBUTE = { cms: '1.2.840.113549.1.9.16.2.14', authenticode: '1.3.6.1.4.1.311.3.3.1' } as const
 
 const SHA256 = sequence(oid(OID.sha256), nullValue())
-
-export const attribute = (type: string, value: Buffer): Buffer => sequence(oid(type), setOf(value))
 
 /** A ContentInfo of SignedData, version 1, with one signer. */
 export async function signContent({ type, wrapped, digested, attributes = [] }: SignedContent, signer: SpecimenSigner): Promise<Buffer> {
@@ -65,6 +64,3 @@ function parts(cms: Buffer): { readonly fields: readonly Der[]; readonly signerI
   if (!signer || others.length > 0) throw new MalformedDer('not one signer', 0)
   return { fields, signerInfo: signer.children() }
 }
-
-/** A SET under an implicit tag: its first octet alone differs. */
-const implicitSet = (number: number, set: Buffer): Buffer => Buffer.concat([Buffer.from([0xa0 | number]), set.subarray(1)])

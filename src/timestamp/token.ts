@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { context, generalizedTime, integer, namedBits, nullValue, octetString, oid, sequence, setOf } from '../pki/der.ts'
 import { OID } from '../pki/oids.ts'
+import { attribute, implicitSet } from '../pki/signed-data-encoding.ts'
 import { FAILURE, type Failure, type ImprintHash } from './request.ts'
 
 export interface TokenContent {
@@ -45,8 +46,6 @@ const DIGEST: Readonly<Record<ImprintHash, string>> = { sha256: OID.sha256, sha3
 /** RFC 5754 2: an AlgorithmIdentifier of SHA-2 has no parameters. */
 const digestAlgorithm = (hash: ImprintHash): Buffer => sequence(oid(DIGEST[hash]))
 
-const attribute = (type: string, value: Buffer): Buffer => sequence(oid(type), setOf(value))
-
 /** The signed attributes as they are signed: SET OF (RFC 5652 5.4). The certificate is named by ESSCertIDv2 (RFC 5816 2.2.1), with its issuer and serial number. */
 export function buildSignedAttributes(tstInfo: Buffer, { certificateDer, issuerDer, serialDer, hash }: TokenSigner): Buffer {
   const digest = (octets: Buffer): Buffer => createHash(hash).update(octets).digest()
@@ -76,9 +75,6 @@ export function assembleToken(tstInfo: Buffer, signedAttributes: Buffer, signatu
   )
   return sequence(oid(OID.pkcs7SignedData), context(0, signedData))
 }
-
-/** A SET under an implicit tag: its first octet alone differs. */
-const implicitSet = (number: number, set: Buffer): Buffer => Buffer.concat([Buffer.from([0xa0 | number]), set.subarray(1)])
 
 /** TimeStampResp, granted. */
 export const grantedResponse = (token: Buffer): Buffer => sequence(sequence(integer(0)), token)
