@@ -32,7 +32,7 @@ describe('REP-1: the hierarchy', () => {
   test.each(LANGUAGES)('REP-1: is drawn, told as a list, and each CA stands with its facts, its list and its addresses (%s)', async (language) => {
     const { html, text } = await portal.client({ language }).get('/repository')
     expect(html.match(/<svg class="tree/g)).toHaveLength(2)
-    for (const size of ['wide', 'narrow']) expect(html).toMatch(new RegExp(`<svg class="tree tree-${size}" role="img" aria-labelledby="tree-${size}-title tree-${size}-text"`))
+    for (const size of ['wide', 'narrow']) expect(html).toMatch(new RegExp(`<svg class="tree tree-${size}" role="img" aria-labelledby="tree-0-${size}-title tree-0-${size}-text"`))
     const list = /<details[\s\S]*?<\/details>/.exec(html)![0]
     for (const { certificateDer, id } of authorities) {
       const certificate = new X509Certificate(certificateDer)
@@ -46,6 +46,17 @@ describe('REP-1: the hierarchy', () => {
     expect(text).toMatch(language === 'en' ? new RegExp(`No\\. ${number}, issued .* next by ${until.slice(0, 10)}`) : new RegExp(`第${number}号`))
     // The issuing CA has published nothing yet: its list is the work of `ca`.
     expect(text).toContain(words('repository.list.none', {}, language))
+  })
+
+  test('REP-1: each root has a picture of its own', async () => {
+    const other = await startPortal()
+    await made.services(other.services.database)
+    const { database } = other.services
+    const root = await database('authorities').where({ id: 'root-g1' }).first()
+    await database('authorities').insert({ ...root, id: 'root-g2', spki_sha256: '0'.repeat(64) })
+    // The client itself refuses an id that is there twice.
+    const { html } = await other.client().get('/repository')
+    expect(html.match(/<svg class="tree tree-wide"/g)).toHaveLength(2)
   })
 
   test('REP-1: shows the responders that may answer now, those expired or retired not', async () => {
