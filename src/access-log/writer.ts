@@ -89,7 +89,9 @@ export function openAccessLog({ folder, node, clock, told, mostWaiting = MOST_WA
     try {
       while (waiting.length > 0) {
         const { day } = waiting[0]!
-        const batch = waiting.filter((each) => each.day === day)
+        // Those in front alone: a clock that went back over midnight has more of this day behind the next.
+        const other = waiting.findIndex((each) => each.day !== day)
+        const batch = waiting.slice(0, other < 0 ? waiting.length : other)
         const text = batch.map((each) => each.text).join('')
         const to = await fileOf(day)
         await append(to, (untold > 0 ? lostLine(untold, 'they could not be written', clock()) : '') + text)

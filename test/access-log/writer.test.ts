@@ -78,6 +78,16 @@ test('OCS-8: lines go to a file of the day, that only its owner reads; the next 
   expect(log.lines).toBe(2)
 })
 
+test('OCS-8: no line is lost or written twice when the clock goes back over midnight while lines wait', async () => {
+  for (const [times, moment] of [[1, '2026-11-23T00:00:00.100Z'], [2, '2026-11-23T00:00:01.100Z'], [4, '2026-11-22T23:59:59.100Z'], [8, '2026-11-23T00:00:01.100Z']] as const) {
+    at = new Date(moment)
+    log.write(taken(times))
+  }
+  await log.close()
+  const written = (day: string) => files().filter((name) => readName(name)!.day === day).flatMap((name) => text(name).split('\n').filter((line) => line.startsWith(day)).map((line) => Number(line.split(' ')[4])))
+  expect([written('2026-11-22'), written('2026-11-23')]).toEqual([[4], [1, 2, 8]])
+})
+
 test('OCS-8: a file that is full is finished, and another begun', async () => {
   log = open({ mostInFile: 300 })
   for (let second = 0; second < 5; second++) {
