@@ -1,4 +1,5 @@
 /** A time that a process keeps in a file of its own, so that no row which another may write counts as its memory. */
+import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
@@ -17,9 +18,10 @@ export function keptTime(path: string): KeptTime {
     },
     async write(at) {
       await mkdir(dirname(path), { recursive: true })
-      // In one step: a crash leaves the old one or the new.
-      await writeFile(`${path}.new`, `${at.toISOString()}\n`, { mode: 0o600 })
-      await rename(`${path}.new`, path)
+      // In one step: a crash leaves the old one or the new. Under a name of its own: the workers of a node keep one time.
+      const fresh = `${path}.${randomUUID()}`
+      await writeFile(fresh, `${at.toISOString()}\n`, { mode: 0o600 })
+      await rename(fresh, path)
     },
   }
 }
