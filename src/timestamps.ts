@@ -57,7 +57,6 @@ export async function openTimestamps(
   const demo = own.every((each) => each.demo)
   // CSBR 5.4.1.2: of this node, whichever of its workers writes.
   const subject = `node:${services.config.node}`
-  const note = (event: AuditEventName, details: Readonly<Record<string, unknown>>) => database.transaction((trx) => audit(trx, { at: clock(), actor: ACTOR, event, subject, details }))
   type Entry = NonNullable<Awaited<ReturnType<typeof lastEntry>>>
   /** Unless the last of these events of this node says the same. */
   const noteChange = (events: readonly AuditEventName[], event: AuditEventName, details: Readonly<Record<string, unknown>>, isSame: (last: Entry) => boolean) =>
@@ -119,12 +118,13 @@ export async function openTimestamps(
   })
 
   const answered = new Map<string, number>()
-  const tally = new Map<string, number>()
+  let tallied: ReadonlyMap<string, number> = new Map()
   async function writeTally(): Promise<void> {
-    if (tally.size === 0) return
-    const counts = Object.fromEntries(tally)
-    tally.clear()
-    await note('timestamp.answered', counts)
+    const counted = new Map(answered)
+    const details = Object.fromEntries([...counted].map(([outcome, count]) => [outcome, count - (tallied.get(outcome) ?? 0)] as const).filter(([, count]) => count > 0))
+    if (Object.keys(details).length === 0) return
+    await database.transaction((trx) => audit(trx, { at: clock(), actor: ACTOR, event: 'timestamp.answered', subject, details }))
+    tallied = counted
   }
 
   /** Before it is too late for a ceremony: the key's end, the list's end, a key that is still there. */
@@ -149,8 +149,8 @@ export async function openTimestamps(
     every(UNITS_MS, 'timestamp-units', readUnits),
     every(policy.clock.checkSeconds * 1000, 'timestamp-clock', () => watch.check()),
     every(NOTICE_MS, 'timestamp-notice', giveNotice),
+    every(TALLY_MS, 'timestamp-tally', writeTally),
   ]
-  const tallying = setInterval(() => void writeTally().catch(fault), TALLY_MS)
   const respond = createTimestampAuthority({
     policy,
     signer,
@@ -159,7 +159,7 @@ export async function openTimestamps(
     unitAt: (at) => unitAt(units, at),
     record: tokenRecorder(database),
     answered(outcome) {
-      for (const counts of [tally, answered]) counts.set(outcome, (counts.get(outcome) ?? 0) + 1)
+      answered.set(outcome, (answered.get(outcome) ?? 0) + 1)
     },
     fault,
   })
@@ -175,7 +175,6 @@ export async function openTimestamps(
     clockSays: () => watch.says(),
     ready: 'unsure' in state ? `Time-stamps  none while the clock is not sure (${state.unsure}; ${clockWords})` : `Time-stamps  ${services.config.status.url}${TSA_PATH} (clock ${clockWords})`,
     async stop() {
-      clearInterval(tallying)
       for (const job of jobs) await job.stop()
       await writeTally()
     },
