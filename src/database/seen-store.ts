@@ -57,7 +57,7 @@ export async function timesToIssue(db: Database, since: Date): Promise<readonly 
 export function auditCounts(db: Database, events: readonly string[]): () => Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>(events.map((event) => [event, 0]))
   let head: number | null = null
-  return async () => {
+  const look = async (): Promise<ReadonlyMap<string, number>> => {
     const last = Number((await db('audit_events').max('seq as seq').first())?.['seq'] ?? 0)
     if (head !== null && last > head) {
       const rows: Row[] = await db('audit_events').where('seq', '>', head).where('seq', '<=', last).whereIn('event', [...events]).groupBy('event').select('event').count('* as count')
@@ -65,6 +65,13 @@ export function auditCounts(db: Database, events: readonly string[]): () => Prom
     }
     head = last
     return counts
+  }
+  let turn: Promise<unknown> = Promise.resolve()
+  return () => {
+    // One look after the other: two at once would count the same entries.
+    const next = turn.then(look)
+    turn = next.catch(() => undefined)
+    return next
   }
 }
 
