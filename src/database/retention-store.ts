@@ -19,14 +19,16 @@ export interface EndedCertificate {
 
 const read = (row: Row): EndedCertificate => ({ certificateId: row['id'], serial: row['serial'], der: row['der'], tbs: row['tbs'] })
 
-/** Revoked certificates that are on the lists still and whose rows say that they ended before `before`, the oldest first. */
-export async function endedRevoked(db: Database | Transaction, authorityId: string, before: Date, limit: number): Promise<readonly EndedCertificate[]> {
+/** Revoked certificates that are on the lists still and whose rows say that they ended before `before`, the oldest first, without the first `passed`. */
+export async function endedRevoked(db: Database | Transaction, authorityId: string, before: Date, limit: number, passed: number): Promise<readonly EndedCertificate[]> {
   const rows: Row[] = await db('certificates')
     .join('revocations', 'revocations.certificate_id', 'certificates.id')
     .where('certificates.authority_id', authorityId)
     .where('certificates.not_after', '<', before.toISOString())
     .whereNull('revocations.retention_run_id')
     .orderBy('certificates.not_after')
+    .orderBy('certificates.id')
+    .offset(passed)
     .limit(limit)
     .select('certificates.id', 'certificates.serial', 'certificates.der', 'certificates.tbs')
   return rows.map(read)

@@ -34,31 +34,34 @@ function endOf({ der, tbs }: { readonly der: Buffer | null; readonly tbs: Buffer
  * Drops what an authority need list no more, in runs until nothing is left.
  * @returns how many entries were dropped
  */
-export async function runRetention({ database, policy, clock }: Pick<Services, 'database' | 'policy' | 'clock'>, authority: Pick<SigningAuthority, 'id'>): Promise<number> {
-  let total = 0
+export async function runRetention({ database, policy, clock }: Pick<Services, 'database' | 'policy' | 'clock'>, authority: Pick<SigningAuthority, 'id'>, atOnce = AT_ONCE): Promise<number> {
+  let [total, passed] = [0, 0]
   for (;;) {
-    const dropped = await database.transaction((trx) => run(trx, policy, authority.id, clock()))
+    const { found, over, dropped } = await database.transaction((trx) => run(trx, policy, authority.id, clock(), atOnce, passed))
     total += dropped
-    if (dropped < AT_ONCE) return total
+    if (found < atOnce) return total
+    // Rows that their certificates belie stay in front of the others.
+    passed += found - over
   }
 }
 
-async function run(trx: Transaction, policy: Policy, authorityId: string, now: Date): Promise<number> {
+async function run(trx: Transaction, policy: Policy, authorityId: string, now: Date, atOnce: number, passed: number): Promise<{ readonly found: number; readonly over: number; readonly dropped: number }> {
   const endedBefore = statusSince({ caNotBefore: new Date(-8.64e15), thisUpdate: now, periods: policy.periods })
-  const found = await endedRevoked(trx, authorityId, endedBefore, AT_ONCE)
+  const found = await endedRevoked(trx, authorityId, endedBefore, atOnce, passed)
   // Its row may say another end than the certificate: what counts is what relying parties have.
   const over = found.filter((each) => {
     const end = endOf(each)
     return end !== null && !mustStayOnList(end, now, policy.periods)
   })
-  if (over.length === 0) return 0
+  const counts = { found: found.length, over: over.length }
+  if (over.length === 0) return { ...counts, dropped: 0 }
   const id = randomUUID()
   await beginRun(trx, { id, authorityId, ranAt: now, endedBefore })
   const serials = await markDropped(trx, id, over.map(({ certificateId }) => certificateId))
   const sorted = [...serials].sort()
   const details = { authority: authorityId, endedBefore: endedBefore.toISOString(), dropped: serials.length, first: sorted[0] ?? null, last: sorted.at(-1) ?? null, sha256: digestOf(serials) }
   await audit(trx, { at: now, actor: CA_ACTOR, event: 'crl.retention-run', subject: subjectOf(id), details })
-  return serials.length
+  return { ...counts, dropped: serials.length }
 }
 
 /**

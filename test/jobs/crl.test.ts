@@ -164,6 +164,20 @@ describeOnBothDatabases('revocation lists', (open) => {
     expect(await database('revocations')).toHaveLength(2)
   })
 
+  test('CRL-3: a row that says an earlier end than its certificate keeps its place on the list, and keeps no other there', async () => {
+    const [made, other] = [await certificate(), await certificate()]
+    later = 48 * HOUR
+    const belied = await certificate()
+    for (const each of [made, other, belied]) await revoke(each, 1, new Date())
+    const endOf = async ({ id }: { id: string }) => new Date((await database('certificates').where({ id }).first()).not_after).getTime()
+    await dropTrigger(database, 'certificates', 'certificates_not_rewritten')
+    later = (await endOf(other)) + services.policy.periods.statusYearsAfterExpiry * 366 * 24 * HOUR - Date.now() + 5_000
+    await database('certificates').where({ id: belied.id }).update({ not_after: new Date((await endOf(made)) - HOUR).toISOString() })
+    expect(await runRetention(services, authority, 1)).toBe(2)
+    expect(await runRetention(services, authority)).toBe(0)
+    expect(await database('revocations').whereNull('retention_run_id').pluck('certificate_id')).toEqual([belied.id])
+  })
+
   test('CRL-2: the number goes on rising past a list that a crash left unsigned', async () => {
     await issue()
     later = 25 * HOUR
