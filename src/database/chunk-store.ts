@@ -3,7 +3,7 @@
  * well, so that reading a million entries again costs neither the database nor memory. What is read is what its SHA-256 says, wherever it came from.
  */
 import { createHash, randomUUID } from 'node:crypto'
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs'
+import { openSync, readSync, unlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { keepChunks, readChunks, type Chunk } from './crl-store.ts'
@@ -70,11 +70,6 @@ export class ChunkStore {
     }
   }
 
-  close(): void {
-    if (this.#file !== null) closeSync(this.#file)
-    this.#places.clear()
-  }
-
   #take(sha256: Buffer, shared: Buffer): Chunk | null {
     const name = sha256.toString('hex')
     const place = this.#places.get(name)
@@ -82,7 +77,7 @@ export class ChunkStore {
     const octets = shared.subarray(0, place.length)
     const whole = readSync(this.#file!, octets, 0, place.length, place.at) === place.length
     if (whole && createHash('sha256').update(octets).digest().equals(sha256)) return { sha256, entries: place.entries, octets }
-    this.#places.delete(name)
+    this.#forget(name, place)
     return null
   }
 
@@ -102,11 +97,12 @@ export class ChunkStore {
 
   /** Told which chunks lists have now: the others give up their places. */
   retain(digests: ReadonlySet<string>): void {
-    for (const [name, { length }] of this.#places)
-      if (!digests.has(name)) {
-        this.#places.delete(name)
-        this.#held -= length
-      }
+    for (const [name, place] of this.#places) if (!digests.has(name)) this.#forget(name, place)
+  }
+
+  #forget(name: string, { length }: { readonly length: number }): void {
+    this.#places.delete(name)
+    this.#held -= length
   }
 }
 
