@@ -81,7 +81,7 @@ async function keep({ folder, node, database, clock }: KeeperParts, file: string
 }
 
 async function removeEnded({ folder, node, database, clock, keepYears }: KeeperParts): Promise<readonly string[]> {
-  const before = clock()
+  const before = new Date(clock())
   before.setUTCFullYear(before.getUTCFullYear() - keepYears)
   const ended = await endedAccessLogFiles(database, node, before.toISOString().slice(0, 10))
   for (const { name, sha256 } of ended) {
