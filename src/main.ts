@@ -42,10 +42,11 @@ function launch(name: (typeof PROCESSES)[number]): Promise<string> {
     child.once('exit', (code, signal) => {
       failed(new StartRefused(`${name} ended`))
       if (started && children.length === PROCESSES.length && children.every((each) => each.exitCode !== null || each.signalCode !== null)) say('Stopped.')
-      // Ctrl-C reaches the whole process group; a child that is still loading ends by it at once, perhaps before this process is told.
-      if (signal === 'SIGINT') return stop(0)
+      // Ctrl-C, systemd and others tell the whole process group: a child that still loads ends by it at once, one that runs ends in order, each perhaps
+      // before this process is told. Whoever heard it first, it was the word to stop.
+      if (code === 0 || signal === 'SIGINT' || signal === 'SIGTERM') return stop(0)
       if (stopping) {
-        if (code !== 0 && signal !== 'SIGTERM') process.exitCode = 1
+        process.exitCode = 1
         return
       }
       // One that refuses to start says so itself.

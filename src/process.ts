@@ -6,7 +6,7 @@ import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
 import { migrate, TablesTooOld } from './database/database.ts'
 import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
-import { describeFault, tellFault } from './fault.ts'
+import { describeFault, lastingFaults, tellFault } from './fault.ts'
 import { log, nameLog } from './log.ts'
 import { createPrivateServer } from './metrics/private-port.ts'
 import type { Seen } from './metrics/seen.ts'
@@ -115,11 +115,14 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
 }
 
 /**
- * Starts one of several equal workers of a process. The parent made the tables and writes the audit log; it says when to stop, by SIGTERM or by going
- * away, and hears why a worker refuses to start.
+ * Starts one of several equal workers of a process. The parent made the tables and writes the audit log; it alone says when to stop, by a message or by
+ * going away, and hears why a worker refuses to start.
  */
 export async function runWorker(name: ProcessName & 'status', start: (services: Services, config: Config) => Promise<Running>): Promise<void> {
-  process.on('SIGINT', () => undefined)
+  // The whole process group hears a signal: a worker that ended by it before its parent would be taken for one that died, and be started again.
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined)
+  let end = (): void => process.exit(0)
+  process.on('message', (message: { stop?: true }) => void (message.stop && end()))
   let services: Services | null = null
   try {
     const config = readConfig(name)
@@ -141,7 +144,7 @@ export async function runWorker(name: ProcessName & 'status', start: (services: 
           },
         )
     }
-    process.on('SIGTERM', stop)
+    end = stop
     process.on('disconnect', stop)
     if (!process.connected) return stop()
     answerPrimary(running.seen)
@@ -215,14 +218,15 @@ export function stopServer(server: Server): Promise<void> {
   })
 }
 
-/** Repeats a job, never two at once; a failure is logged and tried again at the next turn. */
+/** Repeats a job, never two at once; a failure is logged, once while it lasts, and tried again at the next turn. */
 export function every(milliseconds: number, name: string, job: () => Promise<unknown>): { stop(): Promise<void> } {
   let stopped = false
   let timer: NodeJS.Timeout
   let running: Promise<unknown> = Promise.resolve()
+  const toBeSaid = lastingFaults(() => performance.now())
   const turn = () => {
     running = job()
-      .catch((error: unknown) => log({ level: 'error', job: name, error: explain(error) }))
+      .catch((error: unknown) => void (toBeSaid(tellFault(error)) && log({ level: 'error', job: name, error: explain(error) })))
       .finally(() => {
         if (!stopped) timer = setTimeout(turn, milliseconds)
       })

@@ -6,7 +6,7 @@ import type { Config } from './config.ts'
 import { listAuthorities, listResponderKeys } from './database/authority-store.ts'
 import { statusFeed } from './database/status-feed.ts'
 import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } from './database/status-store.ts'
-import { tellFault } from './fault.ts'
+import { lastingFaults, tellFault } from './fault.ts'
 import { every, listen, log, type Running, runProcess, runWorker, StartRefused, stopServer } from './process.ts'
 import { AnswerTally } from './revocation/answer-tally.ts'
 import { answerTimes } from './revocation/answer-times.ts'
@@ -42,19 +42,13 @@ function alertOnce({ table, authorityId, serial }: FalseRow): void {
   log({ level: 'alert', job: 'ocsp', table, authority: authorityId, serial, refused: why })
 }
 
-/** A fault that lasts meets every request: it is said once in this time. */
-const FAULT_MS = 5000
-const said = new Map<string, number>()
+const elapsed = (): number => performance.now()
+
+const toBeSaid = lastingFaults(elapsed)
 function fault(error: unknown): void {
   const message = tellFault(error)
-  const now = elapsed()
-  if (now - (said.get(message) ?? -Infinity) < FAULT_MS) return
-  if (said.size >= 100) said.clear()
-  said.set(message, now)
-  log({ level: 'error', job: 'ocsp', error: message })
+  if (toBeSaid(message)) log({ level: 'error', job: 'status', error: message })
 }
-
-const elapsed = (): number => performance.now()
 
 /** REV-4: a revocation shows within two seconds, on every worker; PostgreSQL tells at once, and this is how long it takes at most where it can't. */
 const POLL_MS = 500

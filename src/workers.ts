@@ -34,6 +34,8 @@ export async function startWorkers(name: string, file: string, count: number): P
       worker.once('exit', (code, signal) => {
         failed(new StartRefused(`a worker of ${name} ended`))
         figures.ended(worker.id)
+        // What the whole process group was told ends a worker that still loads; this process may have set it aside (process.ts), and is told here.
+        if (!started && !stopping && (signal === 'SIGINT' || signal === 'SIGTERM')) return void process.kill(process.pid, 'SIGTERM')
         if (!started || stopping) return
         log({ level: 'error', worker: worker.process.pid, error: `ended by itself (${signal ?? `exit code ${code}`}): another is started` })
         setTimeout(again, AGAIN_MS)
@@ -54,6 +56,8 @@ export async function startWorkers(name: string, file: string, count: number): P
         (worker) =>
           new Promise<void>((ended) => {
             worker.once('exit', () => ended())
+            if (worker.isConnected()) worker.send({ stop: true }, () => undefined)
+            // One that still loads hears nothing else.
             worker.process.kill('SIGTERM')
             setTimeout(() => worker.process.kill('SIGKILL'), STOP_MS).unref()
           }),

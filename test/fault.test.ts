@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { describeFault } from '../src/fault.ts'
+import { describeFault, lastingFaults, tellFault } from '../src/fault.ts'
 import { describeOnBothDatabases } from './support/database.ts'
 
 describeOnBothDatabases('a database error in the log', (open) => {
@@ -18,4 +18,16 @@ test('other faults keep their stack, and a code that only looks like a databaseâ
   expect(describeFault(new Error('plain'))).toMatch(/^Error: plain\n\s+at /)
   expect(describeFault(Object.assign(new Error('EPERM: not permitted'), { code: 'EPERM' }))).toContain('EPERM: not permitted')
   expect(describeFault('text')).toBe('text')
+  expect(tellFault(new AggregateError([new Error('connect ECONNREFUSED ::1:5432'), new Error('other')]))).toBe('connect ECONNREFUSED ::1:5432')
+})
+
+test('a fault that meets every request is said when it begins, every ten minutes while it lasts, and again when it comes back after a minute', () => {
+  let now = 0
+  const toBeSaid = lastingFaults(() => now)
+  const met = (message: string, seconds: number) => Array.from({ length: seconds }, () => ((now += 1000), toBeSaid(message))).filter(Boolean).length
+  expect(met('refused', 599)).toBe(1)
+  expect(met('other', 30)).toBe(1)
+  expect(met('refused', 600)).toBe(1)
+  now += 61_000
+  expect(met('refused', 10)).toBe(1)
 })

@@ -22,6 +22,9 @@ export interface StatusParts {
   fault(error: unknown): void
 }
 
+/** A database comes back within seconds as a rule, and who asks for lists asks seldom. */
+const RETRY_SECONDS = 30
+
 /** A list older than one that was served before. */
 class CrlWentBack extends Error {}
 
@@ -40,7 +43,7 @@ export function createStatusServer(parts: StatusParts): Server {
       else {
         // What was said of the list is not true of this answer.
         for (const name of ['ETag', 'Last-Modified', 'Expires', 'Content-Length']) response.removeHeader(name)
-        plain(response, 500, 'The status could not be read. Try again later.')
+        later(response, 'The status could not be read. Try again later.')
       }
     })
   })
@@ -64,7 +67,7 @@ async function answer(parts: StatusParts, highest: HighestServed, request: Incom
     if (!found) return plain(response, 404, 'No such list.')
     if (highest.admits(found)) return sendCrl(found, parts.now(), request, response)
     parts.fault(new CrlWentBack(`CRL ${found.number} of ${path} has a lower number than one served before: it is not served (CRL-2)`))
-    return plain(response, 503, 'No newer list can be read. Try again later.')
+    return later(response, 'No newer list can be read. Try again later.')
   }
   const certificate = /^\/ca\/([a-z0-9-]{1,64})\.cer$/.exec(path)
   if (certificate) {
@@ -87,6 +90,12 @@ function plain(response: ServerResponse, status: number, text: string): void {
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
   response.setHeader('Cache-Control', 'no-store')
   response.end(`${text}\n`)
+}
+
+/** What can't be read now, the database away or a row damaged, is there again when somebody has seen to it (RFC 9110 15.6.4). */
+function later(response: ServerResponse, text: string): void {
+  response.setHeader('Retry-After', RETRY_SECONDS)
+  plain(response, 503, text)
 }
 
 function refuseMethod(response: ServerResponse, allowed: string): void {

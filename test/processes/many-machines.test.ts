@@ -348,6 +348,12 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     await until('applications', async () => acknowledged.length >= 3)
     const resume = await postgres.pause()
     const from = answers.length
+    // What can't be read is to be asked for again, and said once, not for each who asks.
+    for (let n = 0; n < 3; n++)
+      for (const { address } of of('status')) {
+        const { status: code, headers } = await ask(`http://${address}`, '/crl/issuing-g1.crl')
+        expect([code, headers['retry-after'], headers['cache-control']]).toEqual([503, '30', 'no-store'])
+      }
     await sleep(2500)
     const during = answers.length - from
     await resume()
@@ -359,6 +365,11 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     } finally {
       over = true
       await Promise.all([applying, asking])
+    }
+    for (const { name, program } of nodes) {
+      const said = program.output().split('\n').filter((line) => line.includes('"level":"error"')).map((line) => JSON.parse(line) as Record<string, unknown>)
+      const same = said.map(({ job, worker, error }) => `${job} ${worker} ${error}`).filter((line, at, all) => all.indexOf(line) !== at)
+      if (name !== 'portal') expect(same, name).toEqual([])
     }
     expect(refused).toBeGreaterThan(0)
     expect(during).toBeGreaterThan(20)

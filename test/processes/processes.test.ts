@@ -79,6 +79,25 @@ describe('npm start', () => {
     for (const name of ['portal', 'ca', 'status']) expect(events.filter((each) => each.actor === `process:${name}`).map((each) => each.event).filter((event) => event.startsWith('process.'))).toEqual(['process.started', 'process.stopped'])
   })
 
+  test('SIGTERM to the whole group, as systemd sends it, ends all quietly, the workers of status too: exit code 0, nothing that died by itself, none started again', async () => {
+    const program = start('main', { ...env, STATUS_WORKERS: '2' })
+    await program.said(READY)
+    program.signalGroup('SIGTERM')
+    const ended = await program.ended
+    expect([ended.code, ended.signal, ended.err], ended.out).toEqual([0, null, ''])
+    expect(ended.out.trimEnd().split('\n').at(-1)).toBe('Stopped.')
+    expect(await gone(program)).toBe(true)
+  })
+
+  test('a SIGTERM that a child hears first is the word to stop for all', async () => {
+    const program = start('main', env)
+    await program.said(READY)
+    process.kill(childrenOf(program.child.pid!).get('status')!, 'SIGTERM')
+    const ended = await program.ended
+    expect([ended.code, ended.signal, ended.err], ended.out).toEqual([0, null, ''])
+    expect(await gone(program)).toBe(true)
+  })
+
   test('the second time makes nothing anew; a child that dies takes the others along, with exit code 1 and a line', async () => {
     const before = await rows('authorities')
     const program = start('main', env)
@@ -98,10 +117,10 @@ describe('npm start', () => {
     expect(await gone(program)).toBe(true)
   })
 
-  test('Ctrl-C while the children still load ends all, with exit code 0', async () => {
-    const program = start('main', env)
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s to the group while the children still load ends all, with exit code 0', async (signal) => {
+    const program = start('main', { ...env, STATUS_WORKERS: '2' })
     for (const deadline = Date.now() + 60_000; childrenOf(program.child.pid!).size < 3 && Date.now() < deadline; ) await new Promise((turn) => setTimeout(turn, 10))
-    program.signalGroup('SIGINT')
+    program.signalGroup(signal)
     const ended = await program.ended
     expect([ended.code, ended.err], ended.out).toEqual([0, ''])
     expect(ended.out).not.toContain(READY)

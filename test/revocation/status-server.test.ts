@@ -253,10 +253,10 @@ test('OCS-3: an error is answered 200 as OCSP, and no cache keeps it', async () 
   expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([200, 'application/ocsp-response', 'no-store'])
   expect(errorOf(Buffer.from(await answer.arrayBuffer()))).toBe(ERROR.tryLater)
 })
-test('CRL-4: a list that can\'t be read is a 500 in one plain line, kept by no cache', async () => {
+test('CRL-4: a list that can\'t be read is a 503 in one plain line, to be asked for again, kept by no cache', async () => {
   const url = await listen({ findCrl: () => Promise.reject(new Error('secret of the database')) })
   const answer = await fetch(`${url}/crl/${issuing.id}.crl`)
-  expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control')]).toEqual([500, 'text/plain; charset=utf-8', 'no-store'])
+  expect([answer.status, answer.headers.get('content-type'), answer.headers.get('cache-control'), answer.headers.get('retry-after')]).toEqual([503, 'text/plain; charset=utf-8', 'no-store', '30'])
   expect(await answer.text()).toBe('The status could not be read. Try again later.\n')
   expect(faults).toHaveLength(1)
 })
@@ -278,7 +278,7 @@ test('CRL-2: a list with a lower number than one served before is not served, no
   expect((await fetch(url)).status).toBe(200)
   await list.clone().update({ number })
   const answer = await fetch(url)
-  expect([answer.status, answer.headers.get('cache-control')]).toEqual([503, 'no-store'])
+  expect([answer.status, answer.headers.get('cache-control'), answer.headers.get('retry-after')]).toEqual([503, 'no-store', '30'])
   expect(String(faults)).toContain('has a lower number than one served before')
   faults.length = 0
   // Another list has numbers of its own.
@@ -298,7 +298,7 @@ test('CRL-4: a list that ends in the middle is no list: an error where it was re
   } }) })
   await expect(fetch(`${await listen(half(1 << 24))}/crl/x.crl`).then((answer) => answer.arrayBuffer())).rejects.toThrow()
   const answer = await fetch(`${await listen(half(10))}/crl/x.crl`)
-  expect([answer.status, answer.headers.get('etag'), answer.headers.get('cache-control'), await answer.text()]).toEqual([500, null, 'no-store', 'The status could not be read. Try again later.\n'])
+  expect([answer.status, answer.headers.get('etag'), answer.headers.get('cache-control'), await answer.text()]).toEqual([503, null, 'no-store', 'The status could not be read. Try again later.\n'])
   expect(String(faults)).toContain('a chunk is missing')
   faults.length = 0
 })
