@@ -19,6 +19,8 @@ export interface Config {
   readonly databaseUrl: string
   readonly portal: { readonly host: string; readonly port: number; readonly url: string; readonly trustProxy: boolean; readonly tls: { readonly certificate: string; readonly key: string } | null }
   readonly status: { readonly host: string; readonly port: number; readonly url: string; readonly workers: number }
+  /** Addresses that CA certificates name and that are answered still, beside the two above. */
+  readonly earlierUrls: readonly string[]
   /** What this node is called in logs, files and figures. */
   readonly node: string
   /** Where `status` keeps the OCSP access log (OCS-8); null: nowhere. */
@@ -53,6 +55,7 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'STATUS_PORT', usedBy: 'status', fallback: '8081', meaning: 'where OCSP, CRLs and CA certificates are served' },
   { name: 'STATUS_HOST', usedBy: 'status', fallback: '127.0.0.1', meaning: 'the address status listens on' },
   { name: 'STATUS_URL', usedBy: 'all', fallback: 'http://localhost:STATUS_PORT', meaning: 'the base of the OCSP, CRL and CA addresses put into certificates (HTTP)' },
+  { name: 'EARLIER_URLS', usedBy: 'portal, ca, status', fallback: 'none', meaning: 'addresses in CA certificates that differ from PORTAL_URL and STATUS_URL on purpose and are answered still, by DNS or a proxy; a space between two' },
   { name: 'STATUS_WORKERS', usedBy: 'status', fallback: 'one for each core; 1 outside production', meaning: 'how many processes answer for status on this machine' },
   { name: 'NODE_NAME', usedBy: 'all', fallback: 'the host name', meaning: 'what this machine is called in logs, figures and the names of access-log files: letters, digits, `-` and `.`' },
   { name: 'ACCESS_LOG_DIR', usedBy: 'status', fallback: 'DATA_DIR/access-log', meaning: 'where the OCSP access log is kept for the archive (OCS-8); `none`, outside production: nowhere' },
@@ -110,8 +113,8 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
     // The configuration is refused already; what is derived from this entry shall not be blamed too.
     return fallback
   }
-  const address = (name: string, fallback: string, protocols: readonly string[]) => {
-    const given = text(name, fallback)
+  const address = (name: string, fallback: string, protocols: readonly string[]) => addressOf(name, text(name, fallback), protocols)
+  const addressOf = (name: string, given: string, protocols: readonly string[]) => {
     const parsed = URL.canParse(given) ? new URL(given) : null
     // ASCII: these addresses go into certificates as IA5String. Never shown with a password in it.
     if (!parsed || !protocols.includes(parsed.protocol) || parsed.search || parsed.hash || !/^[\x21-\x7e]+$/.test(given)) reasons.push(`${name}: must be an address that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}${given.includes('@') ? '' : `, is "${given}"`}`)
@@ -138,6 +141,7 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
   const portalUrl = address('PORTAL_URL', `http://localhost:${portalPort}`, ['http:', 'https:'])
   const workers = whole('STATUS_WORKERS', production ? availableParallelism() : 1, 1, 256)
   const statusUrl = address('STATUS_URL', `http://localhost:${statusPort}`, ['http:'])
+  const earlierUrls = text('EARLIER_URLS', '').split(/\s+/).filter(Boolean).map((each) => addressOf('EARLIER_URLS', each, ['http:', 'https:']))
   const certificate = file('PORTAL_TLS_CERTIFICATE')
   const key = file('PORTAL_TLS_KEY')
   if ((certificate === null) !== (key === null)) reasons.push('PORTAL_TLS_CERTIFICATE and PORTAL_TLS_KEY: give both or none')
@@ -185,6 +189,7 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
     databaseUrl,
     portal: Object.freeze({ host: text('PORTAL_HOST', '127.0.0.1'), port: portalPort, url: portalUrl, trustProxy: proxy === 'yes', tls: certificate !== null && key !== null ? Object.freeze({ certificate, key }) : null }),
     status: Object.freeze({ host: text('STATUS_HOST', '127.0.0.1'), port: statusPort, url: statusUrl, workers }),
+    earlierUrls: Object.freeze(earlierUrls),
     node,
     accessLogDir: accessLogDir === 'none' ? null : resolve(accessLogDir),
     metrics: Object.freeze({ host: metricsHost, port: metricsPorts[processName] ?? null }),

@@ -9,7 +9,7 @@ import { migrate } from './database/database.ts'
 import { holdDataFolder } from './instance-lock.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { log, nameLog } from './log.ts'
-import { explain, onStopSignal, refuseSamples, say, StartRefused } from './process.ts'
+import { addressNotice, explain, onStopSignal, refuseSamples, say, StartRefused } from './process.ts'
 import { openServices } from './services.ts'
 
 const PROCESSES = ['portal', 'ca', 'status'] as const
@@ -84,6 +84,7 @@ try {
   await refuseTakenPorts(config)
   const services = openServices(config)
   let link: string | null
+  let notices: readonly string[]
   try {
     refuseSamples(services)
     await migrate(services.database)
@@ -92,6 +93,7 @@ try {
       say('Making a demo hierarchy (its names begin with DEMO, its certificates prove nothing):')
       await makeHierarchy(services, { demo: true, persons: ['unattended set-up'] }, (step) => say(`  ${step}`))
     }
+    notices = await addressNotice(services)
     link = await createFirstAdministratorLink(services)
   } finally {
     await services.close()
@@ -100,7 +102,7 @@ try {
     const lines = await Promise.all(PROCESSES.map(launch))
     // ISS-6: what one user, one file and one soft token can't do, is said.
     const embedded = config.databaseUrl.startsWith('sqlite:') ? ['', 'Embedded: one user, SQLite, and tokens of the same owner. The three processes are not isolated from each other.'] : []
-    say(['', ...lines, ...embedded, ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : []), '', 'Ctrl-C stops everything.', ''].join('\n'))
+    say(['', ...lines, ...embedded, ...(notices.length > 0 ? ['', ...notices] : []), ...(link ? ['', 'Create the first administrator (this link works once):', `  ${link}`] : []), '', 'Ctrl-C stops everything.', ''].join('\n'))
   }
 } catch (error) {
   // A child has said itself why it ended.

@@ -3,6 +3,8 @@ import type { Server } from 'node:http'
 import { audit } from './audit/audit-log.ts'
 import { ConfigRefused, readConfig, type Config, type ProcessName } from './config.ts'
 import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
+import { addressesElsewhere } from './certificate/named-addresses.ts'
+import { listAuthorities } from './database/authority-store.ts'
 import { migrate, TablesTooOld } from './database/database.ts'
 import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
@@ -72,13 +74,16 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
     services = openServices(config)
     refuseSamples(services)
     await migrate(services.database)
+    const notices = await addressNotice(services)
     const running = await start(services, config)
     const privatePort = await openPrivatePort(name, config, running.seen).catch(async (error: unknown) => {
       await running.stop().catch(() => undefined)
       throw error
     })
     const opened = services
-    const ready = name === 'status' ? running.ready : [running.ready, ...(await weakKeyNotice(services, name))].join('\n')
+    // Under a parent that has said it.
+    const addresses = hasParent ? [] : notices.map((line) => `${name}: ${line}`)
+    const ready = [running.ready, ...(name === 'status' ? [] : await weakKeyNotice(services, name)), ...addresses].join('\n')
     await note(opened, name, 'process.started')
     let stopping = false
     const stop = (signal: string) => {
@@ -179,6 +184,22 @@ async function openPrivatePort(name: string, { metrics: { host, port } }: Config
 async function weakKeyNotice({ database, policy }: Services, name: string): Promise<readonly string[]> {
   const sizes = sizesWithoutCompleteList(await weakKeyStore(database).lists(), policy.keys.subscriber.rsaBits)
   return sizes.length === 0 ? [] : [`${name}: no complete list of Debian weak keys for RSA ${sizes.join(', ')} (KEY-3): npm run weak-keys -- import`]
+}
+
+/**
+ * The addresses in CA certificates, held against the configuration. One that nobody answers leaves relying parties without lists; one configured by mistake
+ * goes into every certificate that `ca` issues.
+ * @returns a line for each that differs
+ * @throws StartRefused in production
+ */
+export async function addressNotice({ config, database }: Pick<Services, 'config' | 'database'>): Promise<readonly string[]> {
+  const named = (await listAuthorities(database)).flatMap(({ certificateDer, parentId }) => (parentId === null ? [] : [{ der: certificateDer, issuerId: parentId }]))
+  const lines = addressesElsewhere(named, { statusUrl: config.status.url, portalUrl: config.portal.url }, config.earlierUrls).map(({ of, base }) => {
+    const [entry, url] = of === 'status' ? ['STATUS_URL', config.status.url] : ['PORTAL_URL', config.portal.url]
+    return `${entry} is ${url}, but CA certificates name ${base}: set ${entry} to that, or have that answered too (by DNS or a proxy) and name it in EARLIER_URLS`
+  })
+  if (config.production && lines.length > 0) throw new StartRefused(lines.join('\n'))
+  return lines
 }
 
 async function note(services: Services, name: string, event: 'process.started' | 'process.stopped'): Promise<void> {

@@ -80,8 +80,10 @@ describe('npm start', () => {
   })
 
   test('SIGTERM to the whole group, as systemd sends it, ends all quietly, the workers of status too: exit code 0, nothing that died by itself, none started again', async () => {
-    const program = start('main', { ...env, STATUS_WORKERS: '2' })
+    const program = start('main', { ...env, STATUS_WORKERS: '2', STATUS_URL: 'http://moved.example' })
     await program.said(READY)
+    // The certificates were made with another address, which is said once for all.
+    expect(program.output().split('\n').filter((line) => line.includes('EARLIER_URLS'))).toEqual([expect.stringContaining(`STATUS_URL is http://moved.example, but CA certificates name ${ports.STATUS_URL}: `)])
     program.signalGroup('SIGTERM')
     const ended = await program.ended
     expect([ended.code, ended.signal, ended.err], ended.out).toEqual([0, null, ''])
@@ -102,7 +104,7 @@ describe('npm start', () => {
     const before = await rows('authorities')
     const program = start('main', env)
     await program.said(READY)
-    expect(program.output()).not.toContain('Making a demo hierarchy')
+    expect(program.output()).not.toMatch(/Making a demo hierarchy|EARLIER_URLS/)
     expect(await rows('authorities')).toEqual(before)
     process.kill(childrenOf(program.child.pid!).get('ca')!, 'SIGKILL')
     const ended = await program.ended
@@ -242,6 +244,11 @@ describe('production', () => {
       const ended = await run(name, production('samples'))
       expect(oneLine(ended), name).toMatch(/Production needs the CA's own texts; these are samples: .*subscriber-agreement/)
     }
+  })
+
+  test('CRL-4: an address that CA certificates don’t name is refused: one line with both', async () => {
+    const ended = await run('portal', production('addresses', { POLICY_FILE: OTHER_CA, DATA_DIR, PORTAL_URL: 'https://moved.example', EARLIER_URLS: 'http://nowhere.example' }))
+    expect(oneLine(ended)).toMatch(new RegExp(`^portal: PORTAL_URL is https://moved\\.example, but CA certificates name ${ports.PORTAL_URL}: `))
   })
 
   test('ACC-1: the portal sends its mail by SMTP, and keeps no text of what was sent: links in it are secrets', async () => {

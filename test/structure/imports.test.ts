@@ -39,7 +39,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   log: [],
   metrics: ['database', 'revocation'],
   'access-log': ['audit', 'database', 'revocation'],
-  process: ['application', 'audit', 'config', 'database', 'fault', 'log', 'metrics', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
+  process: ['application', 'audit', 'certificate', 'config', 'database', 'fault', 'log', 'metrics', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   jobs: ['application', 'audit', 'certificate', 'database', 'log', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts', 'specimen', 'status-client'],
   keygen: ['key-protection', 'pki', 'policy', 'signer', 'src/web/locales.ts', 'src/web/locales/en/keygen.json', 'src/web/locales/ja/keygen.json'],
