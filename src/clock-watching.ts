@@ -5,7 +5,7 @@ import { audit } from './audit/audit-log.ts'
 import { type ProcessClock, processClock } from './clock/process-clock.ts'
 import { systemClock } from './clock/system-clock.ts'
 import { latestCrls } from './database/crl-store.ts'
-import { dropOldFigures, lastSeen, noteNode } from './database/node-store.ts'
+import { dropOldFigures, lastSeen, noteClock, noteNode } from './database/node-store.ts'
 import { keptTime } from './clock/kept-time.ts'
 import { every, log } from './process.ts'
 import type { Services } from './services.ts'
@@ -54,8 +54,8 @@ export async function watchProcessClock(services: Services, name: 'ca' | 'status
     every(NOTE_MS, 'node', async () => {
       if (watched.stops() === null) {
         await kept.write(clock())
-        await noteNode(database, { node: config.node, process: name, seenAt: clock(), clockDoubt: watched.doubt() })
-      }
+        await noteNode(database, { node: config.node, process: name, seenAt: clock(), clock: watched.standing() })
+      } else await noteClock(database, config.node, name, watched.standing())
       if (name === 'status') await dropOldFigures(database, clock())
     }),
   ]

@@ -6,6 +6,7 @@ import { type ClockNote, type ClockParts, type Doubt, watchClock } from '../time
 
 /** Nothing is dated while one of these stands: a list or an answer would say something of a time that is not now. */
 const STOPS: ReadonlySet<Doubt> = new Set<Doubt>(['stepped', 'behind-an-earlier-token'])
+const UNREADABLE: Doubt = 'unreadable'
 
 export type ClockEvent =
   | { readonly event: 'clock.adjusted'; readonly details: { readonly milliseconds: number; readonly to: string } }
@@ -28,6 +29,8 @@ export interface ProcessClock {
   /** Anything that speaks against the clock. */
   doubt(): string | null
   says(): string
+  /** For everybody: `doubt()`, and where nothing stands against a clock of which nothing is told either, `unreadable`. Null only where the clock was found synchronised. */
+  standing(): string | null
 }
 
 /** In words of its own: here it is no token that lies ahead. */
@@ -52,16 +55,18 @@ export function processClock({ rules, lastDated, note, ...parts }: ProcessClockP
     const now = watch.now()
     return 'unsure' in now ? now.unsure : null
   }
+  const named = (): string | null => {
+    const now = doubt()
+    return now === null ? null : nameOf(now)
+  }
   return {
     check: () => watch.check(),
     stops() {
       const now = doubt()
       return now !== null && STOPS.has(now) ? nameOf(now) : null
     },
-    doubt() {
-      const now = doubt()
-      return now === null ? null : nameOf(now)
-    },
+    doubt: named,
     says: () => watch.says(),
+    standing: () => named() ?? (watch.readable() ? null : UNREADABLE),
   }
 }

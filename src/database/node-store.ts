@@ -7,11 +7,17 @@ export interface NodeState {
   readonly process: 'portal' | 'ca' | 'status'
   /** By the clock of that node. */
   readonly seenAt: Date
-  readonly clockDoubt: string | null
+  /** What speaks against its clock; `unreadable` or `not-checked` where nothing tells whether it is right; null where it was found synchronised. */
+  readonly clock: string | null
 }
 
-export async function noteNode(db: Database, { node, process, seenAt, clockDoubt }: NodeState): Promise<void> {
-  await db('node_states').insert({ node, process, seen_at: seenAt.toISOString(), clock_doubt: clockDoubt }).onConflict(['node', 'process']).merge(['seen_at', 'clock_doubt'])
+export async function noteNode(db: Database, { node, process, seenAt, clock }: NodeState): Promise<void> {
+  await db('node_states').insert({ node, process, seen_at: seenAt.toISOString(), clock_doubt: clock }).onConflict(['node', 'process']).merge(['seen_at', 'clock_doubt'])
+}
+
+/** Of a clock whose time is none to note: when the node was last seen stays. */
+export async function noteClock(db: Database, node: string, process: NodeState['process'], clock: string | null): Promise<void> {
+  await db('node_states').where({ node, process }).update({ clock_doubt: clock })
 }
 
 /** When this process of this node last said that it was there. */
@@ -22,7 +28,7 @@ export async function lastSeen(db: Database, node: string, process: NodeState['p
 
 export async function listNodes(db: Database): Promise<readonly NodeState[]> {
   const rows: Row[] = await db('node_states').orderBy('node').orderBy('process')
-  return rows.map((row) => ({ node: row['node'], process: row['process'], seenAt: new Date(row['seen_at']), clockDoubt: row['clock_doubt'] }))
+  return rows.map((row) => ({ node: row['node'], process: row['process'], seenAt: new Date(row['seen_at']), clock: row['clock_doubt'] }))
 }
 
 const MINUTE_MS = 60_000

@@ -1,13 +1,16 @@
 /** What the public repository reads of the hierarchy. Nothing here writes. */
 import type { Database, Row } from './database.ts'
+import { RESPONDER_ORDER } from './status-store.ts'
 
 export interface ResponderInForce {
   readonly authorityId: string
   readonly certificateDer: Buffer
   readonly notAfter: Date
+  /** That `status` answers with it now; the others take its place when its certificate or key goes. Where several tokens hold keys, one of each answers. */
+  readonly answers: boolean
 }
 
-/** The responder certificates that may answer at `now`, for each key the one that lasts longest. */
+/** The responder certificates that may answer at `now`, for each key the one that began last; first those that answer, then by their end. The rule is `findResponder`'s (status-store.ts). */
 export async function respondersInForce(db: Database, now: Date): Promise<readonly ResponderInForce[]> {
   const at = now.toISOString()
   const rows: Row[] = await db('responder_certificates as certificate')
@@ -16,12 +19,16 @@ export async function respondersInForce(db: Database, now: Date): Promise<readon
     .whereNotNull('certificate.der')
     .where('certificate.not_before', '<=', at)
     .where('certificate.not_after', '>=', at)
-    .orderBy('certificate.not_after', 'desc')
-    .select('certificate.authority_id', 'certificate.responder_key_id', 'certificate.der', 'certificate.not_after')
-  const seen = new Set<string>()
-  return rows.flatMap((row) => {
-    if (seen.has(row['responder_key_id'])) return []
-    seen.add(row['responder_key_id'])
-    return [{ authorityId: row['authority_id'], certificateDer: row['der'], notAfter: new Date(row['not_after']) }]
+    .orderBy([...RESPONDER_ORDER])
+    .select('certificate.authority_id', 'certificate.responder_key_id', 'certificate.der', 'certificate.not_after', 'key.token_label')
+  const [keys, tokens] = [new Set<string>(), new Set<string>()]
+  const found = rows.flatMap((row): ResponderInForce[] => {
+    if (keys.has(row['responder_key_id'])) return []
+    keys.add(row['responder_key_id'])
+    const token = `${row['authority_id']} ${row['token_label']}`
+    const answers = !tokens.has(token)
+    tokens.add(token)
+    return [{ authorityId: row['authority_id'], certificateDer: row['der'], notAfter: new Date(row['not_after']), answers }]
   })
+  return found.sort((one, other) => Number(other.answers) - Number(one.answers) || other.notAfter.getTime() - one.notAfter.getTime())
 }

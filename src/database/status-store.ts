@@ -50,6 +50,13 @@ export async function readStatus(db: Database, checks: StatusChecks, authorityId
 
 const revocation = (row: Row): CertificateStatus => ({ state: 'revoked', at: new Date(row['revoked_at']), ...(Number(row['reason_code']) === 0 ? {} : { reason: Number(row['reason_code']) }) })
 
+/** The one that answers first: of two that begin in one second, the one that was recorded later. */
+export const RESPONDER_ORDER = [
+  { column: 'certificate.not_before', order: 'desc' },
+  { column: 'certificate.recorded_at', order: 'desc' },
+  { column: 'certificate.serial' },
+] as const
+
 /**
  * The responder certificate in force at `now`: of those that the authority signed for a key of this token that is not retired, the one that began last. So the one before
  * it answers until the new one begins. A false row silences nobody.
@@ -64,7 +71,7 @@ export async function findResponder(db: Database, checks: StatusChecks, authorit
     .modify((query) => void (checks.tokenLabel !== undefined && query.where('enrolled.token_label', checks.tokenLabel)))
     .where('certificate.not_before', '<=', stamp)
     .where('certificate.not_after', '>', stamp)
-    .orderBy('certificate.not_before', 'desc')
+    .orderBy([...RESPONDER_ORDER])
     .select('certificate.serial', 'certificate.der', 'certificate.not_before', 'certificate.not_after', 'enrolled.token_label', 'enrolled.key_label', 'enrolled.key_id', 'enrolled.spki_sha256')
   for (const row of rows) {
     if (!checks.issuedBy(authorityId, row.serial, row.der)) {

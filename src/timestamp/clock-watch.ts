@@ -50,6 +50,8 @@ export interface ClockWatch {
   now(): { readonly at: Date } | { readonly unsure: Doubt }
   /** What the last look found, for operators. */
   says(): string
+  /** Whether the operating system told the last look anything of its clock. */
+  readable(): boolean
 }
 
 /** A look older than this many turns is none. */
@@ -63,6 +65,7 @@ export function watchClock({ rules, demo, clock, monotonic, source, lastToken, n
   let checkedAt = -Infinity
   let steppedAt: Date | null = null
   let says = ''
+  let readable = false
 
   const offset = (): number => clock().getTime() - monotonic()
   const moved = (): number => (baseline === null ? 0 : Math.round(offset() - baseline))
@@ -71,6 +74,7 @@ export function watchClock({ rules, demo, clock, monotonic, source, lastToken, n
     const step = moved()
     const reading = await source.read().catch((error: unknown): ClockReading => ({ state: 'unreadable', why: error instanceof Error ? error.message : String(error) }))
     says = describe(reading)
+    readable = reading.state !== 'unreadable'
     if (Math.abs(step) >= rules.stepMilliseconds) {
       await note({ event: 'timestamp.clock-adjusted', details: { milliseconds: step, to: clock().toISOString() } })
       steppedAt = clock()
@@ -124,6 +128,7 @@ export function watchClock({ rules, demo, clock, monotonic, source, lastToken, n
       return { at: clock() }
     },
     says: () => says,
+    readable: () => readable,
   }
 }
 

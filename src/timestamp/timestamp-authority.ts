@@ -21,7 +21,7 @@ export interface TokenRecord {
 export interface TimestampParts {
   readonly policy: TimestampPolicy
   readonly signer: Pick<Signer, 'sign'>
-  readonly clock: ClockWatch
+  readonly clock: Pick<ClockWatch, 'now'>
   readonly randomBytes: RandomBytes
   /** The unit in force, or null. */
   unitAt(at: Date): TimestampUnit | null

@@ -108,11 +108,12 @@ export function authorityModel(published: Published, services: Pick<Services, 'c
 
 /** An example with what a checker is to see of it; `policy` says when the next one is made. */
 export function exampleModel(example: ShownExample, published: readonly Published[], { examples, periods }: Services['policy'], language: Language) {
-  const { id, kind, pending, authorityId, serial, notBefore, notAfter, revokedAt } = example
+  const { id, kind, state, pending, authorityId, serial, notBefore, notAfter, revokedAt } = example
   const when = (moment: Date) => formatInstant(language, moment)
   return {
     id,
     kind,
+    state,
     pending,
     years: String(periods.statusYearsAfterExpiry),
     authority: published.find(({ authority }) => authority.id === authorityId)?.facts.commonName ?? authorityId,
@@ -143,7 +144,7 @@ export async function hierarchyTrees({ database }: Pick<Services, 'database'>, p
   const leaves = ({ authority, responders }: Published): readonly PictureNode[] => {
     const leaf = (title: string, lines: readonly string[], ended = false): PictureNode => ({ kind: 'leaf', title, lines, ended, children: [] })
     if (authority.kind === 'issuing')
-      return [leaf(t('tree.subscribers'), []), ...responders.map(({ notAfter }, index) => leaf(t('tree.responder', { number: String(index + 1) }), [t('tree.until', { to: formatInstant(language, notAfter) })]))]
+      return [leaf(t('tree.subscribers'), []), ...responders.map(({ notAfter, answers }, index) => leaf(t('tree.responder', { number: String(index + 1) }), [t(answers ? 'tree.answers' : 'tree.reserve'), t('tree.until', { to: formatInstant(language, notAfter) })]))]
     return units.filter(({ authorityId }) => authorityId === authority.id).map((unit, index) => leaf(t('tree.unit', { number: String(index + 1) }), [unitLine(unit)], unit.revokedAt !== null || unit.removedAt !== null || now >= unit.useUntil))
   }
   const unitLine = ({ useUntil, revokedAt, removedAt }: Units[number]): string => {

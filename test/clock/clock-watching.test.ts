@@ -36,8 +36,25 @@ test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the aud
   ahead = 3_700_000
   const later = await watchProcessClock(services, 'ca', () => null, source)
   expect(later.stops()).toBe(null)
-  await expect.poll(() => listNodes(database), { timeout: 5000 }).toMatchObject([{ process: 'ca', clockDoubt: null }])
+  await expect.poll(() => listNodes(database), { timeout: 5000 }).toMatchObject([{ process: 'ca', clock: null }])
   await later.stop()
+  // An hour back again: the row tells that the clock is doubted, and keeps the time of before.
+  const [seen] = await listNodes(database)
+  ahead = 0
+  const back = await watchProcessClock(services, 'ca', () => null, source)
+  await expect.poll(() => listNodes(database), { timeout: 5000 }).toEqual([{ ...seen, clock: 'behind-what-was-signed' }])
+  await back.stop()
+  rmSync(folder, { recursive: true })
+})
+
+test('REV-4: a node whose operating system tells nothing of its clock puts that on its row, though a demo goes on', async () => {
+  const database = await openFresh('SQLite')
+  const folder = mkdtempSync(join(tmpdir(), 'kept-time-'))
+  const from = await hierarchy.services(database)
+  const watched = await watchProcessClock({ ...from, config: { ...from.config, dataDir: folder } }, 'status', () => null, { read: async () => ({ state: 'unreadable', why: 'no program' }) })
+  expect([watched.stops(), watched.doubt()]).toEqual([null, null])
+  await expect.poll(() => listNodes(database), { timeout: 5000 }).toMatchObject([{ process: 'status', clock: 'unreadable' }])
+  await watched.stop()
   rmSync(folder, { recursive: true })
 })
 
@@ -49,7 +66,7 @@ test('CRL-2: a row that has this process as seen in 2099, which every account ma
   const services = { ...from, config: { ...from.config, dataDir: folder } }
   const source = { read: async () => ({ state: 'synchronised', source: 'chrony', errorMilliseconds: 1, lastUpdate: null }) as const }
   const start = () => watchProcessClock(services, 'ca', () => null, source)
-  await noteNode(database, { node: services.config.node, process: 'ca', seenAt: new Date('2099-01-01T00:00:00Z'), clockDoubt: null })
+  await noteNode(database, { node: services.config.node, process: 'ca', seenAt: new Date('2099-01-01T00:00:00Z'), clock: null })
   const first = await start()
   expect(first.stops()).toBe(null)
   await expect.poll(() => existsSync(join(folder, 'last-seen-ca')), { timeout: 5000 }).toBe(true)

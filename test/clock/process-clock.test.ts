@@ -102,6 +102,22 @@ test('a machine that tells nothing of its clock is told of in production, and is
   expect([clock.doubt(), names()]).toEqual([null, []])
 })
 
+test('REV-4: a clock of which nothing is told is never said to be right: unreadable, under a demo hierarchy too, and not checked before the first look', async () => {
+  for (const demo of [true, false]) {
+    clock = make(demo)
+    expect(clock.standing()).toBe('not-checked')
+    reading = { state: 'unreadable', why: 'neither chronyc, timedatectl nor adjtimex answers' }
+    await look()
+    expect(clock.standing()).toBe('unreadable')
+    reading = SYNCHRONISED
+    await look()
+    expect(clock.standing()).toBe(null)
+    reading = { state: 'unsynchronised', source: 'chrony', why: 'stratum 0' }
+    await look()
+    expect(clock.standing()).toBe('unsynchronised')
+  }
+})
+
 test('where the audit log can’t be written the doubt stands', async () => {
   clock = processClock({ rules, demo: false, clock: now, monotonic: () => elapsed, source: { read: async () => reading }, lastDated: async () => new Date(START + 3_600_000), note: () => Promise.reject(new Error('no database')) })
   await expect(clock.check()).rejects.toThrow('no database')

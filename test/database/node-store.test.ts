@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
-import { addAnswerTimes, answersByHour, dropOldFigures, lastSeen, listNodes, noteNode } from '../../src/database/node-store.ts'
+import { addAnswerTimes, answersByHour, dropOldFigures, lastSeen, listNodes, noteClock, noteNode } from '../../src/database/node-store.ts'
 import { TIME_BOUNDS } from '../../src/revocation/answer-times.ts'
 import { describeOnBothDatabases } from '../support/database.ts'
 
@@ -34,11 +34,15 @@ describeOnBothDatabases('what nodes tell of themselves', (open) => {
   })
 
   test('a node has one row for each process, with its last word', async () => {
-    const state = { node: 'a', process: 'status', seenAt: at('22T10:00:00.000'), clockDoubt: 'unsynchronised' } as const
+    const state = { node: 'a', process: 'status', seenAt: at('22T10:00:00.000'), clock: 'unsynchronised' } as const
     await noteNode(database, state)
-    await noteNode(database, { ...state, process: 'ca', clockDoubt: null })
-    await noteNode(database, { ...state, seenAt: at('22T10:01:00.000'), clockDoubt: null })
-    expect(await listNodes(database)).toEqual([{ ...state, process: 'ca', clockDoubt: null }, { ...state, seenAt: at('22T10:01:00.000'), clockDoubt: null }])
+    await noteNode(database, { ...state, process: 'ca', clock: null })
+    await noteNode(database, { ...state, seenAt: at('22T10:01:00.000'), clock: null })
+    expect(await listNodes(database)).toEqual([{ ...state, process: 'ca', clock: null }, { ...state, seenAt: at('22T10:01:00.000'), clock: null }])
+    // A clock that tells no time says what is wrong with it, and nothing of when.
+    await noteClock(database, 'a', 'status', 'stepped')
+    await noteClock(database, 'b', 'status', 'stepped')
+    expect(await listNodes(database)).toEqual([{ ...state, process: 'ca', clock: null }, { ...state, seenAt: at('22T10:01:00.000'), clock: 'stepped' }])
     expect([await lastSeen(database, 'a', 'status'), await lastSeen(database, 'b', 'status')]).toEqual([at('22T10:01:00.000'), null])
   })
 })

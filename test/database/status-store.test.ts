@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { assembleCertificate } from '../../src/certificate/profile.ts'
 import { listAuthorities, type Authority } from '../../src/database/authority-store.ts'
 import type { Database } from '../../src/database/database.ts'
+import { respondersInForce } from '../../src/database/repository-store.ts'
 import { findResponder, readStatus, type FalseRow } from '../../src/database/status-store.ts'
 import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
@@ -64,6 +65,24 @@ describeOnBothDatabases('the status of a certificate', (open) => {
 
   /** A certificate with its serial number exchanged: everything but the signature fits. */
   const renumbered = (der: Buffer, serial: string, to: string) => Buffer.from(der.toString('hex').replace(serial, to), 'hex')
+
+  test('OCS-2: of two responder certificates that begin in one second the one recorded later answers, and the pages say of that one that it answers', async () => {
+    const now = services.clock()
+    const rows = await database('responder_certificates')
+    expect(rows).toHaveLength(2)
+    await database('responder_certificates').update({ not_before: new Date(now.getTime() - 3_600_000).toISOString() })
+    for (const last of [0, 1, 0]) {
+      for (const [at, { id }] of rows.entries()) await database('responder_certificates').where({ id }).update({ recorded_at: new Date(now.getTime() + (at === last ? 1 : 0)).toISOString() })
+      expect((await findResponder(database, checks(), authority.id, now))!.certificateDer).toEqual(rows[last]!.der)
+      expect((await respondersInForce(database, now)).map(({ certificateDer, answers }) => [certificateDer, answers])).toEqual([[rows[last]!.der, true], [rows[1 - last]!.der, false]])
+    }
+    // A key in another node's token answers there.
+    const { responder_key_id: other } = rows[1]!
+    const { token_label: label } = await database('responder_keys').where({ id: other }).first()
+    await database('responder_keys').where({ id: other }).update({ token_label: 'another' })
+    expect((await respondersInForce(database, now)).map(({ answers }) => answers)).toEqual([true, true])
+    await database('responder_keys').where({ id: other }).update({ token_label: label })
+  })
 
   test('OCS-3: what the authority signed is good, a subscriber\'s and a responder\'s', async () => {
     expect([await statusOf(issued.serial), await statusOf(responder.serial)]).toEqual(['good', 'good'])

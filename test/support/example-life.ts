@@ -22,7 +22,7 @@ export async function timestampAuthority({ policy, database, random }: Services,
   return createTimestampAuthority({
     policy: policy.timestamp!,
     signer,
-    clock: { check: async () => undefined, now: () => ({ at: clock() }), says: () => '' },
+    clock: { now: () => ({ at: clock() }) },
     randomBytes: random,
     unitAt: (at) => unitAt(units, at),
     record: tokenRecorder(database),

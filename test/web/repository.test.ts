@@ -1,10 +1,11 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ExampleKind, isToExpire } from '../../src/application/example.ts'
 import { insertOfflineList } from '../../src/ceremony/offline-list.ts'
 import { listAuthorities } from '../../src/database/authority-store.ts'
 import { openList, publishCrl, recordCrl } from '../../src/database/crl-store.ts'
-import { beginExample, noteExampleKey, recordExample, storeExample } from '../../src/database/example-store.ts'
+import { beginExample, noteExampleKey, recordExample, revokeExample, storeExample } from '../../src/database/example-store.ts'
 import { loadPolicy } from '../../src/policy/policy.ts'
 import { assembleCertificateList, buildTbsCertList, crlSeal } from '../../src/revocation/crl.ts'
 import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
@@ -101,8 +102,8 @@ describe('REP-2: example certificates', () => {
   })
 
   /** An example whose life is an hour, or ninety days. */
-  async function insert(id: string, kind: 'valid' | 'revoked' | 'expired', notBefore: Date): Promise<void> {
-    const notAfter = new Date(notBefore.getTime() + (kind === 'expired' ? 3_600_000 : 90 * 86_400_000))
+  async function insert(id: string, kind: ExampleKind, notBefore: Date): Promise<void> {
+    const notAfter = new Date(notBefore.getTime() + (isToExpire(kind) ? 3_600_000 : 90 * 86_400_000))
     const serial = id.slice(0, 2).repeat(8)
     const spkiSha256 = serial.repeat(4)
     const certificateId = `certificate-${id.slice(0, 8)}`
@@ -125,10 +126,34 @@ describe('REP-2: example certificates', () => {
     const { html, text } = await client.get('/repository')
     for (const fact of [words('examples.expect.valid', {}, language), words('examples.expect.expired', { years: '10' }, language), 'A1A1A1A1A1A1A1A1', words('examples.fact.again', {}, language)]) expect(text).toContain(fact)
     // Not revoked: what it is to show is not there yet.
-    expect(text).toContain(words('examples.pending.revoked', {}, language))
-    expect(text).not.toContain(words('examples.pending.expired', { to: formatInstant(language, '2027-02-01T01:00:00Z') }, language))
+    expect(text).toContain(words('examples.pending.revoked.valid.text', {}, language))
+    expect(text).not.toContain(words('examples.expect.revoked', {}, language))
+    expect(text).not.toContain(words('examples.pending.expired.valid.tag', {}, language))
     for (const ending of ['cer', 'pem', 'jar', 'exe']) expect(html).toContain(`href="/repository/examples/a1000000-0000-4000-8000-000000000000.${ending}"`)
     expect(html).toContain('href="#examples"')
+  })
+
+  test.each(LANGUAGES)('REP-2: while one does not show yet what it is for, its words say what it shows now, and until when (%s)', async (language) => {
+    // The database takes no revocation that is dated ahead.
+    const begun = new Date()
+    let now = begun
+    other = await startPortal({ clock: () => now })
+    await made.services(other.services.database)
+    const revoke = (id: string) => other.services.database.transaction((trx) => revokeExample(trx, id, now, 5))
+    const [expired, both] = ['d4000000-0000-4000-8000-000000000000', 'e5000000-0000-4000-8000-000000000000']
+    await insert(expired, 'expired', now)
+    await insert(both, 'revoked-then-expired', now)
+    const values = { to: formatInstant(language, new Date(begun.getTime() + 3_600_000)), years: '10' }
+    const sentences = ['pending.expired.valid.text', 'expect.expired', 'pending.revoked-then-expired.valid.text', 'pending.revoked-then-expired.revoked.text', 'expect.revoked-then-expired']
+    const said = async () => {
+      const { text } = await other.client({ language }).get('/repository')
+      return sentences.filter((sentence) => text.includes(words(`examples.${sentence}`, values, language)))
+    }
+    expect(await said()).toEqual(['pending.expired.valid.text', 'pending.revoked-then-expired.valid.text'])
+    await revoke(both)
+    expect(await said()).toEqual(['pending.expired.valid.text', 'pending.revoked-then-expired.revoked.text'])
+    now = new Date(begun.getTime() + 3_700_000)
+    expect(await said()).toEqual(['expect.expired', 'expect.revoked-then-expired'])
   })
 
   test('REP-2: a policy without examples has no such part', async () => {

@@ -35,7 +35,7 @@ async function full(): Promise<Awaited<ReturnType<typeof open>>> {
   const authority = (await currentAuthority(database, token, hierarchy.config('ca')))!
   await renewResponderCertificates(services, authority)
   await issueCrl(services, token, authority)
-  await noteNode(database, { node: 'secret-host-7', process: 'status', seenAt: portal.at, clockDoubt: null })
+  await noteNode(database, { node: 'secret-host-7', process: 'status', seenAt: portal.at, clock: null })
   await addAnswerTimes(database, 'secret-host-7', portal.at, TIME_BOUNDS.map((_, bound) => (bound === 1 ? 990 : bound === 7 ? 10 : 0)))
   await compared(portal, 'r', { outcome: 'agreed', differences: 0 })
   portal.pass(20)
@@ -68,7 +68,15 @@ test('before the ceremony, before the first comparison and without an answer the
 })
 
 test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown> | void, string[]]>([
-  ['a clock in doubt', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clockDoubt: 'unsynchronised' }), ['status.overall.wait', 'status.clock.doubt']],
+  ['a clock in doubt', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clock: 'unsynchronised' }), ['status.overall.wait', 'status.clock.doubt']],
+  ['a clock of which nothing is told, under a demo hierarchy,', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clock: 'unreadable' }), ['status.overall.good', 'status.clock.unchecked', 'status.clock.tag.unchecked']],
+  ['a clock of which nothing is told, in production,', async (portal) => {
+    await portal.services.database('authorities').update({ demo: false })
+    await noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clock: 'not-checked' })
+  }, ['status.overall.wait', 'status.clock.unchecked']],
+  ['a clock that was moved, whose node notes no time meanwhile,', async (portal) => {
+    await noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: new Date(portal.at.getTime() - 3_600_000), clock: 'stepped' })
+  }, ['status.overall.wait', 'status.clock.doubt']],
   ['nodes that say nothing any more', (portal) => portal.pass(400), ['status.overall.wait', 'status.clock.silent']],
   ['a comparison that found differences', async (portal) => {
     portal.pass(1)
@@ -84,6 +92,19 @@ test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown
   await change(portal)
   const { text } = await portal.client().get('/status')
   for (const key of keys) expect(text).toContain(words(key))
+  // What is said of the clocks is said alone.
+  const states = ['good', 'unchecked', 'doubt', 'silent']
+  expect(states.filter((state) => text.includes(words(`status.clock.${state}`)))).toHaveLength(1)
+})
+
+test.each(LANGUAGES)('OCS-2: each responder has its line, here as in the repository: which answers now, and which is in reserve (%s)', async (language) => {
+  const portal = await full()
+  const client = portal.client({ language })
+  const [status, repository] = [(await client.get('/status')).html, (await client.get('/repository')).html]
+  const [answers, reserve] = ['answers', 'reserve'].map((role) => words(`status.role.${role}`, {}, language))
+  const rows = [...status.matchAll(/<tr role="row">[\s\S]*?<\/tr>/g)].map(([row]) => row).filter((row) => row.includes(words('status.kind.responder', {}, language)))
+  expect(rows.map((row) => [row.includes(answers!), row.includes(reserve!)])).toEqual([[true, false], [false, true]])
+  for (const [at, role] of [answers, reserve].entries()) expect(repository).toContain(`<li>${words('repository.tree.responder', { number: String(at + 1) }, language)} – ${role} – `)
 })
 
 test('who looks again and again costs the database nothing for ten seconds', async () => {

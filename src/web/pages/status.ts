@@ -3,6 +3,7 @@ import { latestCrls, type CrlRecord } from '../../database/crl-store.ts'
 import { listAuthorities, type Authority } from '../../database/authority-store.ts'
 import { answersByHour, type HourOfAnswers, listNodes, type NodeState } from '../../database/node-store.ts'
 import { lastReconciliation, type Reconciliation } from '../../database/reconciliation-store.ts'
+import { respondersInForce, type ResponderInForce } from '../../database/repository-store.ts'
 import { signerEnds, type SignerEnd } from '../../database/seen-store.ts'
 import { decodeName } from '../../pki/name.ts'
 import { OID } from '../../pki/oids.ts'
@@ -17,6 +18,7 @@ interface Facts {
   readonly at: Date
   readonly authorities: readonly Authority[]
   readonly signers: readonly SignerEnd[]
+  readonly responders: readonly ResponderInForce[]
   readonly lists: readonly CrlRecord[]
   readonly reconciliation: Reconciliation | null
   readonly nodes: readonly NodeState[]
@@ -52,7 +54,9 @@ async function readFacts({ database }: Services, at: Date): Promise<Facts> {
   return {
     at,
     authorities: await listAuthorities(database),
-    signers: await signerEnds(database, at),
+    // Of responders each has its line, as in the repository.
+    signers: (await signerEnds(database, at)).filter(({ kind }) => kind !== 'responder'),
+    responders: await respondersInForce(database, at),
     lists: await latestCrls(database),
     reconciliation: await lastReconciliation(database, at),
     nodes: await listNodes(database),
@@ -61,7 +65,9 @@ async function readFacts({ database }: Services, at: Date): Promise<Facts> {
 }
 
 const KINDS: readonly SignerEnd['kind'][] = ['root', 'issuing', 'timestamp-ca', 'responder', 'timestamp']
-type Tag = 'good' | 'wait' | 'bad'
+type Tag = 'good' | 'wait' | 'bad' | 'neutral'
+/** What a node says of its clock when it doesn't know whether it is right. */
+const UNCHECKED: ReadonlySet<string> = new Set(['unreadable', 'not-checked'])
 
 function model(facts: Facts, { policy }: Services, language: Language) {
   const { at, authorities, reconciliation } = facts
@@ -71,10 +77,17 @@ function model(facts: Facts, { policy }: Services, language: Language) {
   }
   // Who signs the others comes first.
   const order = (id: string): number => authorities.findIndex((each) => each.id === id)
-  const signers = [...facts.signers].sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind) || order(one.authorityId) - order(other.authorityId)).map(({ kind, authorityId, notAfter }) => {
+  const numbers = new Map<string, number>()
+  const responders = facts.responders.map(({ authorityId, notAfter, answers }) => {
+    const number = (numbers.get(authorityId) ?? 0) + 1
+    numbers.set(authorityId, number)
+    return { kind: 'responder' as const, authorityId, notAfter, number: String(number), role: answers ? 'answers' : 'reserve' }
+  })
+  const ends = [...facts.signers.map((each) => ({ ...each, number: null, role: null })), ...responders]
+  const signers = ends.sort((one, other) => KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind) || order(one.authorityId) - order(other.authorityId)).map(({ kind, authorityId, notAfter, number, role }) => {
     const days = Math.floor((notAfter.getTime() - at.getTime()) / DAY_MS)
     const soon = days < SOON_DAYS[kind]
-    return { kind, of: name(authorityId), until: formatInstant(language, notAfter), days: formatNumber(language, days), tag: (soon ? 'wait' : 'good') as Tag, standing: soon ? 'soon' : 'good' }
+    return { kind, number, role, of: name(authorityId), until: formatInstant(language, notAfter), days: formatNumber(language, days), tag: (soon ? 'wait' : 'good') as Tag, standing: soon ? 'soon' : 'good' }
   })
   const lists = [...facts.lists].sort((one, other) => order(one.authorityId) - order(other.authorityId) || one.shard - other.shard).map(({ authorityId, shard, number, thisUpdate, nextUpdate }) => ({
     of: name(authorityId),
@@ -86,12 +99,16 @@ function model(facts: Facts, { policy }: Services, language: Language) {
     standing: nextUpdate > at ? 'good' : 'ended',
   }))
   const issuing = authorities.filter(({ kind, notAfter }) => kind === 'issuing' && notAfter > at)
-  const has = (id: string) => ({ responder: facts.signers.some(({ kind, authorityId }) => kind === 'responder' && authorityId === id), list: facts.lists.some(({ authorityId }) => authorityId === id) })
+  const has = (id: string) => ({ responder: facts.responders.some(({ authorityId }) => authorityId === id), list: facts.lists.some(({ authorityId }) => authorityId === id) })
   const missing = issuing.some(({ id }) => !has(id).responder || !has(id).list)
   const speaking = facts.nodes.filter(({ seenAt }) => at.getTime() - seenAt.getTime() < SILENT_MS)
-  const clock = speaking.length === 0 ? 'silent' : speaking.some(({ clockDoubt }) => clockDoubt !== null) ? 'doubt' : 'good'
+  // Whose clock was moved tells no time until it is right again: its doubt counts though it was not seen meanwhile.
+  const doubted = facts.nodes.some(({ clock, seenAt }) => clock !== null && !UNCHECKED.has(clock) && at.getTime() - seenAt.getTime() < DAY_MS)
+  const clock = doubted ? 'doubt' : speaking.length === 0 ? 'silent' : speaking.some((each) => each.clock !== null) ? 'unchecked' : 'good'
+  // A demo hierarchy goes on by a clock of which nothing is told; in production time-stamps stop.
+  const clockTag: Tag = clock === 'good' ? 'good' : clock === 'unchecked' && authorities.some(({ demo }) => demo) ? 'neutral' : 'wait'
   const agreement = reconciliation === null ? 'none' : reconciliation.outcome !== 'agreed' ? reconciliation.outcome : at.getTime() - reconciliation.finishedAt.getTime() > RECONCILED_MS ? 'late' : 'agreed'
-  const worst: Tag = missing || lists.some(({ tag }) => tag === 'bad') || agreement === 'differed' ? 'bad' : clock !== 'good' || agreement !== 'agreed' || signers.some(({ tag }) => tag === 'wait') ? 'wait' : 'good'
+  const worst: Tag = missing || lists.some(({ tag }) => tag === 'bad') || agreement === 'differed' ? 'bad' : clockTag === 'wait' || agreement !== 'agreed' || signers.some(({ tag }) => tag === 'wait') ? 'wait' : 'good'
 
   const times = facts.hours.map(({ hour, counts }) => ({ label: formatHour(language, hour), at: formatInstant(language, hour), half: quantile(counts, 0.5), most: quantile(counts, 0.99) }))
   const milliseconds = (value: number | null): string | null => (value === null ? null : formatNumber(language, Number(value.toPrecision(2))))
@@ -101,7 +118,7 @@ function model(facts: Facts, { policy }: Services, language: Language) {
     made: authorities.length > 0,
     signers,
     lists,
-    clock: { tag: (clock === 'good' ? 'good' : 'wait') as Tag, state: clock },
+    clock: { tag: clockTag, state: clock },
     agreement: {
       state: agreement,
       tag: (agreement === 'agreed' ? 'good' : agreement === 'differed' ? 'bad' : 'wait') as Tag,
