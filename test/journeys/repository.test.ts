@@ -73,6 +73,16 @@ describe.skipIf(!available)(available ? 'the repository' : NO_CHROMIUM, () => {
     const person = await browser.person(portal.url, { javaScript: false })
     await person.visit('/repository')
     expect(await person.main.locator('svg.tree-wide').isVisible()).toBe(true)
+    // What is folded opens at a press, and on paper stands open.
+    const folded = person.main.locator('details.fold :is(dl, ul)')
+    const open = async () => (await Promise.all((await folded.all()).map((each) => each.isVisible()))).filter(Boolean).length
+    expect(await folded.count()).toBeGreaterThan(6)
+    expect(await open()).toBe(0)
+    await person.main.locator('.authority summary').first().click()
+    expect(await open()).toBe(2)
+    await person.page.emulateMedia({ media: 'print' })
+    expect(await open()).toBe(await folded.count())
+    await person.page.emulateMedia({ media: 'screen' })
     await person.visit('/repository/key-generation/root-g1')
     await person.leave()
   })

@@ -40,3 +40,16 @@
     setTimeout(() => (warning.hidden = false), Math.max(minutes - 5, minutes * 0.75) * 60_000)
   }
 }
+{
+  // Paper has nothing to press: where the style sheet can't unfold for it, this does.
+  let opened = []
+  if (!CSS.supports('selector(::details-content)')) {
+    addEventListener('beforeprint', () => {
+      opened = [...document.querySelectorAll('details.fold:not([open])')]
+      for (const fold of opened) fold.open = true
+    })
+    addEventListener('afterprint', () => {
+      for (const fold of opened) fold.open = false
+    })
+  }
+}
