@@ -50,6 +50,11 @@ describe('the text of a PDF', () => {
 
   test('ATT-6: a space is a wide gap inside a shown array', () => expect(text(pageOf('[(a)-250(b)-10(c)] TJ'))).toBe('a bc'))
 
+  test('ATT-6: a line begins wherever an operator goes down', () => {
+    expect(text(pageOf('(a) Tj 0 -14 TD (b) Tj T* (c) Tj')).split('\n')).toEqual(['a', 'b', 'c'])
+    expect(text(pageOf("12 TL (a) Tj (b) ' 1 0 (c) \"")).split('\n')).toEqual(['a', 'b', 'c'])
+  })
+
   test('ATT-6: a character that no font names is a sign of its own, never a guess', () => {
     expect(text(pageOf('(ab) Tj', '/Type3'))).toBe('\ufffd\ufffd')
     expect(text(pageOf('/F9 9 Tf (ab) Tj'))).toBe('\ufffd')
