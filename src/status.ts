@@ -83,25 +83,27 @@ async function serve(services: Services, config: Config): Promise<Running & { re
     watch,
     elapsed,
   )
-  const know = () => {
-    checks = { issuedBy: issuedBy(authorities), tokenLabel: signer.tokenLabel, falseRow: alertOnce }
-    respond = createResponder({ policy, signer: { sign }, authorities, ...reading, fault })
+  const know = (found: typeof authorities) => {
+    const made = createResponder({ policy, signer: { sign }, authorities: found, ...reading, fault })
+    checks = { issuedBy: issuedBy(found), tokenLabel: signer.tokenLabel, falseRow: alertOnce }
+    respond = made
+    authorities = found
   }
-  know()
+  know(authorities)
   let onHierarchy = (): void => undefined
-  // A ceremony made another generation: it is answered for under its own issuer, without a restart.
-  const reload = (): void =>
-    void listAuthorities(database).then(
-      (found) => {
-        authorities = found
-        know()
+  let reloading: Promise<void> = Promise.resolve()
+  // A ceremony made another generation: it is answered for under its own issuer, without a restart. What can't be read leaves what was known.
+  const reload = (): void => {
+    reloading = reloading
+      .then(async () => {
+        know(await listAuthorities(database))
         onHierarchy()
-      },
-      (error: unknown) => {
+      })
+      .catch((error: unknown) => {
         fault(error)
         setTimeout(reload, 1000).unref()
-      },
-    )
+      })
+  }
   watch.onChange((changes) => {
     if (changes === 'everything' || changes.some(({ serial }) => serial === '*')) reload()
   })
@@ -218,16 +220,17 @@ async function serve(services: Services, config: Config): Promise<Running & { re
     more: timestamps,
     async stop() {
       await stopServer(server)
+      // First, since it needs no database: what was answered is on record though that is away.
+      await taking.stop()
+      take()
+      await accessLog?.close()
       await opening.catch(() => undefined)
       await stamping?.stop()
       await unlisten()
       await polling.stop()
       await watched.stop()
-      await taking.stop()
-      take()
       await telling.stop()
       await tellTimes()
-      await accessLog?.close()
       stopFigures()
       await signer.close()
     },

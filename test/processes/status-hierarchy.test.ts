@@ -111,6 +111,17 @@ test('CAK-3, OCS-3: a second generation of the CA is answered for under its own 
   expect([everyWorker(old, first), everyWorker(old, second), everyWorker(fresh, first)]).toEqual([['good'], ['unknown'], ['unknown']])
 }, 120_000)
 
+test('OCS-1: a row of an authority that nobody can read ends no worker: it is told of, and what was known goes on', async () => {
+  const first = (await listAuthorities(database)).find(({ kind }) => kind === 'issuing')!
+  const old = await database('certificates').first()
+  const row = await database('authorities').where({ id: first.id }).first()
+  await database('authorities').insert({ ...row, id: 'unreadable', spki_sha256: '00'.repeat(32), certificate_der: Buffer.from('3000', 'hex'), created_at: '2000-01-01T00:00:00.000Z' })
+  await expect.poll(() => program.output(), { timeout: 30_000 }).toContain('"level":"error"')
+  for (let again = 0; again < 4; again++) expect(heard(old, first)).toBe('good')
+  await database('authorities').where({ id: 'unreadable' }).delete()
+  expect(program.output()).not.toContain('ended by itself')
+}, 120_000)
+
 test('TSA-1: time-stamps added by a ceremony are given without a restart', async () => {
   const ask = async () => {
     const answer = await fetch(`${url}/tsa`, { method: 'POST', headers: { 'content-type': 'application/timestamp-query', connection: 'close' }, body: new Uint8Array(timestampQuery({ certReq: true })) })
