@@ -74,6 +74,22 @@ export function shownExamples(examples: readonly ExampleCertificate[], now: Date
   return [...best.values()].sort((one, other) => one.authorityId.localeCompare(other.authorityId) || EXAMPLE_KINDS.indexOf(one.kind) - EXAMPLE_KINDS.indexOf(other.kind))
 }
 
+/** A kind that the authority in charge has no example of. */
+export interface MissingExample {
+  readonly kind: ExampleKind
+  /** There was work on the examples lately, or the authority itself is new: it will come. Otherwise somebody has to look why not. */
+  readonly beingMade: boolean
+}
+
+/** From one sign of work to the next: making one takes seconds, and `ca` makes one at a time. */
+const MAKING_MS = 600_000
+
+/** @param signs when the authority began, when examples of it were begun, and when they were issued */
+export function missingExamples(held: ReadonlySet<ExampleKind>, signs: readonly Date[], now: Date): readonly MissingExample[] {
+  const beingMade = signs.some((at) => now.getTime() - at.getTime() < MAKING_MS)
+  return EXAMPLE_KINDS.filter((kind) => !held.has(kind)).map((kind) => ({ kind, beingMade }))
+}
+
 type ExamplePolicy = NonNullable<Policy['examples']>
 
 const DAY = 86_400_000

@@ -1,4 +1,7 @@
 /** The addresses that certificates carry, from configuration and an authority's id. `status` and the repository serve the same. */
+import { readAuthorityInfoAccess, readCrlDistributionPoints } from '../pki/extension-values.ts'
+import { OID } from '../pki/oids.ts'
+import type { Extension } from '../pki/x509-certificate.ts'
 import type { CertificateUrls } from './profile.ts'
 
 /** Where a list stands: an authority's own (shard 0), or that of one of its shards. */
@@ -22,3 +25,20 @@ export const issuerUrls = (authorityId: string, place: { readonly statusUrl: str
   caIssuers: place.statusUrl + caPath(authorityId),
   cps: `${place.portalUrl}/repository`,
 })
+
+/** What a certificate names of its issuer's services, in its order; what is no URI is left out. */
+export interface NamedServices {
+  readonly lists: readonly string[]
+  readonly ocsp: readonly string[]
+  readonly caIssuers: readonly string[]
+}
+
+/** RFC 5280 4.2.1.13, 4.2.2.1. @throws MalformedDer */
+export function namedServices(extensions: readonly Extension[]): NamedServices {
+  const value = (oid: string) => extensions.find((extension) => extension.oid === oid)?.value
+  const [points, access] = [value(OID.crlDistributionPoints), value(OID.authorityInfoAccess)]
+  const uris = (names: readonly { readonly uri: string | null }[]) => names.flatMap(({ uri }) => (uri === null ? [] : [uri]))
+  const described = access ? readAuthorityInfoAccess(access) : []
+  const of = (wanted: string) => uris(described.filter(({ method }) => method === wanted).map(({ location }) => location))
+  return { lists: points ? uris(readCrlDistributionPoints(points).flatMap(({ fullName }) => fullName)) : [], ocsp: of(OID.accessOcsp), caIssuers: of(OID.accessCaIssuers) }
+}

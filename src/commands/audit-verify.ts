@@ -1,13 +1,18 @@
 /**
  * `npm run audit:verify [-- --head HASH]`: is the audit log whole (LOG-1)? A chain can't tell that its end was cut off;
  * who notes the head elsewhere and gives it as --head learns that too.
- * Exit code: 0 whole, 1 not whole, 2 could not be checked.
  */
-import { existsSync } from 'node:fs'
-import { parseArgs } from 'node:util'
-import { verifyAuditChain, type ChainVerdict } from '../audit/audit-log.ts'
-import { ConfigRefused, readConfig } from '../config.ts'
-import { openDatabase } from '../database/database.ts'
+import { type ChainVerdict, verifyAuditChain } from '../audit/audit-log.ts'
+import { readConfig } from '../config.ts'
+import { StartRefused } from '../start-refused.ts'
+import { lookInto, tellVerdict } from './verdict.ts'
+import { readOptions } from './words.ts'
+
+const USAGE = `npm run audit:verify [-- --head HASH]
+
+Walks the hash chain of the audit log and prints its head. Note the head elsewhere: a log whose end was cut off is known by it alone.
+  --head HASH  a head that this command printed earlier: is it still in the log?
+Exit code: 0 whole, 1 not whole, 2 could not be checked.`
 
 const BROKEN: Readonly<Record<Extract<ChainVerdict, { intact: false }>['reason'], string>> = {
   gap: 'it is missing, or another entry stands in its place',
@@ -15,21 +20,10 @@ const BROKEN: Readonly<Record<Extract<ChainVerdict, { intact: false }>['reason']
   hash: 'its content is not what was written: its hash does not fit',
 }
 
-async function main(): Promise<number> {
-  const { head } = parseArgs({ options: { head: { type: 'string' } }, allowPositionals: true }).values
-  if (head !== undefined && !/^[0-9a-f]{64}$/.test(head)) {
-    console.error(`--head must be 64 hexadecimal digits, as this command prints them, is "${head}"`)
-    return 2
-  }
-  const { databaseUrl } = readConfig('command')
-  // Opening would make an empty file, and an empty log is a whole one.
-  const file = databaseUrl.startsWith('sqlite:') ? databaseUrl.slice('sqlite:'.length) : null
-  if (file !== null && !existsSync(file)) {
-    console.error(`There is no database at ${file}.`)
-    return 2
-  }
-  const database = openDatabase(databaseUrl)
-  try {
+const { head } = readOptions(USAGE, ['head'])
+await tellVerdict('The audit log could not be checked', () => {
+  if (head !== undefined && !/^[0-9a-f]{64}$/.test(head)) throw new StartRefused(`--head must be 64 hexadecimal digits, as this command prints them, is "${head}"`)
+  return lookInto(readConfig('command').databaseUrl, async (database) => {
     const verdict = await verifyAuditChain(database)
     if (!verdict.intact) {
       console.error(`The audit log is NOT whole. First bad entry: ${verdict.at}: ${BROKEN[verdict.reason]}.`)
@@ -45,14 +39,5 @@ async function main(): Promise<number> {
     }
     console.log(`The noted head is entry ${noted.seq} of ${noted.at}: nothing up to it was removed or changed.`)
     return 0
-  } finally {
-    await database.destroy()
-  }
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  console.error(ConfigRefused.is(error) ? error.message : `The audit log could not be checked: ${(error as Error).message}`)
-  process.exitCode = 2
-}
+  })
+})

@@ -2,8 +2,8 @@
  * `npm run check-key -- FILES [--json] [--public-key FILE] [--at DATE] [--language en|ja]`: "Check my key" without a portal. It needs no
  * database, no HSM and no start, and sends nothing anywhere; where DATA_DIR or DATABASE_URL has an instance, it judges as its page does. Exit code: 0 verified, 1 refused, 2 malformed files or wrong words.
  */
-import { closeSync, existsSync, openSync, readSync } from 'node:fs'
-import { basename, resolve } from 'node:path'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { basename } from 'node:path'
 import { parseArgs } from 'node:util'
 import { ConfigRefused, readConfig } from '../config.ts'
 import { checkHere } from '../database/check-key-here.ts'
@@ -16,6 +16,8 @@ import { readMoment } from '../key-protection/moment.ts'
 import { loadPolicy, PolicyRefused, SHIPPED_POLICY, type Policy } from '../policy/policy.ts'
 import { explain } from '../process.ts'
 import { LANGUAGES, translate, type Language } from '../web/locales.ts'
+import { hasDatabase } from './verdict.ts'
+import { fromCaller, unread } from './words.ts'
 
 class WrongWords extends Error {
   readonly #wrongWords = true
@@ -35,13 +37,10 @@ function readWords() {
   }
 }
 
-/** npm goes to the package's folder; who called it named files from where they were. */
-const fromCaller = (path: string): string => resolve(process.env['npm_lifecycle_event'] === 'check-key' ? (process.env['INIT_CWD'] ?? '.') : '.', path)
-
 /** At most one octet more than is taken: that is enough to refuse it. */
 function readFile(path: string): { name: string; bytes: Buffer } {
   try {
-    const descriptor = openSync(fromCaller(path), 'r')
+    const descriptor = openSync(fromCaller('check-key', path), 'r')
     try {
       const bytes = Buffer.alloc(DROPPED_LIMITS.bytes + 1)
       let length = 0
@@ -51,8 +50,7 @@ function readFile(path: string): { name: string; bytes: Buffer } {
       closeSync(descriptor)
     }
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw new WrongWords(`${path}: ${code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'this is a folder' : message}`)
+    throw new WrongWords(`${path}: ${unread(error)}`)
   }
 }
 
@@ -75,7 +73,7 @@ function readLanguage(text: string): Language {
 async function judge(files: readonly { name: string; bytes: Buffer }[], at: Date, policy: Policy, language: Language): Promise<KeyCheck> {
   const alone = () => checkKey({ files, at, policy, trust: SHIPPED_TRUST })
   const { databaseUrl } = readConfig('command')
-  if (databaseUrl.startsWith('sqlite:') && !existsSync(databaseUrl.slice('sqlite:'.length))) return alone()
+  if (!hasDatabase(databaseUrl)) return alone()
   const database = openDatabase(databaseUrl)
   try {
     const demo = await isDemoHierarchy(database)

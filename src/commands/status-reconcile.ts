@@ -1,29 +1,29 @@
 /**
  * `npm run status:reconcile`: do the database, the newest lists and the OCSP answers of the running `status` (at STATUS_URL) say the same of every
- * certificate? Writes nothing; the product itself does the same once a day and keeps the result.
- * Exit code: 0 they agree, 1 they differ, 2 could not be compared.
+ * certificate, and do the addresses that certificates name lead there? Writes nothing; the product itself does the same once a day and keeps the result.
  */
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { ConfigRefused, readConfig } from '../config.ts'
-import { openDatabase } from '../database/database.ts'
+import { readConfig } from '../config.ts'
 import { compareNow } from '../jobs/reconciliation.ts'
-import { loadPolicy, PolicyRefused } from '../policy/policy.ts'
-import { statusClient, StatusUnanswered } from '../status-client.ts'
+import { loadPolicy } from '../policy/policy.ts'
+import { statusClient } from '../status-client.ts'
+import { lookInto, tellVerdict } from './verdict.ts'
+import { readOptions } from './words.ts'
 
-async function main(): Promise<number> {
-  const config = readConfig('command')
-  const policy = loadPolicy(config.policyFile)
-  // Opening would make an empty file, and in an empty database nothing differs.
-  const file = config.databaseUrl.startsWith('sqlite:') ? config.databaseUrl.slice('sqlite:'.length) : null
-  if (file !== null && !existsSync(file)) {
-    console.error(`There is no database at ${file}.`)
-    return 2
-  }
-  const database = openDatabase(config.databaseUrl)
-  try {
-    const found = await compareNow({ policy, database, clock: () => new Date(), random: randomBytes, client: statusClient(config.status.url) })
-    const looked = `${found.certificates} certificates, ${found.listEntries} list entries, asked at ${config.status.url}`
+const USAGE = `npm run status:reconcile
+
+Holds the database, the revocation lists and the OCSP answers at STATUS_URL against each other, for every certificate, and fetches each
+distinct address that certificates name for their list, OCSP and issuer's certificate. One line for each difference. Writes nothing.
+A difference is looked at again after 3, 10 and 45 seconds, so that one takes a minute.
+Exit code: 0 they agree, 1 they differ, 2 could not be compared.`
+
+readOptions(USAGE, [])
+await tellVerdict('Nothing could be compared', async () => {
+  const { policyFile, databaseUrl, status } = readConfig('command')
+  const policy = loadPolicy(policyFile)
+  return lookInto(databaseUrl, async (database) => {
+    const found = await compareNow({ policy, database, clock: () => new Date(), random: randomBytes, client: statusClient(status.url), statusUrl: status.url })
+    const looked = `${found.certificates} certificates, ${found.listEntries} list entries, ${found.addresses} addresses, asked at ${status.url}`
     if (found.differences === 0) {
       console.log(`Database, lists and OCSP agree: ${looked}.`)
       return 0
@@ -32,15 +32,5 @@ async function main(): Promise<number> {
     if (found.differences > found.lines.length) console.error(`… and ${found.differences - found.lines.length} more`)
     console.error(`Database, lists and OCSP DIFFER in ${found.differences}: ${looked}.`)
     return 1
-  } finally {
-    await database.destroy()
-  }
-}
-
-try {
-  process.exitCode = await main()
-} catch (error) {
-  const told = ConfigRefused.is(error) || PolicyRefused.is(error) || StatusUnanswered.is(error)
-  console.error(told ? error.message : `Nothing could be compared: ${(error as Error).message}`)
-  process.exitCode = 2
-}
+  })
+})

@@ -7,6 +7,7 @@ import type { Database, Transaction } from '../database/database.ts'
 import { reconciliationSource } from '../database/reconciliation-source.ts'
 import { beginReconciliation, finishReconciliation, lastReconciliation, reconciliationsAhead, type Reconciliation } from '../database/reconciliation-store.ts'
 import { reconcile, type ReconciliationResult } from '../revocation/reconcile.ts'
+import type { FetchAddress } from '../revocation/named-addresses.ts'
 import type { Services } from '../services.ts'
 import { type StatusClient, StatusUnanswered } from '../status-client.ts'
 import type { Alert } from './crl-changes.ts'
@@ -20,6 +21,8 @@ const KEPT_LINES = 100
 
 export interface ComparisonParts extends Pick<Services, 'policy' | 'database' | 'clock' | 'random'> {
   readonly client: StatusClient
+  /** Where the client asks: STATUS_URL. */
+  readonly statusUrl: string
   /** Between two looks at what differs. */
   readonly wait?: (milliseconds: number) => Promise<void>
   /** For operators: the log. */
@@ -27,10 +30,25 @@ export interface ComparisonParts extends Pick<Services, 'policy' | 'database' | 
 }
 
 /** One comparison now, without writing anything. @throws StatusUnanswered */
-export async function compareNow({ policy, database, clock, random, client, wait = sleep }: ComparisonParts): Promise<ReconciliationResult> {
+export async function compareNow({ policy, database, clock, random, client, statusUrl, wait = sleep }: ComparisonParts): Promise<ReconciliationResult> {
   const authorities = await listAuthorities(database)
-  return reconcile({ policy, authorities, source: reconciliationSource(database), now: clock, randomBytes: random, find: client.find, post: client.post, wait: async (milliseconds) => void (await wait(milliseconds)) })
+  const source = reconciliationSource(database)
+  return reconcile({
+    policy, authorities, source, now: clock, randomBytes: random, statusUrl, find: client.find, post: client.post, fetchAddress: fetchWith(client), wait: async (milliseconds) => void (await wait(milliseconds)),
+  })
 }
+
+/** What an address that a certificate names does wrong is a difference, and no reason to break off. */
+export const fetchWith =
+  (client: StatusClient): FetchAddress =>
+  async (address, { maxBytes, post }) => {
+    try {
+      return { octets: await (post ? client.post(address, post.type, post.body, maxBytes) : client.get(address, maxBytes)) }
+    } catch (error) {
+      if (StatusUnanswered.is(error)) return { fault: error.why, silent: error.silent }
+      throw error
+    }
+  }
 
 /** Runs one when a day has passed since the last. @returns its result; null when none was due, or another process has the turn */
 export async function reconcileDaily(parts: ComparisonParts): Promise<Reconciliation | null> {

@@ -43,7 +43,7 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
       }
     },
     async reconciliation() {
-      const result = settled() ? await reconcileDaily({ policy, database, clock, random, client, wait, alert: tell }) : null
+      const result = settled() ? await reconcileDaily({ policy, database, clock, random, client, statusUrl: config.status.url, wait, alert: tell }) : null
       if (result?.outcome === 'differed')
         tell({ level: 'alert', job: 'reconciliation', differences: result.differences, first: result.details.slice(0, 10), means: 'database, lists and OCSP answers differ: npm run status:reconcile (CRL-3, OCS-3)' })
       if (result?.outcome === 'unanswered') tell({ level: 'warning', job: 'reconciliation', unanswered: result.details[0], means: 'status could not be asked; it is tried again in an hour' })

@@ -1,21 +1,22 @@
 /**
  * Compares what the database says of every certificate with what a relying party gets: the list that the certificate itself names, and an OCSP answer (CRL-3,
- * OCS-3, OCS-5). Memory is bounded: certificates in batches, entries in chunks, and of each list eight octets for an entry.
+ * OCS-3, OCS-5); and whether the addresses that certificates name lead there. Memory is bounded: certificates in batches, entries in chunks, and of each list
+ * eight octets for an entry.
  *
  * OCSP is asked with a nonce: the answer is made for the question, and keeps nobody else's out of the responder's memory. A revocation that is under way is
  * no difference: what differs is looked at again after a while, and again, from database to answer.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto'
-import { crlPath, OCSP_PATH } from '../certificate/addresses.ts'
+import { createHash } from 'node:crypto'
+import { crlPath, type NamedServices, namedServices, OCSP_PATH } from '../certificate/addresses.ts'
 import type { RandomBytes } from '../certificate/serial-number.ts'
-import { MalformedDer, readDer, TAG } from '../pki/der.ts'
-import { readCrlDistributionPoints } from '../pki/extension-values.ts'
-import { OID } from '../pki/oids.ts'
+import { MalformedDer, readDer } from '../pki/der.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Authority } from '../signer/authority.ts'
-import { type WalkedList, walkCertificateList } from './crl-walk.ts'
+import { walkCertificateList } from './crl-walk.ts'
 import type { ListedCertificate } from './crl-reader.ts'
+import { listRefused, stamp } from './list-refused.ts'
+import { addressFault, type FetchAddress, NamedAddresses, shardAt } from './named-addresses.ts'
 import { MAX_SINGLE_REQUESTS } from './ocsp-request.ts'
 import { buildOcspRequest, type OcspAnswerFor, readOcspReply } from './ocsp-client.ts'
 import { mustStayOnList, statusSince } from './retention.ts'
@@ -47,15 +48,21 @@ export interface ReconciliationParts {
   readonly source: ReconciliationSource
   readonly now: () => Date
   readonly randomBytes: RandomBytes
+  /** Where `status` is asked, without a slash at the end. */
+  readonly statusUrl: string
   /** Of `status`; null for what is not there. What it throws goes to the caller: who could not ask knows nothing. */
   find(path: string): Promise<Buffer | null>
   post(path: string, type: string, body: Buffer): Promise<Buffer>
+  /** An address that a certificate names: a path of `status` where it begins with `statusUrl`. */
+  readonly fetchAddress: FetchAddress
   wait(milliseconds: number): Promise<void>
 }
 
 export interface ReconciliationResult {
   readonly certificates: number
   readonly listEntries: number
+  /** Distinct addresses that certificates name. */
+  readonly addresses: number
   /** How many there are, those beyond the ones told included. */
   readonly differences: number
   /** One line each, in English, in the order met. */
@@ -68,17 +75,18 @@ const AGAIN_AFTER_MS = [3_000, 10_000, 45_000] as const
 const MOST = 1000
 
 export async function reconcile(parts: ReconciliationParts): Promise<ReconciliationResult> {
-  const first = new Look(parts, null)
+  const addresses = new NamedAddresses(parts.authorities)
+  const first = new Look(parts, addresses, null)
   await first.run()
   let { found } = first
   for (const milliseconds of AGAIN_AFTER_MS) {
     if (found.size === 0) break
     await parts.wait(milliseconds)
-    const again = new Look(parts, new Set(found.keys()))
+    const again = new Look(parts, addresses, new Set(found.keys()))
     await again.run()
     found = new Map([...again.found].filter(([key]) => found.has(key)))
   }
-  return { certificates: first.certificates, listEntries: first.listEntries, differences: found.size + first.more, lines: [...found.values()] }
+  return { certificates: first.certificates, listEntries: first.listEntries, addresses: addresses.size, differences: found.size + first.more, lines: [...found.values()] }
 }
 
 interface HeldList {
@@ -90,7 +98,6 @@ interface HeldList {
 const keyOf = (authorityId: string, what: string): string => `${authorityId} ${what}`
 const markOf = (serial: string): bigint => createHash('sha256').update(serial).digest().readBigUInt64BE(0)
 const second = (date: Date): number => Math.floor(date.getTime() / 1000)
-const stamp = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`
 
 /** One look: at everything, or again at what differed. */
 class Look {
@@ -100,10 +107,12 @@ class Look {
   more = 0
   readonly #parts: ReconciliationParts
   readonly #only: ReadonlySet<string> | null
+  readonly #addresses: NamedAddresses
   readonly #lists = new Map<string, HeldList | null>()
 
-  constructor(parts: ReconciliationParts, only: ReadonlySet<string> | null) {
+  constructor(parts: ReconciliationParts, addresses: NamedAddresses, only: ReadonlySet<string> | null) {
     this.#parts = parts
+    this.#addresses = addresses
     this.#only = only
   }
 
@@ -112,6 +121,22 @@ class Look {
       for (const shard of await this.#parts.source.lists(authority)) await this.#list(authority, crlPath(authority.id, shard))
       for await (const batch of this.#batches(authority)) await this.#compare(authority, batch)
     }
+    await this.#reachNamed()
+  }
+
+  async #reachNamed(): Promise<void> {
+    const silent = new Map<string, string>()
+    for (const address of this.#addresses.all()) {
+      const { authority, service, url, shard } = address
+      if (this.#only && !this.#only.has(keyOf(authority.id, url))) continue
+      const path = service === 'list' ? crlPath(authority.id, shard) : service === 'ocsp' && authority.kind === 'issuing' ? OCSP_PATH : null
+      // Looked at already, as its list or its responder.
+      if (path !== null && url === this.#parts.statusUrl + path) continue
+      const held = service === 'list' ? await this.#list(authority, crlPath(authority.id, shard)) : null
+      const fault = await addressFault(address, this.#parts, silent, held?.thisUpdate ?? null)
+      if (fault) this.#differs(authority.id, url, fault)
+    }
+    if (this.#addresses.tooMany) this.#differs(this.#parts.authorities[0]!.id, 'addresses', `certificates name more than ${this.#addresses.size}: the others were not fetched`)
   }
 
   async *#batches(authority: Authority): AsyncGenerator<readonly KnownCertificate[]> {
@@ -131,7 +156,7 @@ class Look {
   async #compare(authority: Authority, batch: readonly KnownCertificate[]): Promise<void> {
     this.certificates += batch.length
     for (const certificate of batch) {
-      const list = certificate.issued ? await this.#list(authority, this.#listOf(authority, certificate)) : null
+      const list = certificate.issued ? await this.#list(authority, this.#named(authority, certificate)) : null
       if (list && certificate.revoked && mustStayOnList(certificate.notAfter, list.thisUpdate, this.#parts.policy.periods) && !holds(list.serials, markOf(certificate.serial)))
         this.#differs(authority.id, certificate.serial, `revoked in the database since ${stamp(certificate.revoked.at)}, not on its list`)
     }
@@ -140,16 +165,13 @@ class Look {
     for (let at = 0; at < batch.length; at += MAX_SINGLE_REQUESTS) await this.#ask(authority, batch.slice(at, at + MAX_SINGLE_REQUESTS))
   }
 
-  /** The path of the list that the certificate names; what isn't signed names none. */
-  #listOf(authority: Authority, { der }: KnownCertificate): string {
-    try {
-      const points = der && readCertificate(der).tbs.extensions.find(({ oid }) => oid === OID.crlDistributionPoints)
-      const uri = points && readCrlDistributionPoints(points.value)[0]?.fullName[0]?.uri
-      return uri && URL.canParse(uri) ? new URL(uri).pathname : crlPath(authority.id)
-    } catch (error) {
-      if (MalformedDer.is(error)) return crlPath(authority.id)
-      throw error
-    }
+  /** Takes the addresses that the certificate names. @returns the path of its list; that of the authority's own where it names none */
+  #named(authority: Authority, certificate: KnownCertificate): string {
+    const services = servicesOf(certificate)
+    const { policy, now } = this.#parts
+    if (mustStayOnList(certificate.notAfter, now(), policy.periods)) this.#addresses.note(authority, certificate, services)
+    const [list] = services.lists
+    return crlPath(authority.id, list === undefined ? 0 : (shardAt(authority.id, list) ?? 0))
   }
 
   async #ask(authority: Authority, batch: readonly KnownCertificate[]): Promise<void> {
@@ -196,7 +218,7 @@ class Look {
     }
     try {
       const list = walkCertificateList(octets)
-      const refused = this.#listRefused(authority, list)
+      const refused = listRefused(authority, list, this.#parts.policy, this.#parts.now())
       if (refused) {
         this.#differs(authority.id, path, refused)
         return null
@@ -221,19 +243,6 @@ class Look {
     }
   }
 
-  #listRefused(authority: Authority, { tbsDer, signature, head }: WalkedList): string | null {
-    const { policy, now } = this.#parts
-    const hash = authority.kind === 'issuing' ? policy.keys.authority.issuingHash : null
-    const key = createPublicKey({ key: readCertificate(authority.certificateDer).tbs.spki, format: 'der', type: 'spki' })
-    const hashes = hash ? [hash] : (['sha256', 'sha384', 'sha512'] as const)
-    if (!head.issuerNameDer.equals(authority.subjectDer) || !hashes.some((each) => verify(each, tbsDer, key, signature))) return "the list is not the authority's"
-    if (!head.nextUpdate || head.nextUpdate.at < now()) return `the list ended ${head.nextUpdate ? stamp(head.nextUpdate.at) : 'without saying when'}`
-    const since = statusSince({ caNotBefore: authority.notBefore, thisUpdate: head.thisUpdate.at, periods: policy.periods })
-    const told = head.extensions.find(({ oid }) => oid === EXTENSION.expiredCertsOnCrl)
-    const at = told ? readDer(told.value).expect(TAG.generalizedTime, 'expiredCertsOnCRL').time() : null
-    return at && second(at) === second(since) ? null : `its expiredCertsOnCRL is ${at ? stamp(at) : 'absent'}, not ${stamp(since)}`
-  }
-
   async #compareEntries(authority: Authority, entries: readonly ListedCertificate[]): Promise<void> {
     const wanted = this.#only ? entries.filter(({ serial }) => this.#only!.has(keyOf(authority.id, serial))) : entries
     if (wanted.length === 0) return
@@ -247,6 +256,17 @@ class Look {
       else if (second(certificate.revoked.at) !== second(revocationDate.at) || certificate.revoked.reason !== reason)
         this.#differs(authority.id, serial, `revoked in the database ${stamp(certificate.revoked.at)} with reason ${certificate.revoked.reason}, on the list ${stamp(revocationDate.at)} with reason ${reason}`)
     }
+  }
+}
+
+/** None of what can't be read: OCSP says of it what must be said. */
+function servicesOf({ der }: KnownCertificate): NamedServices {
+  const none: NamedServices = { lists: [], ocsp: [], caIssuers: [] }
+  try {
+    return der ? namedServices(readCertificate(der).tbs.extensions) : none
+  } catch (error) {
+    if (MalformedDer.is(error)) return none
+    throw error
   }
 }
 

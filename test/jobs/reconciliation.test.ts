@@ -76,7 +76,7 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
   }
   const compare = (client: StatusClient, onWait: () => Promise<unknown> = async () => undefined) =>
     compareNow({ ...partsOf(services), client, wait: async () => void (waits++, await onWait()) })
-  const partsOf = ({ policy, database: db, clock, random }: Services) => ({ policy, database: db, clock, random })
+  const partsOf = ({ policy, database: db, clock, random, config }: Services) => ({ policy, database: db, clock, random, statusUrl: config.status.url })
   const lines = async (client: StatusClient) => (await compare(client)).lines.map((line) => line.replace(`${authority.id} `, ''))
 
   /** The list of the port, and another one for this authority: signed by it, whatever it says. */
@@ -99,7 +99,8 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
     const found = await compare(client)
     const count = async (table: string) => Number((await database(table).count({ n: '*' }).first())!.n)
     const all = (await count('certificates')) + (await count('responder_certificates')) + (await count('timestamp_certificates')) + (await count('authorities')) - 1
-    expect(found).toEqual({ certificates: all, listEntries: 1, differences: 0, lines: [] })
+    // List and issuer of each of three authorities, and the issuing one's OCSP.
+    expect(found).toEqual({ certificates: all, listEntries: 1, addresses: 7, differences: 0, lines: [] })
     expect(await lines(await withList(client, {}))).toEqual([])
     expect(waits).toBe(0)
   })

@@ -9,6 +9,7 @@ import { reconciliationSource } from '../../src/database/reconciliation-source.t
 import { findResponder, readStatus } from '../../src/database/status-store.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { authoritiesOn, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
+import { fetchWith } from '../../src/jobs/reconciliation.ts'
 import { runRetention } from '../../src/jobs/retention.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
@@ -140,7 +141,7 @@ test('CRL-3, OCS-3, OCS-5, REV-4: from issue to ten years past expiry, database,
       if (state === 'revoked') expect(new Set(dates.filter((date) => date !== null)).size, where).toBe(1)
     }
     const { policy } = services
-    const compared = await reconcile({ policy, authorities: [authority.row], source, now: () => now, randomBytes: services.random, find: port.client.find, post: port.client.post, wait: async () => undefined })
+    const compared = await reconcile({ policy, authorities: [authority.row], source, now: () => now, randomBytes: services.random, statusUrl: services.config.status.url, find: port.client.find, post: port.client.post, fetchAddress: fetchWith(port.client), wait: async () => undefined })
     expect(compared.lines).toEqual([])
     expect(compared.certificates).toBeGreaterThanOrEqual(3)
   }

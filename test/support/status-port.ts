@@ -54,9 +54,9 @@ export async function openStatusPort(services: Services, signer: Signer, change:
   return {
     url,
     client: {
-      get: (path) => watch.poll().then(() => plain.get(path)),
+      get: (path, maxBytes) => watch.poll().then(() => plain.get(path, maxBytes)),
       find: (path) => watch.poll().then(() => plain.find(path)),
-      post: (path, type, body) => watch.poll().then(() => plain.post(path, type, body)),
+      post: (path, type, body, maxBytes) => watch.poll().then(() => plain.post(path, type, body, maxBytes)),
     },
     faults,
     async close() {

@@ -2,22 +2,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { encodePem } from '../../pki/pem.ts'
-import type { StatusClient } from '../../status-client.ts'
+import type { Subject } from './subject.ts'
 import { run, type Ran, type Tool } from './tools.ts'
-
-/** An example in the folder: `leaf.pem`, `issuing.pem`, `root.pem`, `root.p12`, `example.jar`, `example.exe`. */
-export interface Subject {
-  readonly folder: string
-  /** What it shows now, in both of its parts. */
-  readonly revoked: boolean
-  readonly expired: boolean
-  /** Its files were time-stamped: before that, tools that look at the files have nothing to go by. */
-  readonly stamped: boolean
-  /** Addresses that the certificates carry. */
-  readonly ocsp: string
-  readonly lists: readonly string[]
-  readonly client: StatusClient
-}
 
 export interface Check {
   readonly name: string
@@ -25,14 +11,15 @@ export interface Check {
   readonly stamped?: true
   /** What must be said, in a word. */
   wanted(subject: Subject): string
-  /** What was said: the same word, or the tool's own words. */
+  /** What was said: the same word, or the tool's own words. @throws Error that says why nothing was: an address that did not answer, a tool that did not run */
   ask(subject: Subject): Promise<string>
 }
 
 const status = ({ revoked }: Subject): string => (revoked ? 'revoked' : 'good')
 const ISSUER = ['-issuer', 'issuing.pem', '-cert', 'leaf.pem', '-CAfile', 'root.pem', '-verify_other', 'issuing.pem']
 
-function ocspSays({ text }: Ran): string {
+function ocspSays({ text }: Ran, ocsp: string): string {
+  if (text.includes('Error querying OCSP responder')) return `${ocsp} ${/code=(\d{3})/.exec(text)?.[1]?.replace(/^/, 'answers ') ?? "can't be reached"}`
   if (!text.includes('Response verify OK')) return said(text)
   // Without it nobody could tell an old certificate's answer from one that was forgotten (OCS-5).
   if (!text.includes('OCSP Archive Cutoff')) return 'no archive cutoff'
@@ -45,7 +32,7 @@ const ocspPost: Check = {
   name: 'ocsp-post',
   needs: ['openssl'],
   wanted: status,
-  ask: async ({ folder, ocsp }) => ocspSays(await run(folder, 'openssl', ['ocsp', ...ISSUER, '-url', ocsp, '-resp_text'])),
+  ask: async ({ folder, ocsp }) => ocspSays(await run(folder, 'openssl', ['ocsp', ...ISSUER, '-url', ocsp, '-resp_text']), ocsp),
 }
 
 const ocspGet: Check = {
@@ -57,7 +44,7 @@ const ocspGet: Check = {
     if (made.code !== 0) return said(made.text)
     const { text } = await run(folder, 'openssl', ['base64', '-A', '-in', 'request.der'])
     writeFileSync(join(folder, 'answer.der'), await client.get(`${ocsp}/${encodeURIComponent(text.trim())}`))
-    return ocspSays(await run(folder, 'openssl', ['ocsp', ...ISSUER, '-respin', 'answer.der', '-no_nonce', '-resp_text']))
+    return ocspSays(await run(folder, 'openssl', ['ocsp', ...ISSUER, '-respin', 'answer.der', '-no_nonce', '-resp_text']), ocsp)
   },
 }
 
@@ -93,7 +80,8 @@ const jarsigner: Check = {
   needs: ['jarsigner', 'keytool'],
   stamped: true,
   wanted: ({ revoked, expired }) => `${revoked ? 'revoked' : 'accepted'}${expired ? ', certificate expired' : ''}`,
-  async ask({ folder }) {
+  async ask({ folder, jar, client }) {
+    writeFileSync(join(folder, 'example.jar'), await client.get(jar))
     const { code, text } = await run(folder, 'jarsigner', ['-J-Duser.language=en', '-verify', '-strict', '-verbose', '-certs', '-revCheck', '-keystore', 'root.p12', '-storetype', 'PKCS12', '-storepass', 'changeit', 'example.jar'])
     if (!text.includes('jar verified')) return said(text)
     const verdict = (code & CHAIN_REFUSED) !== 0 && /Certificate has been revoked/.test(text) ? 'revoked' : (code & ~NOTICE) === 0 ? 'accepted' : `exit code ${code}`
@@ -106,7 +94,8 @@ const osslsigncode: Check = {
   needs: ['osslsigncode'],
   stamped: true,
   wanted: ({ revoked }) => (revoked ? 'revoked' : 'accepted'),
-  async ask({ folder }) {
+  async ask({ folder, program, client }) {
+    writeFileSync(join(folder, 'example.exe'), await client.get(program))
     // Without a list of ours: it fetches those that the certificates name.
     const { code, text } = await run(folder, 'osslsigncode', ['verify', '-CAfile', 'root.pem', '-TSA-CAfile', 'root.pem', '-in', 'example.exe'])
     if (!text.includes('Timestamp Server Signature verification: ok')) return said(text)

@@ -1,9 +1,10 @@
 /** Example certificates (REP-2): each with its chain and with what its key signed, and a list for programs. The repository's page links here. */
-import { EXAMPLE_KINDS, type ShownExample } from '../../application/example.ts'
+import { EXAMPLE_KINDS, missingExamples, type ShownExample } from '../../application/example.ts'
 import { caPath, OCSP_PATH } from '../../certificate/addresses.ts'
-import { listAuthorities } from '../../database/authority-store.ts'
+import { mayStillIssue } from '../../certificate/validity.ts'
+import { findIssuingAuthority, listAuthorities } from '../../database/authority-store.ts'
 import { certificateStore } from '../../database/certificate-store.ts'
-import { findExample, listExamples } from '../../database/example-store.ts'
+import { begunExamples, findExample, listExamples } from '../../database/example-store.ts'
 import { certificatePem } from '../../pki/pem.ts'
 import type { Services } from '../../services.ts'
 import type { PageRequest, Reply, Route } from '../reply.ts'
@@ -51,6 +52,15 @@ function describe({ id, kind, state, pending, authorityId, serial, notBefore, no
   }
 }
 
+/** Of the authority that makes examples now: none where the policy file orders none. */
+async function describeMissing({ database, policy }: Services, examples: readonly ShownExample[], now: Date) {
+  const authority = policy.examples ? await findIssuingAuthority(database) : null
+  if (!authority || !mayStillIssue(authority.notAfter, now, policy)) return []
+  const own = examples.filter(({ authorityId }) => authorityId === authority.id)
+  const signs = [authority.notBefore, ...own.map(({ issuedAt }) => issuedAt), ...(await begunExamples(database, authority.id)).map(({ startedAt }) => startedAt)]
+  return missingExamples(new Set(own.map(({ kind }) => kind)), signs, now).map((each) => ({ authority: authority.id, ...each }))
+}
+
 export function exampleRoutes(_services: Services): readonly Route[] {
   return [
     {
@@ -62,7 +72,7 @@ export function exampleRoutes(_services: Services): readonly Route[] {
       async handle({ services, now }) {
         const examples = await listExamples(services.database, now)
         const demo = (await listAuthorities(services.database)).some((authority) => authority.demo)
-        return { kind: 'json', status: 200, body: { demo, kinds: EXAMPLE_KINDS, examples: examples.map((each) => describe(each, services)) } }
+        return { kind: 'json', status: 200, body: { demo, kinds: EXAMPLE_KINDS, missing: await describeMissing(services, examples, now), examples: examples.map((each) => describe(each, services)) } }
       },
     },
     { method: 'GET', path: '/repository/examples/:file', who: 'anyone', events: [], handle: sendFile },

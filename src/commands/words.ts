@@ -1,0 +1,33 @@
+/** The words that a command was given. `--help` is answered, and words that it doesn't know are refused, before anything is opened. */
+import { resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+
+/** Every command's exit code for words that it doesn't know. */
+const WRONG_WORDS = 2
+
+/** Prints how the command is used and ends with code 0, where that was asked. */
+export function answerHelp(usage: string): void {
+  if (!process.argv.slice(2).some((word) => word === '--help' || word === '-h')) return
+  process.stdout.write(`${usage}\n`)
+  process.exit(0)
+}
+
+/** The values of the options that take a text. Other words end the process with how it is used. */
+export function readOptions<const T extends readonly string[]>(usage: string, names: T): { readonly [name in T[number]]?: string } {
+  answerHelp(usage)
+  try {
+    return parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: 'string' }])), strict: true }).values as { readonly [name in T[number]]?: string }
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
+    return process.exit(WRONG_WORDS)
+  }
+}
+
+/** A file that the caller named. npm goes to the package's folder; they named it from where they were. @param script the command's name for npm */
+export const fromCaller = (script: string, path: string): string => resolve(process.env['npm_lifecycle_event'] === script ? (process.env['INIT_CWD'] ?? '.') : '.', path)
+
+/** Why a file can't be read, in the caller's words. */
+export function unread(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'this is a folder' : code === 'EACCES' ? 'you may not read it' : message
+}
