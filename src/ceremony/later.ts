@@ -22,19 +22,19 @@ import { planCode } from './plan.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
 import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-unit.ts'
 
-/** What a later ceremony is held for. */
-export const LATER_CEREMONIES = {
-  'add-timestamps': 'adds a Timestamp Authority to a hierarchy without one',
-  'renew-lists': 'signs the lists of the root and of the time-stamp CA anew',
-  'change-timestamp-key': 'makes the next time-stamping key and its certificate',
-  'remove-timestamp-key': 'removes the key of SERIAL from its module',
-  'revoke-timestamp-certificate': 'revokes SERIAL for REASON',
-} as const
-export type LaterCeremonyKind = keyof typeof LATER_CEREMONIES
-
 /** CRLReason codes that fit a time-stamp certificate (RFC 5280 5.3.1). */
 export const TIMESTAMP_REVOCATION_REASONS = { 'key-compromise': 1, 'affiliation-changed': 3, superseded: 4, 'cessation-of-operation': 5 } as const
 export type TimestampRevocationReason = keyof typeof TIMESTAMP_REVOCATION_REASONS
+
+/** What a later ceremony is held for, and the words that it takes. */
+export const LATER_CEREMONIES = {
+  'add-timestamps': { words: '', what: 'adds a Timestamp Authority to a hierarchy without one' },
+  'renew-lists': { words: '', what: 'signs the lists of the root and of the time-stamp CA anew' },
+  'change-timestamp-key': { words: '', what: 'makes the next time-stamping key and its certificate' },
+  'remove-timestamp-key': { words: 'SERIAL', what: 'removes the key of this time-stamp certificate from its module' },
+  'revoke-timestamp-certificate': { words: 'SERIAL REASON', what: `revokes this time-stamp certificate: ${Object.keys(TIMESTAMP_REVOCATION_REASONS).join(', ')}` },
+} as const
+export type LaterCeremonyKind = keyof typeof LATER_CEREMONIES
 
 export interface LaterPlan {
   readonly kind: LaterCeremonyKind

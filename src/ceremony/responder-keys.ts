@@ -20,8 +20,8 @@ import { planCode } from './plan.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
 
 export const RESPONDER_CEREMONIES = {
-  'add-responder-key': 'enrols one more OCSP responder key [of the issuing CA named]',
-  'remove-responder-key': 'retires the OCSP responder key with the label LABEL and destroys it in its module',
+  'add-responder-key': { words: '[ISSUING-CA]', what: 'enrols one more OCSP responder key, of the issuing CA in charge where none is named' },
+  'remove-responder-key': { words: 'LABEL', what: 'retires the OCSP responder key with this label and destroys it in its module' },
 } as const
 export type ResponderCeremonyKind = keyof typeof RESPONDER_CEREMONIES
 

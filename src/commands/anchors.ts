@@ -3,9 +3,11 @@ import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
 import { explain, say } from '../process.ts'
 import { openServices, type Services } from '../services.ts'
-import { AnchorCommandRefused, changeAnchors } from './anchor-changes.ts'
+import { AnchorCommandRefused, changeAnchors, USAGE } from './anchor-changes.ts'
 import { openQuestions } from './ask.ts'
+import { answerHelp } from './words.ts'
 
+answerHelp(USAGE)
 const questions = openQuestions(() => new AnchorCommandRefused('Broken off: nothing was changed.'))
 let services: Services | null = null
 try {

@@ -15,13 +15,17 @@ import { explain, refuseSamples, say } from '../process.ts'
 import { openServices } from '../services.ts'
 import { openQuestions } from './ask.ts'
 import { changeHierarchy, changeResponderKeys, makeHierarchy } from './hierarchy.ts'
+import { answerHelp } from './words.ts'
 
 /** `serial`: of a certificate; the name of a CA or of a key where the ceremony asks for one. */
 const [kind, serial = null, reason = null] = process.argv.slice(2)
 const CEREMONIES = { ...LATER_CEREMONIES, ...RESPONDER_CEREMONIES }
+const LINES = [['npm run ceremony', 'makes the first hierarchy'], ...Object.entries(CEREMONIES).map(([name, { words, what }]) => [`npm run ceremony -- ${name} ${words}`, what])] as const
+const USAGE = [...LINES.map(([command, what]) => `${command.trim().padEnd(64)} ${what}`), '', 'Two persons each time: each gives a name, reads the plan, and types the code that stands under it.'].join('\n')
+answerHelp(USAGE)
 if (kind !== undefined && !Object.hasOwn(CEREMONIES, kind)) {
-  say(['npm run ceremony                     makes the first hierarchy', ...Object.entries(CEREMONIES).map(([name, what]) => `npm run ceremony -- ${name.padEnd(28)} ${what}`)].join('\n'))
-  process.exit(kind === '--help' ? 0 : 1)
+  say(USAGE)
+  process.exit(1)
 }
 
 const services = openOrExit()

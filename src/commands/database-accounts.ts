@@ -1,9 +1,14 @@
 /** `npm run database:accounts [-- --prefix NAME_]`: prints the SQL that gives each process an account of its own (ISS-6). It opens no database. */
-import { parseArgs } from 'node:util'
 import { accountsSql } from '../database/accounts.ts'
+import { readOptions } from './words.ts'
 
+const USAGE = `npm run --silent database:accounts [-- --prefix NAME_]
+
+Prints the SQL that gives each process a PostgreSQL account of its own (ISS-6). It opens no database.
+  --prefix NAME_  how the accounts' names begin; codesign_ where it is not given`
+
+const { prefix = 'codesign_' } = readOptions(USAGE, ['prefix'])
 try {
-  const { prefix } = parseArgs({ options: { prefix: { type: 'string', default: 'codesign_' } } }).values
   process.stdout.write(accountsSql(prefix))
 } catch (error) {
   process.stderr.write(`database:accounts: ${(error as Error).message}\n`)

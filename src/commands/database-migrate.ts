@@ -2,7 +2,13 @@
 import { readConfig } from '../config.ts'
 import { migrate, openDatabase } from '../database/database.ts'
 import { explain, say } from '../process.ts'
+import { readOptions } from './words.ts'
 
+const USAGE = `npm run database:migrate
+
+Makes or brings up the tables of DATABASE_URL. Give it the account of the tables' owner; the processes' own may not change tables.`
+
+readOptions(USAGE, [])
 let code = 0
 try {
   const database = openDatabase(readConfig('command').databaseUrl)

@@ -4,7 +4,11 @@ import { say, StartRefused } from '../process.ts'
 import { runDemoCommand } from './demo-command.ts'
 import { makeDemoKey, parseSubject } from './make-demo-key.ts'
 
-await runDemoCommand('demo:key', { subject: { type: 'string' }, bits: { type: 'string' }, out: { type: 'string' } }, async (services, given) => {
+const USAGE = `npm run demo:key -- --subject "CN=…, O=…, C=JP" [--bits 3072|4096] [--out DIR]
+
+Makes an RSA key in a SoftHSM token of its own, a certificate request, and the attestation of a demo maker.`
+
+await runDemoCommand('demo:key', USAGE, ['subject', 'bits', 'out'], async (services, given) => {
   if (!given.subject) throw new StartRefused('give the subject:  npm run demo:key -- --subject "CN=Example K.K., O=Example K.K., C=JP"')
   if (given.bits !== undefined && given.bits !== '3072' && given.bits !== '4096') throw new StartRefused('--bits is 3072 or 4096')
   const subject = parseSubject(given.subject)

@@ -5,8 +5,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readAuthorityInfoAccess, readCrlDistributionPoints } from '../pki/extension-values.ts'
-import { OID } from '../pki/oids.ts'
+import { namedServices } from '../certificate/addresses.ts'
 import { certificatePem, encodePem, readPem } from '../pki/pem.ts'
 import { readCertificate, type X509Certificate } from '../pki/x509-certificate.ts'
 import { say, StartRefused } from '../process.ts'
@@ -18,7 +17,11 @@ import { ocspStatus, revokedSerials, verifyChain } from './openssl-status.ts'
 
 const COMPANY = 'Demo Walk Software K.K.'
 
-await runDemoCommand('demo:life', { out: { type: 'string' } }, async (services, given) => {
+const USAGE = `npm run demo:life -- --out DIR
+
+Walks one application's whole life over HTTP, as a browser would, and leaves a good and a revoked certificate in DIR, judged by openssl.`
+
+await runDemoCommand('demo:life', USAGE, ['out'], async (services, given) => {
   if (!given.out) throw new StartRefused('say where the files go:  npm run demo:life -- --out DIR')
   const out = resolve(given.out)
   mkdirSync(out, { recursive: true })
@@ -91,12 +94,9 @@ await runDemoCommand('demo:life', { out: { type: 'string' } }, async (services, 
   say(`\nDone. Files in ${out}: good.pem revoked.pem issuing.pem root.pem crl.der root.crl.der status.json`)
 })
 
-function addresses(certificate: X509Certificate): { readonly ocsp: string | null; readonly caIssuers: string | null; readonly crl: string | null } {
-  const value = (oid: string) => certificate.tbs.extensions.find((extension) => extension.oid === oid)?.value
-  const access = value(OID.authorityInfoAccess) ? readAuthorityInfoAccess(value(OID.authorityInfoAccess)!) : []
-  const points = value(OID.crlDistributionPoints) ? readCrlDistributionPoints(value(OID.crlDistributionPoints)!) : []
-  const url = (method: string) => access.find((description) => description.method === method)?.location.uri ?? null
-  return { ocsp: url(OID.accessOcsp), caIssuers: url(OID.accessCaIssuers), crl: points[0]?.fullName[0]?.uri ?? null }
+function addresses({ tbs }: X509Certificate) {
+  const { ocsp, caIssuers, lists } = namedServices(tbs.extensions)
+  return { ocsp: ocsp[0], caIssuers: caIssuers[0], crl: lists[0] }
 }
 
 async function fetchBytes(url: string): Promise<Buffer> {

@@ -4,7 +4,11 @@ import { runDemoCommand } from './demo-command.ts'
 import { countAdministrators } from '../people/accounts.ts'
 import { demoPeople, presentCode } from './demo-people-make.ts'
 
-await runDemoCommand('demo:people', {}, async (services) => {
+const USAGE = `npm run demo:people
+
+Makes an applicant and one officer of each role, and prints addresses, passwords and present TOTP codes. Each code is good once.`
+
+await runDemoCommand('demo:people', USAGE, [], async (services) => {
   const first = (await countAdministrators(services.database, 'all')) === 0
   const people = await demoPeople(services)
   say(`DEMO people, for ${services.config.portal.url}/sign-in (each code is good once; run this again for the next):\n`)

@@ -1,12 +1,17 @@
 /** `npm run keygen:pack [-- --out DIR]`: the program of method 3 as a package that runs alone. The portal offers the same octets for download. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { readConfig } from '../config.ts'
 import { LIBRARY } from '../key-protection/key-report.ts'
 import { packKeygen } from '../keygen/package.ts'
+import { readOptions } from './words.ts'
 
-const { out } = parseArgs({ options: { out: { type: 'string' } } }).values
+const USAGE = `npm run keygen:pack [-- --out DIR]
+
+Packs the program of method 3, so that it runs alone, and prints its SHA-256.
+  --out DIR  where to; DATA_DIR where it is not given`
+
+const { out } = readOptions(USAGE, ['out'])
 const folder = resolve(out ?? readConfig('command').dataDir)
 const { name, bytes, sha256 } = await packKeygen()
 mkdirSync(folder, { recursive: true })

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts'
 import { StartRefused } from '../start-refused.ts'
 import type { NginxFacts } from './nginx-file.ts'
 
-const USAGE = 'usage: npm run --silent nginx:config -- --certificate FILE --key FILE [--portal HOST:PORT]… [--status HOST:PORT]… [--portal-ca FILE] [--listen ADDRESS]… [--cache FOLDER] [--log FOLDER]'
+export const USAGE = 'usage: npm run --silent nginx:config -- --certificate FILE --key FILE [--portal HOST:PORT]… [--status HOST:PORT]… [--portal-ca FILE] [--listen ADDRESS]… [--cache FOLDER] [--log FOLDER]'
 const NODE = /^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/
 const WORD = /^[\w./:*[\]-]+$/
 

@@ -4,8 +4,10 @@ import { migrate } from '../database/database.ts'
 import { explain, say } from '../process.ts'
 import { openServices, type Services } from '../services.ts'
 import { openQuestions } from './ask.ts'
-import { publishStatements, StatementRefused } from './publish-statement.ts'
+import { publishStatements, StatementRefused, USAGE } from './publish-statement.ts'
+import { answerHelp } from './words.ts'
 
+answerHelp(USAGE)
 const questions = openQuestions(() => new StatementRefused('Broken off: nothing was published'))
 let services: Services | null = null
 try {

@@ -13,6 +13,7 @@ import { findSoftHsm } from '../signer/find-softhsm.mjs'
 import { useSoftHsm } from '../signer/softhsm.ts'
 import { openQuestions } from './ask.ts'
 import { describePreparation, prepareModule, twoPersons, type Preparation } from './prepare-module.ts'
+import { answerHelp } from './words.ts'
 
 const USAGE = 'usage: npm run token:prepare -- --label LABEL --letter FILE [--module PATH] [--keys N] [--bits 3072|4096]'
 
@@ -38,6 +39,7 @@ async function modulePath(services: Services, given: string | undefined, label: 
   return module
 }
 
+answerHelp(USAGE)
 const given = words()
 if (!given) {
   process.stderr.write(`${USAGE}\n`)

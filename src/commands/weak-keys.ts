@@ -15,6 +15,7 @@ import { migrate } from '../database/database.ts'
 import { weakKeyStore } from '../database/weak-key-store.ts'
 import { explain, say, StartRefused } from '../process.ts'
 import { openServices, type Services } from '../services.ts'
+import { answerHelp } from './words.ts'
 
 const USAGE = 'usage: npm run weak-keys -- import [--complete-for BITS,BITS] FILE…   or   npm run weak-keys -- status'
 
@@ -68,6 +69,7 @@ async function status({ database, policy }: Services): Promise<void> {
   say(`shipped: ${KNOWN_WEAK_KEYS.length} known weak keys`)
 }
 
+answerHelp(USAGE)
 const given = words()
 if (!given) {
   process.stderr.write(`${USAGE}\n`)

@@ -1,0 +1,34 @@
+/** Every command says how it is used, before it opens or makes anything. */
+import { existsSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { LATER_CEREMONIES } from '../../src/ceremony/later.ts'
+import { RESPONDER_CEREMONIES } from '../../src/ceremony/responder-keys.ts'
+import { run } from '../support/program.ts'
+
+const { scripts } = JSON.parse(readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8')) as { scripts: Record<string, string> }
+const COMMANDS = Object.entries(scripts).flatMap(([name, line]) => {
+  const file = /run\.mjs (commands\/[a-z-]+)$/.exec(line)?.[1]
+  return file ? [{ name, file }] : []
+})
+const NOWHERE = join(tmpdir(), `help-${process.pid}`)
+
+test('--help is answered by every command, with code 0, and nothing is opened or made for it', async () => {
+  expect(COMMANDS.length).toBeGreaterThan(15)
+  const said = await Promise.all(COMMANDS.map(async ({ name, file }) => ({ name, ...(await run(file, { DATA_DIR: NOWHERE, DATABASE_URL: `sqlite:${NOWHERE}/portal.sqlite`, PORTAL_URL: 'no address' }, ['--help'])) })))
+  for (const { name, code, out, err } of said) {
+    expect([code, err], name).toEqual([0, ''])
+    expect(out, name).toMatch(new RegExp(`npm run (--silent )?${name}\\b`))
+  }
+  expect(existsSync(NOWHERE)).toBe(false)
+  const ceremony = said.find(({ name }) => name === 'ceremony')!.out
+  for (const [kind, { words }] of Object.entries({ ...LATER_CEREMONIES, ...RESPONDER_CEREMONIES })) expect(ceremony).toMatch(new RegExp(`^npm run ceremony -- ${`${kind} ${words}`.trim().replace(/[[\]]/g, '\\$&')} {2,}\\S`, 'm'))
+}, 120_000)
+
+test('words that a command does not know are answered with how it is used, with code 2', async () => {
+  const ended = await run('commands/status-probe', { DATA_DIR: NOWHERE }, ['--rot', 'x'])
+  expect(ended).toMatchObject({ code: 2, out: '' })
+  expect(ended.err).toMatch(/^Unknown option '--rot'.*\n\nnpm run status:probe \[-- --portal URL\] \[--root FILE\]\n/)
+})
