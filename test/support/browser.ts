@@ -183,6 +183,11 @@ export class Person {
     return this.page.locator('input[name="_csrf"]').first().inputValue()
   }
 
+  /** Judges the present page once more, after something happened on it. */
+  look(name: string): Promise<void> {
+    return this.#judge({ name })
+  }
+
   async leave(): Promise<void> {
     await this.page.context().close()
   }
