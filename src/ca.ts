@@ -11,10 +11,11 @@ import { watchProcessClock } from './clock-watching.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
 import { tellFault } from './fault.ts'
 import { clockFigure, counted, type SigningCounts, signingFigures } from './metrics/ocsp-figures.ts'
+import { diskFigures } from './metrics/disk-figures.ts'
 import { gauge, processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { issuanceFigures, signerFigures } from './metrics/state-figures.ts'
-import { every, log, runProcess, StartRefused } from './process.ts'
+import { every, log, runProcess, StartRefused, writtenFolders } from './process.ts'
 import { RESPONDER_REMEDY, type ResponderAlarm } from './revocation/responder-alarms.ts'
 import { openConfiguredToken } from './signer/open-token.ts'
 import { spkiSha256 } from './signer/signer.ts'
@@ -95,6 +96,7 @@ await runProcess('ca', async (services, config) => {
     ]
     const registry = new Registry()
     const stopFigures = processFigures(registry, clock())
+    diskFigures(registry, writtenFolders('ca', config))
     signingFigures(registry, signing)
     issuanceFigures({ registry, database, clock, elapsed })
     const { lists, signers } = signerFigures({ registry, database, clock, elapsed })

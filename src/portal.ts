@@ -11,6 +11,7 @@ import { presentMakers } from './database/protection-store.ts'
 import { reachDatabase } from './database/seen-store.ts'
 import { tellFault } from './fault.ts'
 import { ATTEMPTS, sendWaitingMail, smtpTransport, terminalTransport } from './mail/mailer.ts'
+import { diskFigures } from './metrics/disk-figures.ts'
 import { keep, processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { auditFigures, mailFigures } from './metrics/state-figures.ts'
@@ -18,7 +19,7 @@ import { requestFigures } from './metrics/request-figures.ts'
 import { removeOldAttempts } from './people/attempts.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { mailFault } from './mail/mail-fault.ts'
-import { every, listen, log, runProcess, say, StartRefused, stopServer } from './process.ts'
+import { every, listen, log, runProcess, say, StartRefused, stopServer, writtenFolders } from './process.ts'
 import { limitServer } from './server-limits.ts'
 import { createApp } from './web/app.ts'
 import { removeEndedSessions } from './web/session-store.ts'
@@ -44,6 +45,7 @@ await runProcess('portal', async (services, config) => {
   }
   const registry = new Registry()
   const stopFigures = processFigures(registry, services.clock())
+  diskFigures(registry, writtenFolders('portal', config))
   requestFigures(registry, server, () => performance.now())
   mailFigures({ registry, database: services.database }, ATTEMPTS)
   new Counter({ name: 'mail_failures_total', help: 'Attempts at sending mail that failed', registers: [registry], collect: keep(() => mailFailures) })

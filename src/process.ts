@@ -1,5 +1,6 @@
 /** How each process starts, says what is wrong in one line, and ends. */
 import type { Server } from 'node:http'
+import { dirname } from 'node:path'
 import { audit } from './audit/audit-log.ts'
 import { ConfigRefused, readConfig, type Config, type ProcessName } from './config.ts'
 import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
@@ -11,6 +12,7 @@ import { PolicyRefused } from './policy/policy.ts'
 import { describeFault, lastingFaults, tellFault } from './fault.ts'
 import { log, nameLog } from './log.ts'
 import { createPrivateServer } from './metrics/private-port.ts'
+import { roomIn, watchRoom, type WrittenFolders } from './metrics/disk-figures.ts'
 import type { Seen } from './metrics/seen.ts'
 import { openServices, type Services } from './services.ts'
 import { SignerUnavailable } from './signer/signer.ts'
@@ -81,6 +83,7 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
       throw error
     })
     const opened = services
+    const disks = watchDisks(writtenFolders(name, config))
     // Under a parent that has said it.
     const addresses = hasParent ? [] : notices.map((line) => `${name}: ${line}`)
     const ready = [running.ready, ...(name === 'status' ? [] : await weakKeyNotice(services, name)), ...addresses].join('\n')
@@ -91,7 +94,7 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
       stopping = true
       void privatePort
         .close()
-        .then(() => running.stop())
+        .then(() => Promise.all([running.stop(), disks.stop()]))
         .then(() => note(opened, name, 'process.stopped'))
         .then(() => opened.close())
         .then(
@@ -159,6 +162,25 @@ export async function runWorker(name: ProcessName & 'status', start: (services: 
     await services?.close().catch(() => undefined)
     process.exit(1)
   }
+}
+
+/** Where a process writes. PostgreSQL's disk is its own machine's to watch. */
+export function writtenFolders(name: ProcessName, { dataDir, databaseUrl, accessLogDir }: Pick<Config, 'dataDir' | 'databaseUrl' | 'accessLogDir'>): WrittenFolders {
+  return {
+    data: dataDir,
+    ...(databaseUrl.startsWith('sqlite:') ? { database: dirname(databaseUrl.slice('sqlite:'.length)) } : {}),
+    ...(name === 'status' && accessLogDir !== null ? { 'access-log': accessLogDir } : {}),
+  }
+}
+
+const ROOM_MS = 60_000
+
+function watchDisks(folders: WrittenFolders): { stop(): Promise<void> } {
+  const means = 'make room: when it is full nothing is recorded any more, and what is not recorded is not done'
+  const turn = watchRoom(() => roomIn(folders), () => performance.now(), ({ folder, path, free, size }) => log({ level: 'alert', job: 'disk', folder, path, freeOctets: free, sizeOctets: size, means }))
+  // Not in the first minute: who only tries something out knows their own disk.
+  let begun = false
+  return every(ROOM_MS, 'disk', async () => (begun ? turn() : void (begun = true)))
 }
 
 /** The primary has the one private port and asks its workers (workers.ts). */

@@ -7,7 +7,7 @@ import { listAuthorities, listResponderKeys } from './database/authority-store.t
 import { statusFeed } from './database/status-feed.ts'
 import { findCrl, findResponder, readStatus, type FalseRow, type StatusChecks } from './database/status-store.ts'
 import { lastingFaults, tellFault } from './fault.ts'
-import { every, listen, log, type Running, runProcess, runWorker, StartRefused, stopServer } from './process.ts'
+import { every, listen, log, type Running, runProcess, runWorker, StartRefused, stopServer, writtenFolders } from './process.ts'
 import { AnswerTally } from './revocation/answer-tally.ts'
 import { answerTimes } from './revocation/answer-times.ts'
 import { issuedBy } from './revocation/issued-certificate.ts'
@@ -24,6 +24,7 @@ import { watchProcessClock } from './clock-watching.ts'
 import { addAnswerTimes } from './database/node-store.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
 import { accessLogFigures, answerFigures, clockFigure, counted, ocspStateFigures, type SigningCounts, signingFigures, timestampFigures } from './metrics/ocsp-figures.ts'
+import { diskFigures } from './metrics/disk-figures.ts'
 import { processFigures } from './metrics/process-figures.ts'
 import { seen } from './metrics/seen.ts'
 import { signerFigures } from './metrics/state-figures.ts'
@@ -167,6 +168,7 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   const polling = every(POLL_MS, 'status-changes', look)
   const unlisten = feed.listen(() => void look())
   const stopFigures = processFigures(registry, clock())
+  diskFigures(registry, writtenFolders('status', config))
   const totals = answerFigures(registry, tally.times)
   const take = () => {
     const taken = tally.take()

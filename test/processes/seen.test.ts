@@ -91,7 +91,9 @@ test('status with two workers has one private port: their answers together, and 
     expect(await answers()).toBe(6)
     const line = JSON.parse(status.output().split('\n').find((each) => each.includes('another is started'))!) as Record<string, unknown>
     expect(line).toMatchObject({ level: 'error', process: 'status', node: 'node-7', worker: expect.any(Number), at: expect.stringMatching(/^20\d\d-.*Z$/) })
-    expect(value(await metrics(STATUS_METRICS_PORT), 'access_log_lost_answers_total')).toBe(0)
+    const figures = await metrics(STATUS_METRICS_PORT)
+    expect(value(figures, 'access_log_lost_answers_total')).toBe(0)
+    for (const of of ['data', 'database', 'access-log']) expect(value(figures, `disk_size_bytes{folder="${of}"}`)).toBeGreaterThanOrEqual(value(figures, `disk_free_bytes{folder="${of}"}`))
     // Of the moment before the end nothing is lost.
     await fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp`, { method: 'POST', body: 'x', headers: { connection: 'close' } })
   })
