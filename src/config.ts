@@ -61,7 +61,7 @@ export const ENTRIES: readonly Entry[] = [
   { name: 'ACCESS_LOG_DIR', usedBy: 'status', fallback: 'DATA_DIR/access-log', meaning: 'where the OCSP access log is kept for the archive (OCS-8); `none`, outside production: nowhere' },
   { name: 'PORTAL_METRICS_PORT', usedBy: 'portal', fallback: 'PORTAL_PORT + 100', meaning: 'private port with `/metrics`, `/health` and `/ready`; `none`: none' },
   { name: 'STATUS_METRICS_PORT', usedBy: 'status', fallback: 'STATUS_PORT + 100', meaning: 'the same for status, one for all its workers' },
-  { name: 'CA_METRICS_PORT', usedBy: 'ca', fallback: 'STATUS_PORT + 101', meaning: 'the same for ca' },
+  { name: 'CA_METRICS_PORT', usedBy: 'ca', fallback: 'STATUS_PORT + 101', meaning: 'the same for ca; of these ports that nobody sets, one that would be another’s is the next' },
   { name: 'METRICS_HOST', usedBy: 'portal, ca, status', fallback: '127.0.0.1', meaning: 'the address of the private port' },
   { name: 'METRICS_BEYOND_LOOPBACK', usedBy: 'portal, ca, status', fallback: 'no', meaning: '`yes` lets METRICS_HOST be an address that other machines reach: inner figures, no password' },
   { name: 'SMTP_URL', usedBy: 'portal, ca', fallback: 'none', meaning: '`smtp://user:password@host:port`; without it (development only) mail is shown in the terminal and at /mail' },
@@ -156,9 +156,13 @@ export function readConfig(processName: ProcessName, env: Readonly<Record<string
   if (beyond !== 'yes' && beyond !== 'no') reasons.push(`METRICS_BEYOND_LOOPBACK: must be yes or no, is "${beyond}"`)
   // Set on purpose or not at all: the figures tell how much is left before something breaks.
   if (beyond !== 'yes' && !isLoopback(metricsHost)) reasons.push(`METRICS_HOST: ${metricsHost} may be reached from other machines: bind to 127.0.0.1, or set METRICS_BEYOND_LOOPBACK=yes on purpose`)
+  const taken = [portalPort, statusPort]
   const privatePort = (name: string, publicPort: number, ahead: number): number | null => {
     // A port that is high already has its private one below.
-    const fallback = publicPort + ahead <= 65535 ? publicPort + ahead : publicPort - ahead
+    const step = publicPort + ahead <= 65535 ? 1 : -1
+    let fallback = publicPort + step * ahead
+    while (taken.includes(fallback)) fallback += step
+    taken.push(fallback)
     if (text(name, '') === 'none' || (text(name, '') === '' && mode === 'test')) return null
     const port = whole(name, fallback, 1, 65535)
     if (port === portalPort || port === statusPort) reasons.push(`${name}: must differ from PORTAL_PORT and STATUS_PORT`)

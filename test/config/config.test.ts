@@ -44,6 +44,9 @@ describe('readConfig', () => {
     const port = (name: ProcessName, env: Record<string, string> = {}) => readConfig(name, env).metrics.port
     expect(PROCESSES.map((name) => port(name))).toEqual([8180, 8182, 8181, null, null])
     expect(PROCESSES.map((name) => port(name, { PORTAL_PORT: '9080', STATUS_PORT: '65530' }))).toEqual([9180, 65429, 65430, null, null])
+    // The next where it would be another's.
+    expect(PROCESSES.map((name) => port(name, { PORTAL_PORT: '8081', STATUS_PORT: '8080' }))).toEqual([8181, 8182, 8180, null, null])
+    expect(PROCESSES.map((name) => port(name, { PORTAL_PORT: '8181', STATUS_PORT: '8081' }))).toEqual([8281, 8183, 8182, null, null])
     expect(port('ca', { CA_METRICS_PORT: '9464' })).toBe(9464)
     expect(port('ca', { CA_METRICS_PORT: 'none' })).toBe(null)
     expect(named('ca', { CA_METRICS_PORT: '8081' })).toEqual(['CA_METRICS_PORT'])
