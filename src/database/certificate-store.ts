@@ -1,5 +1,6 @@
 /** Issued certificates and their revocations in the database: rows in, domain types out. */
-import type { CertificateRecord, CertificateRecords, Contact } from '../application/certificate-record.ts'
+import type { CertificateRecord, CertificateRecords, Contact, Revocation } from '../application/certificate-record.ts'
+import type { RecordedCertificate } from '../application/issue-ports.ts'
 import type { Database, Transaction, Row } from './database.ts'
 
 /** A row of `certificates` left-joined with its revocation (see `certificatesWithRevocation`). */
@@ -77,24 +78,7 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
     async setAccepted(id) {
       await db('certificates').where({ id, state: 'issued', accepted_at: null }).update({ accepted_at: stamp })
     },
-    async insertRevocation(certificate, revocation) {
-      // Looked at first: on PostgreSQL a violated key ends the caller's whole transaction.
-      if (await db('revocations').where({ certificate_id: certificate.id }).first('certificate_id')) return false
-      await db('revocations').insert({
-        certificate_id: certificate.id,
-        authority_id: certificate.authorityId,
-        serial: certificate.serial,
-        // Where its list is looked for first; what counts is the address in the certificate itself.
-        crl_shard: db('certificates').where({ id: certificate.id }).select('crl_shard'),
-        reason_code: revocation.reasonCode,
-        ground: revocation.ground,
-        explanation: revocation.explanation,
-        revoked_at: revocation.revokedAt,
-        recorded_at: revocation.recordedAt,
-        requested_by: revocation.requestedBy,
-      })
-      return true
-    },
+    insertRevocation: (certificate, revocation) => insertRevocation(db, certificate, revocation),
     async markCompromised(spkiSha256, source) {
       if (await db('compromised_keys').where({ spki_sha256: spkiSha256 }).first('spki_sha256')) return false
       await db('compromised_keys').insert({ spki_sha256: spkiSha256, source, recorded_at: stamp }).onConflict('spki_sha256').ignore()
@@ -102,6 +86,49 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
     },
     contact: async (accountId) => (await readContacts(db, [accountId]))[0]!,
   }
+}
+
+/** What nobody applied for or asks for, the CA does for itself (REP-2). */
+type OrOwn<T, K extends keyof T> = Omit<T, K> & { readonly [P in K]: T[P] | null }
+
+/** Puts the octets to be signed on record (ISS-5). */
+export async function recordCertificates(db: Database | Transaction, records: readonly OrOwn<RecordedCertificate, 'applicationId' | 'approvalId'>[]): Promise<void> {
+  await db('certificates').insert(
+    records.map((record) => ({
+      id: record.id,
+      authority_id: record.authorityId,
+      application_id: record.applicationId,
+      approval_id: record.approvalId,
+      serial: record.serial,
+      state: 'recorded',
+      spki_sha256: record.spkiSha256,
+      crl_shard: record.crlShard,
+      tbs: record.tbs,
+      not_before: record.notBefore.toISOString(),
+      not_after: record.notAfter.toISOString(),
+      recorded_at: record.recordedAt.toISOString(),
+    })),
+  )
+}
+
+/** False when the certificate already is revoked (REV-7). */
+export async function insertRevocation(db: Database | Transaction, certificate: Pick<CertificateRecord, 'id' | 'authorityId' | 'serial'>, revocation: OrOwn<Revocation, 'requestedBy'>): Promise<boolean> {
+  // Looked at first: on PostgreSQL a violated key ends the caller's whole transaction.
+  if (await db('revocations').where({ certificate_id: certificate.id }).first('certificate_id')) return false
+  await db('revocations').insert({
+    certificate_id: certificate.id,
+    authority_id: certificate.authorityId,
+    serial: certificate.serial,
+    // Where its list is looked for first; what counts is the address in the certificate itself.
+    crl_shard: db('certificates').where({ id: certificate.id }).select('crl_shard'),
+    reason_code: revocation.reasonCode,
+    ground: revocation.ground,
+    explanation: revocation.explanation,
+    revoked_at: revocation.revokedAt,
+    recorded_at: revocation.recordedAt,
+    requested_by: revocation.requestedBy,
+  })
+  return true
 }
 
 /** In the order of the accounts; null for each that is not there. */

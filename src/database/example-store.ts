@@ -1,5 +1,6 @@
 /** Example certificates in the database (REP-2). `ca` writes them, the repository shows them, the probe asks about them. */
 import { shownExamples, type ExampleCertificate, type ExampleKind, type ShownExample } from '../application/example.ts'
+import { insertRevocation, recordCertificates } from './certificate-store.ts'
 import { openList } from './crl-store.ts'
 import { isUniqueViolation, type Database, type Row, type Transaction } from './database.ts'
 
@@ -114,20 +115,7 @@ export interface ExampleRecord {
 /** Puts the octets to be signed on record, as issuing does (ISS-5). False when the example was given up meanwhile. */
 export async function recordExample(trx: Transaction, id: string, record: ExampleRecord): Promise<boolean> {
   await openList(trx, { authorityId: record.authorityId, shard: record.crlShard }, record.crlUrl, record.recordedAt)
-  await trx('certificates').insert({
-    id: record.certificateId,
-    authority_id: record.authorityId,
-    application_id: null,
-    approval_id: null,
-    serial: record.serial,
-    state: 'recorded',
-    spki_sha256: record.spkiSha256,
-    crl_shard: record.crlShard,
-    tbs: record.tbs,
-    not_before: record.notBefore.toISOString(),
-    not_after: record.notAfter.toISOString(),
-    recorded_at: record.recordedAt.toISOString(),
-  })
+  await recordCertificates(trx, [{ ...record, id: record.certificateId, applicationId: null, approvalId: null }])
   return (await trx('example_certificates').where({ id, abandoned_at: null, certificate_id: null }).update({ certificate_id: record.certificateId })) === 1
 }
 
@@ -157,13 +145,10 @@ export async function lastAbandoned(db: Database | Transaction, authorityId: str
 /** False when it is revoked already (REV-7). */
 export async function revokeExample(trx: Transaction, id: string, at: Date, reason: number): Promise<boolean> {
   const row = await trx('example_certificates').where({ id }).whereNotNull('issued_at').first('certificate_id', 'authority_id')
-  const certificate = row && (await trx('certificates').where({ id: row.certificate_id, state: 'issued' }).first('serial', 'crl_shard'))
-  if (!certificate || (await trx('revocations').where({ certificate_id: row.certificate_id }).first('certificate_id'))) return false
+  const certificate = row && (await trx('certificates').where({ id: row.certificate_id, state: 'issued' }).first('serial'))
+  if (!certificate) return false
   const stamp = at.toISOString()
-  await trx('revocations').insert({
-    certificate_id: row.certificate_id, authority_id: row.authority_id, serial: certificate.serial, crl_shard: certificate.crl_shard, reason_code: reason, ground: 'example', explanation: '', revoked_at: stamp, recorded_at: stamp, requested_by: null,
-  })
-  return true
+  return insertRevocation(trx, { id: row.certificate_id, authorityId: row.authority_id, serial: certificate.serial }, { reasonCode: reason, ground: 'example', explanation: '', revokedAt: stamp, recordedAt: stamp, requestedBy: null })
 }
 
 /** False when they had their time-stamps already. */

@@ -4,7 +4,7 @@ import type { Application } from '../application/application.ts'
 import type { IssuanceStore, RecordedCertificate } from '../application/issue-ports.ts'
 import { findAllSignedIn } from '../people/accounts.ts'
 import { compareAndSet, readApplication } from './application-store.ts'
-import { readContacts } from './certificate-store.ts'
+import { readContacts, recordCertificates } from './certificate-store.ts'
 import { openList } from './crl-store.ts'
 import type { Database, Transaction, Row } from './database.ts'
 import { gathered } from './gathered.ts'
@@ -39,22 +39,7 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
   const insertRecord = gathered(async (records: readonly { record: RecordedCertificate; crlUrl: string }[]) => {
     const lists = new Map(records.map(({ record, crlUrl }) => [JSON.stringify([record.authorityId, record.crlShard, crlUrl]), { record, crlUrl }]))
     for (const { record, crlUrl } of lists.values()) await openList(db, { authorityId: record.authorityId, shard: record.crlShard }, crlUrl, record.recordedAt)
-    await db('certificates').insert(
-      records.map(({ record }) => ({
-        id: record.id,
-        authority_id: record.authorityId,
-        application_id: record.applicationId,
-        approval_id: record.approvalId,
-        serial: record.serial,
-        state: 'recorded',
-        spki_sha256: record.spkiSha256,
-        crl_shard: record.crlShard,
-        tbs: record.tbs,
-        not_before: record.notBefore.toISOString(),
-        not_after: record.notAfter.toISOString(),
-        recorded_at: record.recordedAt.toISOString(),
-      })),
-    )
+    await recordCertificates(db, records.map(({ record }) => record))
     return records.map(() => undefined)
   })
   const claimKey = gathered(async (claims: readonly Claim[]) => {
