@@ -10,6 +10,7 @@ import { demoName } from '../certificate/demo-name.ts'
 import { timestampPolicy } from '../certificate/profile.ts'
 import { wholeSecond } from '../certificate/validity.ts'
 import { insertAuthority, insertResponderKey, listAuthorities } from '../database/authority-store.ts'
+import { insertCeremony } from '../database/ceremony-store.ts'
 import { insertTimestampCertificate } from '../database/timestamp-store.ts'
 import { decodeName, displayName, encodeName, type NameAttribute } from '../pki/name.ts'
 import { enrolmentStatement } from '../revocation/responder-enrolment.ts'
@@ -138,7 +139,7 @@ export async function holdCeremony(services: Services, plan: CeremonyPlan, token
     // Another ceremony may have ended while the keys were made.
     if ((await listAuthorities(trx)).length > 0) throw new CeremonyRefused(STANDS)
     const entry = (event: Parameters<typeof audit>[1]['event'], subject: string, details: Record<string, unknown>) => audit(trx, { at: heldAt, actor, event, subject, details })
-    await trx('ceremonies').insert({ id: ceremonyId, kind: 'first-hierarchy', demo: plan.demo ? 1 : 0, persons: JSON.stringify(plan.persons), report: JSON.stringify(report), held_at: heldAt.toISOString() })
+    await insertCeremony(trx, { id: ceremonyId, kind: 'first-hierarchy', demo: plan.demo, persons: plan.persons, report, heldAt })
     await entry('ceremony.held', `ceremony:${ceremonyId}`, report)
     for (const authority of authorities) {
       await insertAuthority(trx, authority, ceremonyId, heldAt)

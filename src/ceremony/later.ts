@@ -8,6 +8,7 @@ import { crlPath } from '../certificate/addresses.ts'
 import { timestampPolicy } from '../certificate/profile.ts'
 import { addMonths, wholeSecond } from '../certificate/validity.ts'
 import { findTimestampAuthority, insertAuthority, listAuthorities } from '../database/authority-store.ts'
+import { insertCeremony } from '../database/ceremony-store.ts'
 import type { Transaction } from '../database/database.ts'
 import { insertTimestampCertificate, listTimestampCertificates, recordKeyRemoval, revokeTimestampCertificate } from '../database/timestamp-store.ts'
 import { decodeName, displayName, encodeName } from '../pki/name.ts'
@@ -146,7 +147,7 @@ export async function holdLater(services: Services, plan: LaterPlan, persons: re
       ...(plan.unit ? { certificate: plan.unit.serial, key: plan.unit.key } : {}),
       ...(plan.reason ? { reason: plan.reason } : {}),
     }
-    await trx('ceremonies').insert({ id: ceremonyId, kind, demo: root.demo ? 1 : 0, persons: JSON.stringify(persons), report: JSON.stringify(report), held_at: heldAt.toISOString() })
+    await insertCeremony(trx, { id: ceremonyId, kind, demo: root.demo, persons, report, heldAt })
     await entry('ceremony.held', `ceremony:${ceremonyId}`, { kind, ...report })
     if (added) {
       await insertAuthority(trx, added, ceremonyId, heldAt)

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { audit } from '../audit/audit-log.ts'
 import { wholeSecond } from '../certificate/validity.ts'
 import { insertResponderKey, listAuthorities, listEnrolledKeys, recordResponderRemoval, retireResponderKey, type EnrolledKey } from '../database/authority-store.ts'
+import { insertCeremony } from '../database/ceremony-store.ts'
 import type { Transaction } from '../database/database.ts'
 import { validResponderCertificates } from '../database/responder-store.ts'
 import { decodeName, displayName } from '../pki/name.ts'
@@ -87,7 +88,7 @@ export async function holdResponderCeremony(services: Services, plan: ResponderP
   const modules = [await tokens.issuing.describe(), await tokens.status.describe()]
   const write = async (trx: Transaction, report: Readonly<Record<string, unknown>>): Promise<void> => {
     const whole = { policy: policy.id, demo: authority.demo, persons, plan: { lines, code: planCode(lines, persons) }, modules, ...report }
-    await trx('ceremonies').insert({ id: ceremonyId, kind, demo: authority.demo ? 1 : 0, persons: JSON.stringify(persons), report: JSON.stringify(whole), held_at: heldAt.toISOString() })
+    await insertCeremony(trx, { id: ceremonyId, kind, demo: authority.demo, persons, report: whole, heldAt })
     await entry(trx, 'ceremony.held', `ceremony:${ceremonyId}`, { kind, ...whole })
   }
   const entry = (trx: Transaction, event: Parameters<typeof audit>[1]['event'], subject: string, details: Readonly<Record<string, unknown>>) => audit(trx, { at: wholeSecond(clock()), actor: 'process:ceremony', event, subject, details })

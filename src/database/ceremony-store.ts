@@ -24,6 +24,11 @@ export interface StatementFiles {
 
 const readCeremonyRow = (row: Row): CeremonyRow => ({ id: row['id'], kind: row['kind'], demo: Number(row['demo']) === 1, persons: row['persons'], report: row['report'], heldAt: new Date(row['held_at']) })
 
+/** A ceremony with its report, in the transaction of all that it made. */
+export async function insertCeremony(trx: Transaction, { id, kind, demo, persons, report, heldAt }: Pick<CeremonyRow, 'id' | 'kind' | 'demo' | 'heldAt'> & { readonly persons: readonly string[]; readonly report: object }): Promise<void> {
+  await trx('ceremonies').insert({ id, kind, demo: demo ? 1 : 0, persons: JSON.stringify(persons), report: JSON.stringify(report), held_at: heldAt.toISOString() })
+}
+
 /** The newest first. */
 export async function listCeremonies(db: Database | Transaction): Promise<readonly CeremonyRow[]> {
   return (await db('ceremonies').orderBy('held_at', 'desc').orderBy('id')).map(readCeremonyRow)
