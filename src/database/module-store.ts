@@ -109,13 +109,13 @@ const readOrder = (row: OrderRow): ModuleOrder => ({
   moduleId: row.module_id,
 })
 
-/** The inventory's entry for a key, by the SHA-256 of its SubjectPublicKeyInfo; null for a key that was never generated into a module here. */
 /** Which of these keys were shipped in a module. */
 export async function shippedAmong(db: Database | Transaction, spkiSha256s: readonly string[]): Promise<ReadonlySet<string>> {
   const rows: { spki_sha256: string }[] = await db('shipped_keys').whereIn('spki_sha256', [...new Set(spkiSha256s)]).select('spki_sha256')
   return new Set(rows.map(({ spki_sha256 }) => spki_sha256))
 }
 
+/** The inventory's entry for a key, by the SHA-256 of its SubjectPublicKeyInfo; null for a key that was never generated into a module here. */
 export async function findShippedKey(db: Database | Transaction, spkiSha256: string): Promise<ShippedKey | null> {
   const row: KeyRow | undefined = await db('shipped_keys').where({ spki_sha256: spkiSha256 }).first()
   const module: ModuleRow | undefined = row && (await db('shipped_modules').where({ id: row.module_id }).first())
