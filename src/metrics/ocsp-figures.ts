@@ -119,7 +119,7 @@ export function timestampFigures(registry: Registry, { answered, clockDoubt }: {
 }
 
 export function clockFigure(registry: Registry, clockDoubt: () => string | null): void {
-  new Gauge({ name: 'clock_sure', help: '1 while the clock is taken for right, 0 while something speaks against it; of several workers the worst', registers: [registry], aggregator: 'min', collect: gauge(() => (clockDoubt() === null ? 1 : 0)) })
+  new Gauge({ name: 'clock_sure', help: '1 while nothing speaks against the clock, 0 while something does; of several workers the worst', registers: [registry], aggregator: 'min', collect: gauge(() => (clockDoubt() === null ? 1 : 0)) })
 }
 
 /** OCS-8: what is on record, and what is lost from it. */
