@@ -70,7 +70,7 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
     `Document          ${read.fileName}, SHA-256 ${read.sha256}`,
     ...read.signers.flatMap(({ certificate: { tbs, der }, signedAt }) => [
       `Signed by         ${displayName(decodeName(tbs.subject))}`,
-      `Certificate       SHA-256 ${createHash('sha256').update(der).digest('hex')}`,
+      `Certificate       SHA-256 ${sha256Of({ der })}`,
       `                  issued by ${displayName(decodeName(tbs.issuer))}, valid ${tbs.notBefore.date.toISOString()} to ${tbs.notAfter.date.toISOString()}`,
       `Signed at         ${signedAt?.toISOString() ?? 'not stated'}`,
     ]),
@@ -81,17 +81,20 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
   say(`\n${planText(lines, persons)}\n\nCode              ${code}\n`)
   for (const person of persons) if ((await ask(`${person}, type the code to confirm: `)) !== code) throw new StatementRefused(`${person} did not confirm: nothing was published`)
   const published = await services.work(ACTOR, async (work, trx) => {
-    const { certificate, signers: _shown, ...statement } = read
-    if (!(await insertStatement(trx, { ...statement, ceremonyId, part, signer: signerText(certificate).slice(0, 255), signerCertificate: certificate.der, publishedAt: work.now }, persons))) return false
-    await work.audit({ event: 'ceremony.statement-published', subject: `ceremony:${ceremonyId}`, details: { part, sha256: read.sha256, signerCertificate: createHash('sha256').update(certificate.der).digest('hex'), persons } })
+    const { signers, ...statement } = read
+    const certificates = signers.map(({ certificate }) => certificate)
+    const signed = { signer: certificates.map(signerText).join('; ').slice(0, 255), signerCertificates: Buffer.concat(certificates.map(({ der }) => der)) }
+    if (!(await insertStatement(trx, { ...statement, ...signed, ceremonyId, part, publishedAt: work.now }, persons))) return false
+    await work.audit({ event: 'ceremony.statement-published', subject: `ceremony:${ceremonyId}`, details: { part, sha256: read.sha256, signerCertificates: certificates.map(sha256Of), persons } })
     return true
   })
   if (!published) throw new StatementRefused('This document is published already')
   say(`Published: ${services.config.portal.url}/repository/key-generation`)
 }
 
+const sha256Of = ({ der }: Pick<X509Certificate, 'der'>): string => createHash('sha256').update(der).digest('hex')
+
 interface ReadStatement extends StatementFiles, Pick<CeremonyStatement, 'sha256' | 'fileName' | 'mediaType' | 'signatureName' | 'signedAt'> {
-  readonly certificate: X509Certificate
   /** All who signed, in the document's order. */
   readonly signers: readonly { readonly certificate: X509Certificate; readonly signedAt: Date | null }[]
 }
@@ -113,7 +116,7 @@ function readStatement(paths: readonly string[]): ReadStatement {
       const { notBefore, notAfter } = certificate.tbs
       if (signature.signedAt && (signature.signedAt < notBefore.date || signature.signedAt > notAfter.date)) throw new StatementRefused(`${main.name} was signed at ${signature.signedAt.toISOString()}, outside of its signer's certificate`)
     }
-    const { certificate, signedAt } = document.signatures[0]!
+    const stated = document.signatures.map(({ signedAt }) => signedAt?.getTime() ?? null)
     return {
       sha256: createHash('sha256').update(main.bytes).digest('hex'),
       fileName: publishedName(main.name),
@@ -121,8 +124,8 @@ function readStatement(paths: readonly string[]): ReadStatement {
       octets: main.bytes,
       signatureName: beside ? publishedName(beside.name) : null,
       signatureOctets: beside?.bytes ?? null,
-      signedAt,
-      certificate: certificate!,
+      // The last of them; of one who doesn't say when, nobody knows whether they were the last.
+      signedAt: stated.includes(null) ? null : new Date(Math.max(...stated.map(Number))),
       signers: document.signatures.map((signature) => ({ certificate: signature.certificate!, signedAt: signature.signedAt })),
     }
   } catch (error) {

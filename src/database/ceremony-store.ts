@@ -11,9 +11,10 @@ export interface CeremonyStatement {
   readonly mediaType: string
   /** Name of the file that holds the signature, where it stands beside the document. */
   readonly signatureName: string | null
+  /** Names of all who signed, a semicolon between two. */
   readonly signer: string
-  /** DER. */
-  readonly signerCertificate: Buffer
+  /** Of all who signed, in the same order, DER, one behind the other. */
+  readonly signerCertificates: Buffer
   readonly signedAt: Date | null
   readonly publishedAt: Date
 }
@@ -44,7 +45,7 @@ const readStatement = (row: Row): CeremonyStatement => ({
   mediaType: row['media_type'],
   signatureName: row['signature_name'],
   signer: row['signer'],
-  signerCertificate: row['signer_certificate'],
+  signerCertificates: row['signer_certificate'],
   signedAt: row['signed_at'] === null ? null : new Date(row['signed_at']),
   publishedAt: new Date(row['published_at']),
 })
@@ -72,7 +73,7 @@ export async function insertStatement(trx: Transaction, statement: CeremonyState
       signature_name: statement.signatureName,
       signature_octets: statement.signatureOctets,
       signer: statement.signer,
-      signer_certificate: statement.signerCertificate,
+      signer_certificate: statement.signerCertificates,
       signed_at: statement.signedAt?.toISOString() ?? null,
       published_at: statement.publishedAt.toISOString(),
       published_by: JSON.stringify(publishedBy),

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { CeremonyStatement } from '../database/ceremony-store.ts'
 import type { Authority } from '../database/authority-store.ts'
+import { readDerValues } from '../pki/der.ts'
 import { factsOf } from '../repository/certificate-facts.ts'
 import type { Ceremony, GeneratedKey } from '../repository/key-generation.ts'
 import { formatInstant, translate, type Language } from './locales.ts'
@@ -63,7 +64,7 @@ export const statementModel = (statement: CeremonyStatement, language: Language)
   signedAt: statement.signedAt ? formatInstant(language, statement.signedAt) : t(language, 'statement.not-stated'),
   publishedAt: formatInstant(language, statement.publishedAt),
   sha256: statement.sha256,
-  signerSha256: createHash('sha256').update(statement.signerCertificate).digest('hex'),
+  signerSha256: readDerValues(statement.signerCertificates).map(({ raw }) => createHash('sha256').update(raw).digest('hex')).join('\n'),
   file: statement.fileName,
   href: `/repository/key-generation/statements/${statement.sha256}`,
   signature: statement.signatureName ? `/repository/key-generation/statements/${statement.sha256}/signature` : null,

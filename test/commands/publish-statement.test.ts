@@ -17,6 +17,8 @@ const folder = mkdtempSync(join(tmpdir(), 'statement-'))
 const CEREMONY = '11111111-2222-4333-8444-555555555555'
 const REPORT = Buffer.from('Report of the Qualified Auditor\n\nThe key ceremony followed its script.\n')
 const auditor = signatory('Midori Ueda')
+const second = signatory('Ken Mori')
+const besides = { certificate: second.certificate, key: second.keys.privateKey, signingTime: SIGNED_AT }
 const file = (name: string, octets: Buffer): string => {
   writeFileSync(join(folder, name), octets)
   return join(folder, name)
@@ -60,6 +62,10 @@ describe('REP-2 CAK-1: statements about a ceremony', () => {
     ['a signature over another text', () => order(file('other.txt', Buffer.from('Something else\n')), file('other.p7s', signed({ attached: false }))), /^A signature of other\.txt does not hold: /],
     ['a signature without its signer’s certificate', () => order(file('nobody.p7m', signed({ embed: false }))), /^A signature of nobody\.p7m came without its signer's certificate$/],
     ['a signature from before its certificate', () => order(file('early.p7m', signed({ signingTime: new Date('2025-12-31T00:00:00Z') }))), /^early\.p7m was signed at 2025-12-31T00:00:00\.000Z, outside/],
+    ['a second signature that is broken', () => order(file('second.p7m', signed({ beside: [{ ...besides, breakSignature: true }] }))), /^A signature of second\.p7m does not hold: .*Ken Mori/],
+    ['a first signature that is broken beside a good one', () => order(file('first.p7m', signed({ breakSignature: true, beside: [besides] }))), /^A signature of first\.p7m does not hold: .*Midori Ueda/],
+    ['a second signature without its signer’s certificate', () => order(file('unknown.p7m', signed({ beside: [{ ...besides, embed: false }] }))), /^A signature of unknown\.p7m came without its signer's certificate$/],
+    ['a second signature from before its certificate', () => order(file('soon.p7m', signed({ beside: [{ ...besides, signingTime: new Date('2025-12-31T00:00:00Z') }] }))), /^soon\.p7m was signed at 2025-12-31T00:00:00\.000Z, outside/],
     ['octets that are no document', () => order(file('noise.bin', Buffer.from([0, 1, 2, 3]))), /^noise\.bin can't be read: /],
     ['a file that is not there', () => order(join(folder, 'gone.p7m')), /^There is no file /],
     ['an unknown ceremony', () => ['publish-statement', 'other', file('a.p7m', signed()), '--as', 'auditor'], /^No ceremony other made keys/],
@@ -91,7 +97,7 @@ describe('REP-2 CAK-1: statements about a ceremony', () => {
     expect(statement).toMatchObject({ sha256, ceremonyId: CEREMONY, part: 'auditor', fileName: 'report-2026.txt', mediaType: 'text/plain; charset=utf-8', signatureName: 'report.p7s', signer: 'Midori Ueda', signedAt: SIGNED_AT })
     const [event] = await services.database('audit_events')
     expect(event).toMatchObject({ event: 'ceremony.statement-published', subject: `ceremony:${CEREMONY}`, actor: 'process:repository' })
-    expect(JSON.parse(event.details)).toEqual({ part: 'auditor', sha256, signerCertificate: certificate, persons: ['Aoki Hanako', 'Beppu Taro'] })
+    expect(JSON.parse(event.details)).toEqual({ part: 'auditor', sha256, signerCertificates: [certificate], persons: ['Aoki Hanako', 'Beppu Taro'] })
     expect((await verifyAuditChain(services.database)).intact).toBe(true)
     expect(await refusal(order(join(folder, 'report 2026.txt'), join(folder, 'report.p7s')))).toBe('This document is published already')
     expect(await services.database('audit_events')).toHaveLength(1)

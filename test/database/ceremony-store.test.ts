@@ -13,7 +13,7 @@ const STATEMENT: CeremonyStatement & StatementFiles = {
   signatureName: null,
   signatureOctets: null,
   signer: '上田 緑',
-  signerCertificate: Buffer.from([48, 0]),
+  signerCertificates: Buffer.from([48, 0]),
   signedAt: null,
   publishedAt: new Date('2026-11-22T00:00:00Z'),
 }

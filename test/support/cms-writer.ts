@@ -28,11 +28,26 @@ export interface CmsOptions {
   readonly breakSignature?: boolean
   /** Of the content, when it is not the signature's. */
   readonly contentDigest?: string
+  /** Others who sign the same content in the same message. */
+  readonly beside?: readonly Omit<CmsOptions, 'beside' | 'attached'>[]
 }
 
 const attribute = (type: string, ...values: Buffer[]) => sequence(oid(type), setOf(...values))
 
 export function writeCms(content: Buffer, options: CmsOptions): Buffer {
+  const all = [options, ...(options.beside ?? [])]
+  const certificates = all.flatMap((each) => (each.embed === false ? [] : [each.embedded ?? each.certificate]))
+  const signedData = sequence(
+    integer(1),
+    setOf(...[...new Set(all.map(({ digest = 'sha256' }) => digest))].map((digest) => sequence(oid(DIGESTS[digest]!)))),
+    sequence(oid(DATA), ...(options.attached ? [context(0, octetString(content))] : [])),
+    ...(certificates.length === 0 ? [] : [context(0, Buffer.concat(certificates))]),
+    setOf(...all.map((each) => signerInfo(content, each))),
+  )
+  return sequence(oid('1.2.840.113549.1.7.2'), context(0, signedData))
+}
+
+function signerInfo(content: Buffer, options: Omit<CmsOptions, 'beside' | 'attached'>): Buffer {
   const { certificate, key, digest = 'sha256', signingTime = new Date() } = options
   const { tbs } = readCertificate(certificate)
   const messageDigest = attribute('1.2.840.113549.1.9.4', octetString(createHash(options.contentDigest ?? digest).update(options.digestOf ?? content).digest()))
@@ -48,7 +63,7 @@ export function writeCms(content: Buffer, options: CmsOptions): Buffer {
   const signature = sign(edwards ? null : digest, signed, key)
   if (options.breakSignature) signature[signature.length - 1]! ^= 1
   const algorithm = key.asymmetricKeyType === 'rsa' ? sequence(oid('1.2.840.113549.1.1.1'), nullValue()) : sequence(oid(edwards ? '1.3.101.112' : ECDSA[digest]!))
-  const signer = sequence(
+  return sequence(
     integer(1),
     sequence(tbs.issuer, tlv(0x02, tbs.serialOctets)),
     sequence(oid(DIGESTS[options.contentDigest ?? digest]!)),
@@ -56,12 +71,4 @@ export function writeCms(content: Buffer, options: CmsOptions): Buffer {
     algorithm,
     octetString(signature),
   )
-  const signedData = sequence(
-    integer(1),
-    setOf(sequence(oid(DIGESTS[digest]!))),
-    sequence(oid(DATA), ...(options.attached ? [context(0, octetString(content))] : [])),
-    ...(options.embed === false ? [] : [context(0, options.embedded ?? certificate)]),
-    setOf(signer),
-  )
-  return sequence(oid('1.2.840.113549.1.7.2'), context(0, signedData))
 }

@@ -1,12 +1,18 @@
 import { createHash, X509Certificate } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listAuthorities } from '../../src/database/authority-store.ts'
 import { insertStatement, listCeremonies } from '../../src/database/ceremony-store.ts'
 import { readCeremony } from '../../src/repository/key-generation.ts'
-import { LANGUAGES } from '../../src/web/locales.ts'
+import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { type CmsOptions, writeCms } from '../support/cms-writer.ts'
 import { startPortal, words, type Portal } from '../support/portal.ts'
+import { start } from '../support/program.ts'
+import { signatory, SIGNED_AT } from '../support/witness.ts'
 
 const key = (label: string, spkiSha256: string) => ({ tokenLabel: 'status', label, id: '01', spkiSha256, attributes: { local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false } })
 const LATER = { id: 'later-ceremony', kind: 'change-timestamp-key', demo: 0, persons: JSON.stringify(['Aoki Hanako', 'Beppu <Taro>']), report: JSON.stringify({ policy: 'x', keys: [key('timestamp-2', 'cd'.repeat(32))], plan: { lines: ['New key'], code: '0a1b2c3d' } }), held_at: '2027-01-01T00:00:00.000Z' }
@@ -85,7 +91,7 @@ describe('REP-2 CAK-1: key generation reports', () => {
     const client = portal.client()
     expect((await client.get('/repository/key-generation/root-g1')).text).toContain(words('key-generation.statements.none'))
     await portal.services.database.transaction((trx) =>
-      insertStatement(trx, { sha256, ceremonyId: id, part: 'auditor', fileName: 'opinion.txt', mediaType: 'text/plain; charset=utf-8', octets, signatureName: 'opinion.p7s', signatureOctets: signature, signer: 'Ueda <Midori>', signerCertificate: Buffer.from('x'), signedAt: null, publishedAt: new Date('2026-11-22T00:00:00Z') }, ['A', 'B']),
+      insertStatement(trx, { sha256, ceremonyId: id, part: 'auditor', fileName: 'opinion.txt', mediaType: 'text/plain; charset=utf-8', octets, signatureName: 'opinion.p7s', signatureOctets: signature, signer: 'Ueda <Midori>', signerCertificates: Buffer.from([0x30, 0]), signedAt: null, publishedAt: new Date('2026-11-22T00:00:00Z') }, ['A', 'B']),
     )
     for (const path of ['/repository/key-generation', '/repository/key-generation/root-g1', '/repository/key-generation/issuing-g1']) {
       const page = await client.get(path)
@@ -96,6 +102,42 @@ describe('REP-2 CAK-1: key generation reports', () => {
     expect(answer.headers.get('content-disposition')).toContain('opinion.txt')
     expect(Buffer.from(await (await fetch(`${portal.url}/repository/key-generation/statements/${sha256}/signature`)).arrayBuffer()).equals(signature)).toBe(true)
     for (const path of ['00', '00/signature']) expect((await fetch(`${portal.url}/repository/key-generation/statements/${path}`)).status).toBe(404)
+  })
+})
+
+describe('REP-2 CAK-1: a statement that several signed', () => {
+  test('REP-2: the command shows two persons all who signed, and the repository shows them to everybody', async () => {
+    const { database, config } = portal.services
+    const { id } = (await listCeremonies(database)).find(({ kind }) => kind === 'first-hierarchy')!
+    const signers = [signatory('Midori Ueda'), signatory('Ken Mori')]
+    const later = new Date(SIGNED_AT.getTime() + 3_600_000)
+    const text = Buffer.from('Both of us were present.\n')
+    const [one, other] = signers.map(({ certificate, keys }) => ({ certificate, key: keys.privateKey })) as [Pick<CmsOptions, 'certificate' | 'key'>, Pick<CmsOptions, 'certificate' | 'key'>]
+    const folder = mkdtempSync(join(tmpdir(), 'signed-'))
+    const files = { 'both.txt': text, 'both.p7s': writeCms(text, { ...one, signingTime: later, beside: [{ ...other, signingTime: SIGNED_AT }] }) }
+    for (const [name, octets] of Object.entries(files)) writeFileSync(join(folder, name), octets)
+    const program = start('commands/repository', { DATA_DIR: config.dataDir, DATABASE_URL: config.databaseUrl, PORTAL_URL: config.portal.url }, ['publish-statement', id, ...Object.keys(files).map((name) => join(folder, name)), '--as', 'witness'])
+    await program.said('Name of the first person')
+    program.type('Aoki Hanako')
+    program.type('Beppu Taro')
+    await program.said(/Code +[0-9a-f]{8}/)
+    const code = /Code +([0-9a-f]{8})/.exec(program.output())![1]!
+    program.type(code)
+    program.type(code)
+    expect(await program.ended).toMatchObject({ code: 0, err: '' })
+    rmSync(folder, { recursive: true })
+    const fingerprints = signers.map(({ certificate }) => createHash('sha256').update(certificate).digest('hex'))
+    const sha256 = createHash('sha256').update(text).digest('hex')
+    for (const shown of ['Signed by         CN=Midori Ueda', 'Signed by         CN=Ken Mori', ...fingerprints, later.toISOString(), SIGNED_AT.toISOString()]) expect(program.output()).toContain(shown)
+    const entry = await database('audit_events').where({ event: 'ceremony.statement-published' }).orderBy('seq', 'desc').first()
+    const details = JSON.parse(entry.details) as { sha256: string; signerCertificates: string[]; persons: string[] }
+    expect([details.sha256, [...details.signerCertificates].sort(), details.persons]).toEqual([sha256, [...fingerprints].sort(), ['Aoki Hanako', 'Beppu Taro']])
+    for (const language of LANGUAGES) {
+      const { text: page } = await portal.client({ language }).get('/repository/key-generation/root-g1')
+      // The last of them completed it.
+      for (const fact of ['Midori Ueda', 'Ken Mori', ...fingerprints, sha256, formatInstant(language, later)]) expect(page, fact).toContain(fact)
+    }
+    expect(Buffer.from(await (await fetch(`${portal.url}/repository/key-generation/statements/${sha256}/signature`)).arrayBuffer()).equals(files['both.p7s'])).toBe(true)
   })
 })
 
