@@ -44,6 +44,13 @@ export function createResponder(parts: ResponderParts): (request: Buffer, now: D
   const issuers = parts.authorities
     .filter((authority) => authority.kind === 'issuing')
     .map((authority) => ({ authority, names: issuerMatcher({ nameDer: authority.subjectDer, keyBits: keyBits(authority.certificateDer) }) }))
+  const keyHashes = new WeakMap<Responder, Buffer>()
+  /** Of a responder that answers again and again the certificate is read once. */
+  const keyHashOf = (responder: Responder): Buffer => {
+    const known = keyHashes.get(responder) ?? keyHash(keyBits(responder.certificateDer))
+    keyHashes.set(responder, known)
+    return known
+  }
 
   return async (bytes, instant) => {
     const parsed = parseOcspRequest(bytes)
@@ -68,7 +75,7 @@ export function createResponder(parts: ResponderParts): (request: Buffer, now: D
         const status: CertificateStatus = names(certId) ? await parts.readStatus(authority.id, certId.serial) : { state: 'unknown' }
         responses.push({ certId: certId.raw, status, thisUpdate: now, nextUpdate, ...(status.state === 'unknown' ? {} : { archiveCutoff }) })
       }
-      const data = buildResponseData({ responderKeyHash: keyHash(keyBits(responder.certificateDer)), producedAt: now, responses, ...(nonce ? { nonce } : {}) })
+      const data = buildResponseData({ responderKeyHash: keyHashOf(responder), producedAt: now, responses, ...(nonce ? { nonce } : {}) })
       const signature = await parts.signer.sign(responder.key, 'sha256', data)
       const der = assembleBasicResponse(data, 'sha256', signature, responder.certificateDer)
       const about = aboutCertificates(authority.id, certIds.map(({ serial }, at) => ({ serial, state: responses[at]!.status.state })))
