@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { OCSP_PATH } from '../certificate/addresses.ts'
 import type { AnswerTally } from './answer-tally.ts'
+import { hasTag } from './entity-tag.ts'
 import { decodeGetPath, isUsualSpelling, MAX_REQUEST_BYTES } from './ocsp-request.ts'
 import { bodyKey, type OcspService } from './ocsp-service.ts'
 import type { ReadyAnswer } from './ready-answer.ts'
@@ -20,15 +21,13 @@ export function handleOcsp(parts: OcspHttpParts, request: IncomingMessage, respo
   if (method === 'GET' || method === 'HEAD') {
     if (sendKept(parts, url, request, response)) return true
     if (!isOcsp(url)) return false
-    else {
-      const spelling = url.slice(OCSP_PATH.length)
-      const decoded = decodeGetPath(spelling)
-      if (decoded === null) send(parts, parts.ocsp.malformed, request, response)
-      else reply(parts, parts.ocsp.answer(decoded, isUsualSpelling(spelling, decoded) ? url : undefined), request, response)
-    }
+    const spelling = url.slice(OCSP_PATH.length)
+    const decoded = decodeGetPath(spelling)
+    if (decoded === null) send(parts, parts.ocsp.malformed, request, response)
+    else reply(parts, parts.ocsp.answer(decoded, isUsualSpelling(spelling, decoded) ? url : undefined), request, response)
     return true
   }
-  if (url !== OCSP_PATH && !isOcsp(url)) return false
+  if (!isOcsp(url)) return false
   if (method === 'POST') readBody(parts, request, response)
   else refuse(parts, request, response, 405, 'Allowed here: GET, HEAD, POST.', ['Allow', 'GET, HEAD, POST'])
   return true
@@ -125,10 +124,10 @@ function send({ tally }: OcspHttpParts, ready: ReadyAnswer, request: IncomingMes
   }
 }
 
-/** RFC 9110 13.1.2, 13.1.3: a tag decides alone, one of a list, compared weakly since a cache on the way may have weakened it, or any; else the date. */
+/** RFC 9110 13.1.3: a tag decides alone, else the date. */
 function isKnown(ready: ReadyAnswer, request: IncomingMessage): boolean {
   const tags = header(request, 'if-none-match')
-  if (tags !== undefined) return tags.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === ready.etag)
+  if (tags !== undefined) return hasTag(tags, ready.etag)
   if (ready.lastModified === null) return false
   const since = header(request, 'if-modified-since')
   return since !== undefined && ready.lastModified <= Date.parse(since)

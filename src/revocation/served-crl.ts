@@ -1,6 +1,7 @@
 /** Revocation lists as `status` sends them: in pieces, and never an older one after a newer (CRL-2, CRL-4). */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
+import { hasTag } from './entity-tag.ts'
 
 export interface ServedCrl {
   readonly authorityId: string
@@ -47,7 +48,8 @@ export async function sendCrl(crl: ServedCrl, now: Date, request: IncomingMessag
   response.setHeader('Last-Modified', crl.thisUpdate.toUTCString())
   response.setHeader('Expires', crl.nextUpdate.toUTCString())
   response.setHeader('Cache-Control', `max-age=${Math.max(0, Math.min(CRL_CACHE_SECONDS, left))}, public, no-transform, must-revalidate`)
-  if (isKnown(request.headers['if-none-match'], etag)) {
+  const known = request.headers['if-none-match']
+  if (known !== undefined && hasTag(known, etag)) {
     response.statusCode = 304
     response.end()
     return
@@ -73,6 +75,3 @@ export async function sendCrl(crl: ServedCrl, now: Date, request: IncomingMessag
     if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error
   })
 }
-
-/** RFC 9110 13.1.2: one of a list, compared weakly since a cache on the way may have weakened it, or any. */
-const isKnown = (header: string | undefined, etag: string): boolean => header !== undefined && header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
