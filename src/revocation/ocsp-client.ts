@@ -4,6 +4,7 @@ import { context, type Der, MalformedDer, nullValue, octetString, oid, readDer, 
 import { extension } from '../pki/extension-encoding.ts'
 import { readExtendedKeyUsage } from '../pki/extension-values.ts'
 import { OID } from '../pki/oids.ts'
+import { readPublicKey } from '../pki/public-key.ts'
 import { readCertificate, readExtensions } from '../pki/x509-certificate.ts'
 import type { CertificateStatus } from './ocsp-response.ts'
 import { EXTENSION, serialHex, serialNumber } from './signed-object.ts'
@@ -36,8 +37,7 @@ const SHA1 = sequence(oid(OID.sha1), nullValue())
 /** An OCSPRequest with SHA-1 CertIDs, which every responder knows (RFC 5019 2.1.1). @param serials hex */
 export function buildOcspRequest({ certificateDer }: OcspIssuer, serials: readonly string[], nonce: Buffer | null): Buffer {
   const { tbs } = readCertificate(certificateDer)
-  const sha1 = (octets: Buffer) => octetString(createHash('sha1').update(octets).digest())
-  const [nameHash, keyHash] = [sha1(tbs.subject), sha1(readDer(tbs.spki).children()[1]!.bitStringOctets())]
+  const [nameHash, keyHash] = [octetString(createHash('sha1').update(tbs.subject).digest()), octetString(readPublicKey(tbs.spki).keyIdentifier)]
   const list = serials.map((serial) => sequence(sequence(SHA1, nameHash, keyHash, serialNumber(serial))))
   return sequence(sequence(sequence(...list), ...(nonce ? [context(2, sequence(extension(EXTENSION.ocspNonce, false, octetString(nonce))))] : [])))
 }
@@ -85,8 +85,7 @@ function responderRefused(responderDer: Buffer, { certificateDer }: OcspIssuer, 
   const usage = tbs.extensions.find((each) => each.oid === OID.extendedKeyUsage)
   if (!usage || !readExtendedKeyUsage(usage.value).includes(OID.ocspSigning)) return "its responder's certificate is not for OCSP"
   if (producedAt < tbs.notBefore.date || producedAt > tbs.notAfter.date) return "its responder's certificate was not in force"
-  const keyHash = createHash('sha1').update(readDer(tbs.spki).children()[1]!.bitStringOctets()).digest()
-  const named = responderId.tag === 0xa2 && only(responderId).value.equals(keyHash)
+  const named = responderId.tag === 0xa2 && only(responderId).value.equals(readPublicKey(tbs.spki).keyIdentifier)
   return named ? null : 'it names another responder than its certificate'
 }
 
