@@ -81,6 +81,20 @@ export function timestampPolicies(policy: Pick<Policy, 'timestamp'>): { readonly
   return own === undefined ? { pointing: reserved, others: [] } : { pointing: own, others: [reserved] }
 }
 
+/** What the two kinds of CA under the root have (CSBR 7.1.2.2): they differ in their purpose and in the policy that is reserved for it. */
+const subordinate =
+  (purpose: string, reserved: (policy: Policy) => string): Profile['extensions'] =>
+  ({ policy, urls }, key) => [
+    authorityKeyIdentifier(key.issuer),
+    subjectKeyIdentifier(key.own),
+    basicConstraints(true, { cA: true }),
+    keyUsage(true, CERTIFICATE_SIGNING),
+    extendedKeyUsage(false, [purpose]),
+    certificatePolicies({ oid: policy.policyOids.subordinate, cps: urls.cps }, { oid: reserved(policy) }),
+    crlDistributionPoint(urls.crl),
+    authorityInfoAccess({ method: OID.accessCaIssuers, url: urls.caIssuers }),
+  ]
+
 export const PROFILES: Readonly<Record<CertificateKind, Profile>> = {
   root: {
     row: 'CRT-14',
@@ -93,16 +107,7 @@ export const PROFILES: Readonly<Record<CertificateKind, Profile>> = {
     clause: 'CP table 7.1-3; CSBR 7.1.2.2',
     // The root signs it, with the root's digest.
     signatureHash: (policy) => policy.keys.authority.rootHash,
-    extensions: ({ policy, urls }, key) => [
-      authorityKeyIdentifier(key.issuer),
-      subjectKeyIdentifier(key.own),
-      basicConstraints(true, { cA: true }),
-      keyUsage(true, CERTIFICATE_SIGNING),
-      extendedKeyUsage(false, [OID.codeSigning]),
-      certificatePolicies({ oid: policy.policyOids.subordinate, cps: urls.cps }, { oid: policy.policyOids.reservedCodeSigning }),
-      crlDistributionPoint(urls.crl),
-      authorityInfoAccess({ method: OID.accessCaIssuers, url: urls.caIssuers }),
-    ],
+    extensions: subordinate(OID.codeSigning, (policy) => policy.policyOids.reservedCodeSigning),
   },
   subscriber: {
     row: 'CRT-1',
@@ -135,16 +140,7 @@ export const PROFILES: Readonly<Record<CertificateKind, Profile>> = {
     row: 'CRT-12',
     clause: 'CSBR 7.1.2.2, 7.1.6.3',
     signatureHash: (policy) => policy.keys.authority.rootHash,
-    extensions: ({ policy, urls }, key) => [
-      authorityKeyIdentifier(key.issuer),
-      subjectKeyIdentifier(key.own),
-      basicConstraints(true, { cA: true }),
-      keyUsage(true, CERTIFICATE_SIGNING),
-      extendedKeyUsage(false, [OID.timeStamping]),
-      certificatePolicies({ oid: policy.policyOids.subordinate, cps: urls.cps }, { oid: timestampPolicy(policy).policyOids.reserved }),
-      crlDistributionPoint(urls.crl),
-      authorityInfoAccess({ method: OID.accessCaIssuers, url: urls.caIssuers }),
-    ],
+    extensions: subordinate(OID.timeStamping, (policy) => timestampPolicy(policy).policyOids.reserved),
   },
   timestamp: {
     row: 'TSA-2',
