@@ -23,8 +23,6 @@ export interface Timestamps {
   readonly answered: ReadonlyMap<string, number>
   /** Why the clock may not be stamped with; null when it may. */
   clockDoubt(): string | null
-  /** What the operating system says of its clock. */
-  clockSays(): string
   stop(): Promise<void>
 }
 
@@ -172,7 +170,6 @@ export async function openTimestamps(
       const now = watch.now()
       return 'unsure' in now ? now.unsure : null
     },
-    clockSays: () => watch.says(),
     ready: 'unsure' in state ? `Time-stamps  none while the clock is not sure (${state.unsure}; ${clockWords})` : `Time-stamps  ${services.config.status.url}${TSA_PATH} (clock ${clockWords})`,
     async stop() {
       for (const job of jobs) await job.stop()

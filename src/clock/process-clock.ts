@@ -28,7 +28,6 @@ export interface ProcessClock {
   stops(): string | null
   /** Anything that speaks against the clock. */
   doubt(): string | null
-  says(): string
   /** For everybody: `doubt()`, and where nothing stands against a clock of which nothing is told either, `unreadable`. Null only where the clock was found synchronised. */
   standing(): string | null
 }
@@ -66,7 +65,6 @@ export function processClock({ rules, lastDated, note, ...parts }: ProcessClockP
       return now !== null && STOPS.has(now) ? nameOf(now) : null
     },
     doubt: named,
-    says: () => watch.says(),
     standing: () => named() ?? (watch.readable() ? null : UNREADABLE),
   }
 }
