@@ -2,7 +2,7 @@
  * Entries of revokedCertificates as octets, in bulk: from what the database says of revocations, and back. A list is in the order of its serial
  * numbers' hex texts, so that a new entry has one place and no serial number comes twice (RFC 5280 asks for no order).
  */
-import { type CrlEntry, encodeEntry } from './crl.ts'
+import { encodeEntry } from './crl.ts'
 import { isPublishedReason } from './reason.ts'
 
 /** Revocations in the order of their serial numbers, encoded one behind the other as a list has them. */
@@ -37,7 +37,7 @@ const PUBLISHED = Array.from({ length: 11 }, (_, code) => isPublishedReason(code
  */
 export function encodeRevoked(rows: readonly RevokedRow[]): RevokedPage {
   let end = 0
-  const entries = rows.map(({ serial, revokedAt, reason }) => encodeEntry({ serial: canonicalSerial(serial), revokedAt: new Date(revokedAt), reason } satisfies CrlEntry))
+  const entries = rows.map(({ serial, revokedAt, reason }) => encodeEntry({ serial: canonicalSerial(serial), revokedAt: new Date(revokedAt), reason }))
   return { octets: Buffer.concat(entries), ends: entries.map(({ length }) => (end += length)), gone: new Set(rows.flatMap(({ gone }, at) => (gone ? [at] : []))) }
 }
 
