@@ -37,7 +37,6 @@ export interface Contact {
 export interface CertificateRecords {
   find(id: string): Promise<CertificateRecord | null>
   findByApplication(applicationId: string): Promise<CertificateRecord | null>
-  findBySerial(authorityId: string, serial: string): Promise<CertificateRecord | null>
   /** Every certificate with that key, revoked or not. */
   findByKey(spkiSha256: string): Promise<readonly CertificateRecord[]>
   /** Newest first. */

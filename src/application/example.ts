@@ -3,6 +3,7 @@
  * show, what it shows now, and when it is made anew. Nothing is dated back: expiry comes of a short life, a revocation of a real one.
  */
 import type { Policy } from '../policy/policy.ts'
+import { PUBLISHED_REASONS } from './published-reasons.ts'
 
 export const EXAMPLE_KINDS = ['valid', 'revoked', 'expired', 'revoked-then-expired'] as const
 export type ExampleKind = (typeof EXAMPLE_KINDS)[number]
@@ -13,10 +14,8 @@ export const isToExpire = (kind: ExampleKind): boolean => kind === 'expired' || 
 /** APP-4: what the key of an example is certified for: nobody else's certificate. */
 export const EXAMPLE_PURPOSE = 'example'
 
-/**
- * RFC 5280 5.3.1, CSBR 7.2.2: the certificate isn't used any more, and no key is said to be compromised that never was.
- */
-export const EXAMPLE_REASON = 5
+/** RFC 5280 5.3.1, CSBR 7.2.2: the certificate isn't used any more, and no key is said to be compromised that never was. */
+export const EXAMPLE_REASON = PUBLISHED_REASONS.cessationOfOperation
 
 /** One example certificate as it stands: signed, on record, its key destroyed. */
 export interface ExampleCertificate {

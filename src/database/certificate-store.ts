@@ -56,7 +56,6 @@ export function certificateStore(db: Database | Transaction, now: Date): Certifi
   return {
     find: (id) => one({ 'certificates.id': id }),
     findByApplication: (applicationId) => one({ 'certificates.application_id': applicationId }),
-    findBySerial: (authorityId, serial) => one({ 'certificates.authority_id': authorityId, 'certificates.serial': serial }),
     async findByKey(spkiSha256) {
       return (await issuedCertificates(db).where('certificates.spki_sha256', spkiSha256).orderBy('certificates.issued_at')).map(readCertificateRecord)
     },

@@ -43,5 +43,3 @@ export function commandsModel(language: Language, { device, system }: CommandsCh
     },
   }
 }
-
-export type CommandsModel = ReturnType<typeof commandsModel>
