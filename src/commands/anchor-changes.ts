@@ -10,6 +10,7 @@ import type { Maker } from '../attestation/makers.ts'
 import { anchorStore } from '../database/anchor-store.ts'
 import { presentMakers } from '../database/protection-store.ts'
 import type { Services } from '../services.ts'
+import type { Terminal } from './ask.ts'
 import { StartRefused } from '../start-refused.ts'
 
 export class AnchorCommandRefused extends StartRefused {}
@@ -47,11 +48,6 @@ const PROBLEMS: Readonly<Record<AnchorChangeProblem, string>> = {
 
 const refuse = (problem: AnchorChangeProblem): never => {
   throw new AnchorCommandRefused(`${PROBLEMS[problem]}.`)
-}
-
-export interface Terminal {
-  say(line: string): void
-  ask(question: string): Promise<string>
 }
 
 /** Runs one command. @throws AnchorCommandRefused with one line for the operator, when nothing was done */

@@ -1,6 +1,12 @@
 /** Questions at the terminal, or to whatever is piped in: one line, one answer. */
 import { createInterface } from 'node:readline/promises'
 
+/** What an act tells and asks. */
+export interface Terminal {
+  say(line: string): void
+  ask(question: string): Promise<string>
+}
+
 export interface Questions {
   /** The answer without surrounding spaces. @throws what `ended` makes, when there are no more lines */
   ask(question: string): Promise<string>

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import { CeremonyRefused, planCeremony } from '../ceremony/ceremony.ts'
 import { ceremonyLines, LATER_CEREMONIES, type LaterCeremonyKind, planLater } from '../ceremony/later.ts'
-import { planCode, planText } from '../ceremony/plan.ts'
 import { planResponderKeys, RESPONDER_CEREMONIES, type ResponderCeremonyKind } from '../ceremony/responder-keys.ts'
 import { twoPersons } from '../ceremony/refused.ts'
 import { readConfig } from '../config.ts'
@@ -15,6 +14,7 @@ import { explain, refuseSamples, say } from '../process.ts'
 import { openServices } from '../services.ts'
 import { openQuestions } from './ask.ts'
 import { changeHierarchy, changeResponderKeys, makeHierarchy } from './hierarchy.ts'
+import { askPersons, confirmPlan } from './two-persons.ts'
 import { answerHelp } from './words.ts'
 
 /** `serial`: of a certificate; the name of a CA or of a key where the ceremony asks for one. */
@@ -29,7 +29,7 @@ if (kind !== undefined && !Object.hasOwn(CEREMONIES, kind)) {
 }
 
 const services = openOrExit()
-const { ask } = openQuestions(() => new CeremonyRefused(`The ceremony was broken off: nothing was ${kind === undefined ? 'made' : 'done'}`))
+const terminal = { say, ask: openQuestions(() => new CeremonyRefused(`The ceremony was broken off: nothing was ${kind === undefined ? 'made' : 'done'}`)).ask }
 
 try {
   refuseSamples(services)
@@ -48,8 +48,8 @@ async function holdFirst(): Promise<void> {
   if ((await listAuthorities(services.database)).length > 0) throw new CeremonyRefused('A hierarchy stands already: a ceremony makes the first one only')
   say('This makes a certification authority: a root, an issuing CA and the keys of its OCSP responder.')
   say('Each person gives a name and, after a comma, the role that the key generation report tells: Aoki Hanako, CA administrator')
-  const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
-  await confirm(persons, planCeremony(services, { demo: false, persons }).lines, 'made')
+  const persons = await askPersons(terminal)
+  await confirmPlan(terminal, planCeremony(services, { demo: false, persons }).lines, persons, 'made')
   const made = await makeHierarchy(services, { demo: false, persons }, (step) => say(`  ${step}`))
   say('\nMade. Key generation report: /repository/key-generation on the portal; audit event ceremony.held.')
   for (const authority of made) say(`${authority.id.padEnd(12)} SHA-256 ${createHash('sha256').update(authority.certificateDer).digest('hex')}`)
@@ -57,9 +57,9 @@ async function holdFirst(): Promise<void> {
 
 async function hold(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<void> {
   const held = await planned(later)
-  const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
+  const persons = await askPersons(terminal)
   twoPersons(persons)
-  await confirm(persons, held.lines, 'done')
+  await confirmPlan(terminal, held.lines, persons, 'done')
   await held.carryOut(persons)
   say('\nDone. Report: table ceremonies; audit event ceremony.held.')
 }
@@ -72,15 +72,6 @@ async function planned(later: LaterCeremonyKind | ResponderCeremonyKind): Promis
   }
   const plan = await planLater(services, later, { serial, reason })
   return { lines: ceremonyLines(plan), carryOut: (persons) => changeHierarchy(services, plan, persons, progress) }
-}
-
-async function confirm(persons: readonly string[], lines: readonly string[], undone: 'made' | 'done'): Promise<void> {
-  const code = planCode(lines, persons)
-  say(`\n${planText(lines, persons)}\n\nCode of this plan  ${code}\n`)
-  for (const person of persons) {
-    const given = await ask(`${person}, type the code to confirm: `)
-    if (given !== code) throw new CeremonyRefused(`${person} did not confirm: nothing was ${undone}`)
-  }
 }
 
 function openOrExit() {

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { areTwoPersons } from '../ceremony/refused.ts'
 import { bitsOf, drawLetters } from '../application/draw-letters.ts'
 import { enterModule, type ModuleKey } from '../application/modules.ts'
 import { moduleStore } from '../database/module-store.ts'
@@ -36,14 +37,13 @@ export interface PreparedModule {
 }
 
 /** What the persons read before they confirm. */
-export const describePreparation = ({ module, tokenLabel, keys, bits, letterFile }: Preparation, persons: readonly string[]): string =>
-  [`Module            ${module}`, `New token         ${tokenLabel}`, `Keys              ${keys}, RSA ${bits}`, `Letter            ${letterFile}`, `Present           ${persons.join(' and ')}`].join('\n')
+export const preparationLines = ({ module, tokenLabel, keys, bits, letterFile }: Preparation): readonly string[] =>
+  [`Module            ${module}`, `New token         ${tokenLabel}`, `Keys              ${keys}, RSA ${bits}`, `Letter            ${letterFile}`]
 
 /** Two different persons by name (ATT-1). @throws StartRefused */
 export function twoPersons(names: readonly string[]): readonly [string, string] {
-  const plain = names.map((name) => name.normalize('NFKC').replace(/\s+/g, ' ').trim().toLowerCase())
   const [one, other] = names
-  if (one === undefined || other === undefined || plain[0] === plain[1] || plain.some((name) => name === '') || names.some((name) => name.length > 100 || /\p{C}/u.test(name)))
+  if (one === undefined || other === undefined || !areTwoPersons(names) || names.some((name) => name.length > 100 || /\p{C}/u.test(name)))
     throw new StartRefused('Two different persons are needed, each by name: nothing was done')
   return [one, other]
 }

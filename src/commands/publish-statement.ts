@@ -7,7 +7,6 @@ import { basename } from 'node:path'
 import { readFileSync, statSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { MalformedStatement } from '../attestation/verifier.ts'
-import { planCode, planText } from '../ceremony/plan.ts'
 import { twoPersons } from '../ceremony/refused.ts'
 import { insertStatement, listCeremonies, listStatements, type CeremonyStatement, type StatementFiles } from '../database/ceremony-store.ts'
 import { signatureCheck, signerText } from '../key-protection/document-signature.ts'
@@ -19,7 +18,8 @@ import { readCeremony } from '../repository/key-generation.ts'
 import type { Services } from '../services.ts'
 import { StartRefused } from '../start-refused.ts'
 import { translate } from '../web/locales.ts'
-import type { Terminal } from './anchor-changes.ts'
+import type { Terminal } from './ask.ts'
+import { askPersons, confirmPlan } from './two-persons.ts'
 
 export class StatementRefused extends StartRefused {}
 
@@ -59,7 +59,7 @@ async function listThem({ database, policy }: Services, { say }: Terminal): Prom
   }
 }
 
-async function publish(services: Services, { say, ask }: Terminal, ceremonyId: string, paths: readonly string[], part: CeremonyStatement['part']): Promise<void> {
+async function publish(services: Services, terminal: Terminal, ceremonyId: string, paths: readonly string[], part: CeremonyStatement['part']): Promise<void> {
   const row = (await listCeremonies(services.database)).find(({ id }) => id === ceremonyId)
   const ceremony = row && readCeremony(row, services.policy.publication.ceremonyNames)
   if (!ceremony) throw new StatementRefused(`No ceremony ${ceremonyId} made keys: npm run repository -- ceremonies`)
@@ -75,11 +75,9 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
       `Signed at         ${signedAt?.toISOString() ?? 'not stated'}`,
     ]),
   ]
-  const persons = [await ask('Name of the first person: '), await ask('Name of the second person: ')]
+  const persons = await askPersons(terminal)
   twoPersons(persons)
-  const code = planCode(lines, persons)
-  say(`\n${planText(lines, persons)}\n\nCode              ${code}\n`)
-  for (const person of persons) if ((await ask(`${person}, type the code to confirm: `)) !== code) throw new StatementRefused(`${person} did not confirm: nothing was published`)
+  await confirmPlan(terminal, lines, persons, 'published')
   const published = await services.work(ACTOR, async (work, trx) => {
     const { signers, ...statement } = read
     const certificates = signers.map(({ certificate }) => certificate)
@@ -89,7 +87,7 @@ async function publish(services: Services, { say, ask }: Terminal, ceremonyId: s
     return true
   })
   if (!published) throw new StatementRefused('This document is published already')
-  say(`Published: ${services.config.portal.url}/repository/key-generation`)
+  terminal.say(`Published: ${services.config.portal.url}/repository/key-generation`)
 }
 
 const sha256Of = ({ der }: Pick<X509Certificate, 'der'>): string => createHash('sha256').update(der).digest('hex')

@@ -3,7 +3,6 @@
  * present (ATT-1). Without --module, under a demo hierarchy, SoftHSM2 stands for it, its files in the data folder.
  */
 import { join } from 'node:path'
-import { createHash } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
@@ -12,7 +11,8 @@ import { openServices, type Services } from '../services.ts'
 import { findSoftHsm } from '../signer/find-softhsm.mjs'
 import { useSoftHsm } from '../signer/softhsm.ts'
 import { openQuestions } from './ask.ts'
-import { describePreparation, prepareModule, twoPersons, type Preparation } from './prepare-module.ts'
+import { preparationLines, prepareModule, twoPersons, type Preparation } from './prepare-module.ts'
+import { askPersons, confirmPlan } from './two-persons.ts'
 import { answerHelp } from './words.ts'
 
 const USAGE = 'usage: npm run token:prepare -- --label LABEL --letter FILE [--module PATH] [--keys N] [--bits 3072|4096]'
@@ -51,11 +51,9 @@ try {
   services = openServices(readConfig('command'))
   await migrate(services.database)
   const wanted: Preparation = { module: await modulePath(services, given.module, given.label), tokenLabel: given.label, keys: given.keys, bits: given.bits, letterFile: given.letter }
-  const persons = twoPersons([await questions.ask('Name of the first person: '), await questions.ask('Name of the second person: ')])
-  const text = describePreparation(wanted, persons)
-  const code = createHash('sha256').update(text).digest('hex').slice(0, 8)
-  say(`\n${text}\n\nCode of this plan  ${code}\n`)
-  for (const person of persons) if ((await questions.ask(`${person}, type the code to confirm: `)) !== code) throw new StartRefused(`${person} did not confirm: nothing was done`)
+  const terminal = { say, ask: questions.ask }
+  const persons = twoPersons(await askPersons(terminal))
+  await confirmPlan(terminal, preparationLines(wanted), persons, 'done')
   const made = await prepareModule(services, wanted, persons)
   say(`\nPrepared: ${made.model}, serial number ${made.serialNumber}`)
   for (const key of made.keys) say(`  ${key.label}  SHA-256 ${key.spkiSha256}`)

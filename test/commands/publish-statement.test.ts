@@ -45,7 +45,7 @@ afterAll(async () => {
 async function publish(args: readonly string[], answers: readonly (string | null)[] = ['Aoki Hanako', 'Beppu Taro', null, null]): Promise<void> {
   lines = []
   const left = [...answers]
-  await publishStatements(services, args, { say: (line) => void lines.push(line), ask: async () => left.shift() ?? /^Code +([0-9a-f]{8})$/m.exec(lines.join('\n'))![1]! })
+  await publishStatements(services, args, { say: (line) => void lines.push(line), ask: async () => left.shift() ?? /^Code of this plan {2}([0-9a-f]{8})$/m.exec(lines.join('\n'))![1]! })
 }
 const refusal = async (args: readonly string[], answers?: readonly (string | null)[]): Promise<string> => {
   const error = await publish(args, answers).then(() => null, (thrown: unknown) => thrown as Error)
