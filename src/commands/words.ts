@@ -1,4 +1,4 @@
-/** The words that a command was given. `--help` is answered, and words that it doesn't know are refused, before anything is opened. */
+/** The words that a command was given. `--help` is answered, and words that it doesn't know are refused in one line, before anything is opened. */
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
@@ -12,13 +12,14 @@ export function answerHelp(usage: string): void {
   process.exit(0)
 }
 
-/** The values of the options that take a text. Other words end the process with how it is used. */
+/** The values of the options that take a text. Other words end the process with one line. */
 export function readOptions<const T extends readonly string[]>(usage: string, names: T): { readonly [name in T[number]]?: string } {
   answerHelp(usage)
   try {
     return parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: 'string' }])), strict: true }).values as { readonly [name in T[number]]?: string }
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}\n`)
+    // What follows the first sentence is for who writes programs.
+    process.stderr.write(`${(error as Error).message.split('. ')[0]}; --help tells the words\n`)
     return process.exit(WRONG_WORDS)
   }
 }

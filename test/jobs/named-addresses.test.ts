@@ -2,13 +2,16 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { wholeSecond } from '../../src/certificate/validity.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { authoritiesOn } from '../../src/jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { compareNow, fetchWith } from '../../src/jobs/reconciliation.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { listAuthorities } from '../../src/database/authority-store.ts'
+import { assembleCertificateList, buildTbsCertList, type CrlContent } from '../../src/revocation/crl.ts'
 import { addressFault, NamedAddresses } from '../../src/revocation/named-addresses.ts'
+import { statusSince } from '../../src/revocation/retention.ts'
 import type { Services } from '../../src/services.ts'
 import type { Authority } from '../../src/signer/authority.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
@@ -32,6 +35,7 @@ let answer: Answer
 /** Two that name the old address. */
 let serials: string[]
 let publish: () => Promise<unknown>
+let sign: (content: Partial<CrlContent>) => Promise<Buffer>
 let later = 0
 
 beforeAll(async () => {
@@ -58,6 +62,13 @@ beforeAll(async () => {
   serials = [await issueUnder(oldUrl), await issueUnder(oldUrl)]
   publish = () => issueCrl(services, ca, issuing)
   await publish()
+  sign = async (content) => {
+    const thisUpdate = wholeSecond(services.clock())
+    const hash = services.policy.keys.authority.issuingHash
+    const expiredCertsOnCrl = statusSince({ caNotBefore: issuing.row.notBefore, thisUpdate, periods: services.policy.periods })
+    const tbs = buildTbsCertList({ issuerNameDer: issuing.issuer.nameDer, authorityKeyIdentifier: issuing.issuer.keyIdentifier, number: 99n, thisUpdate, nextUpdate: new Date(thisUpdate.getTime() + 86_400_000), entries: [], expiredCertsOnCrl, hash, ...content })
+    return assembleCertificateList(tbs, hash, await issuing.sign(tbs, hash))
+  }
   const authorities = await listAuthorities(services.database)
   authority = issuing.row
   root = authorities.find(({ kind }) => kind === 'root')!
@@ -120,6 +131,9 @@ describe('the addresses that certificates name', () => {
     expect(await said()).toEqual({ [paths().list]: "answers with another list: the list is not the authority's", [paths().issuer]: "answers with something else than its issuer's certificate", [paths().ocsp]: 'OCSP answers unauthorized' })
     answer = (_path, response) => response.end('<html>')
     expect(await said()).toEqual({ [paths().list]: expect.stringMatching(/^answers with what is no list: /), [paths().issuer]: "answers with something else than its issuer's certificate", [paths().ocsp]: expect.stringMatching(/^its OCSP answer is not to be believed: it can't be read/) })
+    const shard = await sign({ addresses: [`${oldUrl}/crl/${authority.id}/2.crl`] })
+    answer = (_path, response) => response.end(shard)
+    expect((await said())[paths().list]).toBe('answers with another list: it is for other certificates')
     const before = await port.client.get(paths().list)
     later = 86_460_000
     await publish()
@@ -152,6 +166,23 @@ describe('the addresses that certificates name', () => {
       expect(asked).toEqual([])
     },
   )
+
+  test('CRL-3, OCS-3: more addresses than any hierarchy has are not fetched, and that is told', async () => {
+    const { der } = await services.database('certificates').where({ serial: serials[0] }).first('der')
+    const named = new NamedAddresses([authority])
+    const note = (count: number) => named.note(authority, { serial: serials[0]!, der }, { lists: Array.from({ length: count }, (_, index) => `${oldUrl}/${index}/crl/${authority.id}.crl`), ocsp: [], caIssuers: [] })
+    note(5000)
+    expect([named.size, named.tooMany]).toEqual([5000, false])
+    note(5001)
+    expect([named.size, named.tooMany]).toEqual([5000, true])
+  })
+
+  test('CRL-3, OCS-5: nobody is owed the status of what ended ten years ago: its addresses may go', async () => {
+    later = 15 * 366 * 86_400_000
+    // What the root and the time-stamp CA are asked for stays.
+    expect(await compare().finally(() => (later = 86_460_000))).toMatchObject({ addresses: 4 })
+    expect(asked).toEqual([])
+  })
 
   test('CRL-3, OCS-3: an address is fetched only when a certificate with its issuer\'s signature names it', async () => {
     const row = await services.database('certificates').where({ serial: serials[0] }).first()
