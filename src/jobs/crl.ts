@@ -2,9 +2,8 @@
  * Publishes revocation lists: in time, at once when a certificate was revoked, and never backwards (CRL-1…4; CSBR 4.9.7). Each list is made from
  * the one before it, whose signature was verified, by what changed; a million entries are read in pieces and never stand in memory.
  */
-import { createHash, createPublicKey } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
-import { wholeSecond } from '../certificate/validity.ts'
 import { findIssuingAuthority } from '../database/authority-store.ts'
 import {
   addressesOfList,
@@ -26,20 +25,17 @@ import {
 } from '../database/crl-store.ts'
 import { ChunkStore } from '../database/chunk-store.ts'
 import { isUniqueViolation } from '../database/database.ts'
-import { crlFrame, crlLength, crlSeal, type CrlFrame } from '../revocation/crl.ts'
+import { crlSeal } from '../revocation/crl.ts'
 import type { RevokedPage, RevokedRow } from '../revocation/crl-entries.ts'
-import { entryLost, lintFrame } from '../revocation/crl-lints.ts'
 import { mergeEntries, type ChunkRef, type Merged } from '../revocation/crl-merge.ts'
-import { statusSince } from '../revocation/retention.ts'
 import type { StatusChange } from '../revocation/status-watch.ts'
 import type { Services } from '../services.ts'
 import { type Signer, verifyDigest } from '../signer/signer.ts'
 import { changesByList, inOrder, listOf, type Alert } from './crl-changes.ts'
-import { lostSerials } from './crl-lost.ts'
 import { CA_ACTOR } from './actor.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
-import { CrlRefused, pagesOf, readPublished, readThrough, type JudgedChunks } from './published-list.ts'
-import { provenDrops } from './retention.ts'
+import { draftList, listName } from './list-draft.ts'
+import { CrlRefused, pagesOf, readPublished, type JudgedChunks } from './published-list.ts'
 
 /** A list on record for less than this is another process's, which is about to sign it. */
 const SIGNING_MS = 5_000
@@ -73,7 +69,6 @@ interface KnownList {
   compared: boolean
 }
 
-const listName = (authorityId: string, shard: number): string => (shard === 0 ? authorityId : `${authorityId}/${shard}`)
 /** As audit entries name a list. */
 const subjectOf = (authorityId: string, shard: number): string => `authority:${listName(authorityId, shard)}`
 
@@ -235,60 +230,21 @@ export class CrlPublisher {
 
   async #issue(authority: SigningAuthority, shard: number, list: KnownList, merged: Merged, several: boolean, now: Date): Promise<bigint | null> {
     const { database, policy } = this.#parts
-    const hash = policy.keys.authority.issuingHash
     const key = keyOf(authority)
     const onRecord = await lastNumber(database, authority.id)
     const passed = this.#passed.get(authority.id) ?? 0n
     const last = passed > onRecord ? passed : onRecord
-    const number = last + 1n
-    const thisUpdate = wholeSecond(now)
-    // Both ends count: the list's last second lies within its hours.
-    const nextUpdate = new Date(thisUpdate.getTime() + policy.periods.crlValidHours * 3_600_000 - 1000)
-    const caNotBefore = authority.row.notBefore
     const addresses = several ? await addressesOfList(database, { authorityId: authority.id, shard }) : null
-    const frame: CrlFrame = {
-      issuerNameDer: authority.issuer.nameDer,
-      authorityKeyIdentifier: authority.issuer.keyIdentifier,
-      number,
-      thisUpdate,
-      nextUpdate,
-      expiredCertsOnCrl: statusSince({ caNotBefore, thisUpdate, periods: policy.periods }),
-      hash,
-      addresses,
-    }
-    const sum = (of: 'octets' | 'entries'): number => merged.chunks.reduce((total, chunk) => total + chunk[of], 0)
-    const { head, tail } = crlFrame(frame, sum('octets'))
-    const sealed = crlSeal(hash, Buffer.alloc(key.asymmetricKeyDetails!.modulusLength! / 8)).length
-    const octets = crlLength(head.length + sum('octets') + tail.length + sealed)
-
-    // One reading, for the lints and for the signature.
-    const signed = createHash(hash).update(head)
-    const through = await readThrough(this.#store, merged.chunks.map(({ sha256 }) => sha256), thisUpdate, list.judged, (chunk) => void signed.update(chunk))
-    const digest = signed.update(tail).digest()
-    const proven = await provenDrops(database, authority, merged.dropped, policy.periods)
-    const unproven = merged.dropped.filter((serial) => !proven.has(serial))
-    if (unproven.length > 0) throw new CrlRefused(`${unproven.length} entries would be lost without a recorded retention run, ${unproven[0]} first (CRL-3)`)
-    const lost = await lostSerials(this.#store, list.chunks, through.chunks)
-    const { periods } = policy
-    const findings = [
-      ...lintFrame(head, tail, sum('octets'), { at: now, issuerNameDer: frame.issuerNameDer, authorityKeyIdentifier: frame.authorityKeyIdentifier, hash, caNotBefore, list: 'issuing', periods, lastNumber: last === 0n ? null : last, last: list.record, addresses }),
-      ...through.findings,
-      ...lost.filter((serial) => !proven.has(serial)).map(entryLost),
-    ]
-    const against = findings.slice(0, 20).map(({ lint, clause, detail }) => `${lint} (${clause}): ${detail}`)
-    if (against.length > 0) throw new Error(`CRL ${number} of ${listName(authority.id, shard)} is not signed: ${against.join('; ')}`)
-    refuseBackwards({ number, entries: through.chunks.reduce((total, { entries }) => total + entries, 0) }, list.record, proven.size)
-
-    const record: CrlRecord = { authorityId: authority.id, shard, number, thisUpdate, nextUpdate, entries: sum('entries'), tbsSha256: digest.toString('hex'), octets }
-    const body = { tbsHead: head, chunks: merged.chunks.map(({ sha256 }) => sha256), tbsTail: tail, seal: null }
+    const { record, body, digest, through, dropped } = await draftList({ policy, database, store: this.#store }, authority, key, { shard, addresses, last, before: list, merged, now })
+    const { number, thisUpdate, nextUpdate, entries, tbsSha256 } = record
     if (!(await this.#record(record, body, list.record, now))) return null
+    const hash = policy.keys.authority.issuingHash
     const signature = await this.#parts.signer.signDigest(authority.row.key, hash, digest)
     if (!verifyDigest(key, hash, digest, signature)) throw new Error(`CRL ${number}: the signature is not the authority's; it was thrown away`)
     const seal = crlSeal(hash, signature)
     const done = await database.transaction(async (trx) => {
       if (!(await publishCrl(trx, record, list.record?.number ?? null, seal))) return false
-      const times = { thisUpdate: thisUpdate.toISOString(), nextUpdate: nextUpdate.toISOString() }
-      const details = { number: String(number), entries: record.entries, ...times, tbsSha256: record.tbsSha256, ...(proven.size > 0 ? { dropped: proven.size } : {}) }
+      const details = { number: String(number), entries, thisUpdate: thisUpdate.toISOString(), nextUpdate: nextUpdate.toISOString(), tbsSha256, ...(dropped > 0 ? { dropped } : {}) }
       await audit(trx, { at: this.#parts.clock(), actor: CA_ACTOR, event: 'crl.issued', subject: subjectOf(authority.id, shard), details })
       return true
     })
@@ -337,13 +293,6 @@ const both = (one: Merged, other: Merged): Merged => ({
   dropped: [...one.dropped, ...other.dropped],
   withoutRow: one.withoutRow,
 })
-
-/** Held against the last list as such, whatever the lints and the merging thought (RFC 5280 5.2.3; CRL-3). @throws CrlRefused */
-export function refuseBackwards(next: { readonly number: bigint; readonly entries: number }, last: Pick<CrlRecord, 'number' | 'entries'> | null, dropped: number): void {
-  if (!last) return
-  if (next.number <= last.number) throw new CrlRefused(`its number ${next.number} is not above ${last.number}`)
-  if (next.entries < last.entries - dropped) throw new CrlRefused(`it has ${next.entries} entries, the last one ${last.entries}, and a retention run dropped ${dropped}`)
-}
 
 /**
  * Publishes what is due of one authority, as a process does that starts now.
