@@ -143,7 +143,9 @@ export async function withdrawApplication(work: Work, application: Application):
   if (await work.applications.voidApproval(application.id, 'withdrawn'))
     await work.audit({ event: 'application.approval-voided', subject: `application:${application.id}`, details: { because: 'withdrawn' } })
   // Never handed in: what was sent for it serves nobody, and is not kept.
-  if (application.state === 'draft') for (const file of (await work.applications.dossier(application.id))?.evidence ?? []) await work.applications.removeEvidence(application.id, file.id)
-  await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state } })
+  const evidence = application.state === 'draft' ? ((await work.applications.dossier(application.id))?.evidence ?? []) : []
+  for (const { id } of evidence) await work.applications.removeEvidence(application.id, id)
+  const removed = evidence.map(({ sha256 }) => sha256).sort()
+  await work.audit({ event: move.event, subject: `application:${application.id}`, details: { from: application.state, ...(removed.length > 0 ? { removed } : {}) } })
   return true
 }

@@ -449,9 +449,13 @@ test('KEY-1: no method keeps a private key, alone or in an archive', async () =>
 test('ATT-9: what was sent for a draft is not kept when the draft is withdrawn', async () => {
   const path = await fillDraft(scene, client, keys)
   const { id } = await applicationAt(scene, path)
-  expect(await rows('evidence_files', { application_id: id })).not.toEqual([])
+  const removed = await rows('evidence_files', { application_id: id }).orderBy('sha256').pluck('sha256')
+  expect(removed).not.toEqual([])
   await sendStep(client, `${path}/withdraw`, {})
   expect(await rows('evidence_files', { application_id: id })).toEqual([])
+  // LOG-1: what is gone is named on record.
+  const [{ details }] = await rows('audit_events', { subject: `application:${id}`, event: 'application.withdrawn' })
+  expect(JSON.parse(details)).toEqual({ from: 'draft', removed })
 })
 
 test('ATT-2: demo evidence counts under a hierarchy recorded as a demo one alone', async () => {
