@@ -195,7 +195,7 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
         const again = dossier.evidence.filter((file) => !own.includes(file) && uploads.some(({ bytes }) => bytes.equals(file.bytes)))
         const draft = application.key ? { ...application, key: takenBack(application.key, again) } : application
         const saved = await services.work(account.id, async (work) => {
-          if (!(await saveDraft(work, application, again.length > 0 && draft.key ? { key: draft.key } : {}))) return null
+          if (!(await saveDraft(work, application, draft.key ? { key: draft.key } : {}))) return null
           for (const file of fresh)
             await work.applications.addEvidence(application.id, { ...file, id: randomUUID(), uploadedBy: account.id, uploadedAt: work.now.toISOString() })
           const protection = await keepProtection(work, draft, [...dossier.evidence, ...fresh], services.policy)
@@ -221,7 +221,7 @@ export function applyKeyProtectionRoutes(services: Services): readonly Route[] {
         if (!file) return { kind: 'not-found' }
         const draft = application.key ? { ...application, key: takenBack(application.key, [file]) } : application
         const saved = await services.work(account.id, async (work) => {
-          if (!(await saveDraft(work, application, draft.key?.setAside === application.key?.setAside ? {} : draft.key ? { key: draft.key } : {}))) return false
+          if (!(await saveDraft(work, application, draft.key ? { key: draft.key } : {}))) return false
           await work.applications.removeEvidence(application.id, file.id)
           const protection = await keepProtection(
             work,
