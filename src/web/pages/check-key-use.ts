@@ -2,12 +2,13 @@
  * "Use this in my application": what was checked goes into a draft. From the button on it is kept, sealed and for less than an hour, so that
  * whoever is not signed in yet does not lose it on the way.
  */
-import { checkHere } from '../../database/check-key-here.ts'
 import { createHash, randomUUID } from 'node:crypto'
 import { drawReference, saveDraft, startApplication } from '../../application/apply.ts'
-import type { Application, KeyStatement } from '../../application/application.ts'
+import type { Application } from '../../application/application.ts'
 import type { Work } from '../../application/ports.ts'
+import { takenBack } from '../../application/set-aside.ts'
 import { examineRequest, keepProtection, requestAssessment, storedRequest } from '../../application/verify-key.ts'
+import { checkHere } from '../../database/check-key-here.ts'
 import { findKeptFiles, forgetFiles, keepFiles, type KeptFiles } from '../../database/kept-files.ts'
 import { keyRegister } from '../../database/key-register.ts'
 import type { Services } from '../../services.ts'
@@ -107,18 +108,17 @@ function carryWhole({ services, account, params, form, language }: PageRequest, 
     if (!(await forgetFiles(trx, params['token'] ?? ''))) throw new Undo('gone')
     const subject = `application:${application.id}`
     const stated = { requestDer: request.der, spkiDer: request.publicKey.spki, spkiSha256: request.publicKey.sha256 }
-    const { setAside: _replaced, ...key } = application.key ?? {}
-    const draft = { ...application, request: stated, ...(application.key ? { key: key as KeyStatement } : {}) }
-    if (!(await saveDraft(work, application, { request: stated, ...(draft.key ? { key: draft.key } : {}) }))) throw new Error('the draft changed within its own transaction')
-    await work.applications.putAssessment(application.id, requestAssessment(verdicts, work.now))
     const before = (await work.applications.dossier(application.id))?.evidence ?? []
+    const change = { request: stated, ...(application.key ? { key: takenBack(application.key, before) } : {}) }
+    if (!(await saveDraft(work, application, change))) throw new Error('the draft changed within its own transaction')
+    await work.applications.putAssessment(application.id, requestAssessment(verdicts, work.now))
     for (const file of before) {
       await work.applications.removeEvidence(application.id, file.id)
       await work.audit({ event: 'application.evidence-removed', subject, details: { name: file.name, sha256: file.sha256, because: 'check-key' } })
     }
     const evidence = kept.evidence.map(({ name, bytes }) => ({ name, bytes, sha256: createHash('sha256').update(bytes).digest('hex'), id: randomUUID(), uploadedBy: account!.id, uploadedAt: work.now.toISOString() }))
     for (const file of evidence) await work.applications.addEvidence(application.id, file)
-    const protection = await keepProtection(work, draft, evidence, services.policy)
+    const protection = await keepProtection(work, { ...application, ...change }, evidence, services.policy)
     await work.audit({
       event: 'application.request-uploaded',
       subject,
