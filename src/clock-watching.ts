@@ -32,7 +32,7 @@ export async function watchProcessClock(services: Services, name: 'ca' | 'status
     source,
     async lastDated() {
       const lists = await latestCrls(database)
-      // Other processes' accounts may write this row: what it says of a time to come is told of, and stops nothing.
+      // Another host's account of the same name may write this row, or one account all of them: what it says of a time to come is told of, and stops nothing.
       const seen = await lastSeen(database, config.node, name)
       const says = seen !== null && seen.getTime() - clock().getTime() > TOLD_MS ? seen.toISOString() : null
       if (says !== null && says !== ahead) log({ level: 'alert', job: 'clock', refused: `node_states has ${config.node} ${name} as seen at ${says}`, means: 'the clock went back, or the row is false: nothing stops for it' })

@@ -76,12 +76,16 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   // OCS-8: `status` alone keeps the access log; what nodes tell of themselves goes to the public page
   access_log_files: { status: 'SELECT, INSERT, UPDATE (removed_at)', operator: READ },
   answer_times: { portal: READ, status: ALL },
-  node_states: { portal: CHANGE, ca: CHANGE, status: CHANGE },
+  // … each account of its own process alone: OWN_ROWS
+  node_states: { portal: READ, ca: CHANGE, status: CHANGE },
   // written by the triggers of migration 0020, with the owner's rights
   status_changes: { ca: 'SELECT, DELETE', status: READ },
   // LOG-1: the trigger that keeps the chain in line reads it with the writer's rights
   audit_events: { portal: ADD, ca: ADD, status: ADD, operator: ADD },
 }
+
+/** Tables of which an account writes no rows but those that name its process in this column. Others read them; who owns the tables is bound by nothing. */
+const OWN_ROWS: Readonly<Record<string, string>> = { node_states: 'process' }
 
 /** Of knex, which keeps here what was done: every process asks whether its tables are there. */
 const HISTORY = 'knex_migrations'
@@ -106,6 +110,17 @@ export function accountsSql(prefix: string): string {
       lines.push(`GRANT ${granted} ON ${table} TO ${name};`)
       const sequence = SEQUENCES[table]
       if (sequence !== undefined && granted.includes('INSERT')) lines.push(`GRANT USAGE ON SEQUENCE ${sequence} TO ${name};`)
+    }
+  }
+  for (const [table, column] of Object.entries(OWN_ROWS)) {
+    lines.push(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;`)
+    for (const account of ACCOUNTS) {
+      const name = prefix + account
+      for (const policy of ['reads', 'adds', 'changes']) lines.push(`DROP POLICY IF EXISTS ${name}_${policy} ON ${table};`)
+      if (GRANTS[table]?.[account] === undefined) continue
+      const own = `${column} = '${account}'`
+      lines.push(`CREATE POLICY ${name}_reads ON ${table} FOR SELECT TO ${name} USING (true);`)
+      if (GRANTS[table][account] !== READ) lines.push(`CREATE POLICY ${name}_adds ON ${table} FOR INSERT TO ${name} WITH CHECK (${own});`, `CREATE POLICY ${name}_changes ON ${table} FOR UPDATE TO ${name} USING (${own});`)
     }
   }
   return [...lines, 'COMMIT;', ''].join('\n')

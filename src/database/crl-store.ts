@@ -290,13 +290,24 @@ export async function strayRevoked(db: Database | Transaction, authorityId: stri
 }
 
 /**
- * The highest number that a list was published under: of the rows that carry a seal, which `ca` and ceremonies alone write, and, apart, what the audit log says,
- * to which every process may append. Null where there is none.
+ * Serial numbers of revocations that name another number, or another authority, than the row of their certificate: migration 0034 refuses them. Rows are held against
+ * rows, since the octets of a million certificates can't be read each day; the octets of those found, and of each new revocation, are.
  */
-export async function publishedNumbers(db: Database | Transaction, { authorityId, shard }: ListId, subject: string): Promise<{ readonly sealed: bigint | null; readonly onLog: bigint | null }> {
-  const sealed: Row | undefined = await db('crls').where({ authority_id: authorityId, shard }).whereNotNull('seal').max('number as number').first()
+export async function misnamedRevoked(db: Database | Transaction, authorityId: string): Promise<readonly string[]> {
+  const rows = db('revocations').join('certificates', 'certificates.id', 'revocations.certificate_id').where('revocations.authority_id', authorityId)
+  return rows.whereRaw('(revocations.serial <> certificates.serial OR revocations.authority_id <> certificates.authority_id)').limit(PAGE).pluck('revocations.serial')
+}
+
+/** Rows of this list that carry a seal and a higher number, the highest first: what the seal is worth, whoever asks has to see. */
+export async function sealedAbove(db: Database | Transaction, { authorityId, shard }: ListId, number: bigint): Promise<readonly CrlRecord[]> {
+  const rows: Row[] = await db('crls').where({ authority_id: authorityId, shard }).where('number', '>', Number(number)).whereNotNull('seal').orderBy('number', 'desc').select(RECORD)
+  return rows.map(read)
+}
+
+/** The number of the list that the audit log has as issued last, where every process may append; null where there is none. */
+export async function numberOnLog(db: Database | Transaction, subject: string): Promise<bigint | null> {
   const entry: Row | undefined = await db('audit_events').where({ event: 'crl.issued', subject }).orderBy('seq', 'desc').first('details')
-  return { sealed: sealed?.['number'] == null ? null : BigInt(sealed['number']), onLog: entry ? numberIn(entry['details']) : null }
+  return entry ? numberIn(entry['details']) : null
 }
 
 function numberIn(details: string): bigint | null {

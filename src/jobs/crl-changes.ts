@@ -2,7 +2,7 @@
 import { findRevoked, type RevokedCertificate } from '../database/crl-store.ts'
 import type { Database } from '../database/database.ts'
 import { canonicalSerial, encodeRevoked, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
-import { shardOfCertificate } from '../revocation/crl-shard.ts'
+import { serialOfCertificate, shardOfCertificate } from '../revocation/crl-shard.ts'
 
 export type Alert = (line: { readonly level: 'alert' } & Readonly<Record<string, unknown>>) => void
 
@@ -18,13 +18,26 @@ export function listOf(authorityId: string, revoked: RevokedCertificate, alert: 
   return named ?? revoked.shard
 }
 
+/**
+ * The certificate's own serial number where the row of its revocation has another: OCSP says revoked of both, and so does the list. Too many revoked harm nobody
+ * who relies on certificates.
+ */
+function ownSerial(authorityId: string, revoked: RevokedCertificate, alert: Alert): string | null {
+  const own = serialOfCertificate(revoked)
+  if (own === null || own === canonicalSerial(revoked.serial)) return null
+  alert({ level: 'alert', job: 'crl', authority: authorityId, serial: revoked.serial, refused: `its certificate has the serial number ${own}`, means: 'both are listed as revoked: correct the row' })
+  return own
+}
+
 /** The revocations among these serial numbers, by list, none dated after `latest`. */
 export async function changesByList(db: Database, authorityId: string, serials: readonly string[], latest: Date, alert: Alert): Promise<ReadonlyMap<number, RevokedPage>> {
   const lists = new Map<number, RevokedRow[]>()
   for (const revoked of await findRevoked(db, authorityId, serials)) {
     const shard = listOf(authorityId, revoked, alert)
     const stamp = latest.toISOString()
-    lists.set(shard, [...(lists.get(shard) ?? []), revoked.revokedAt > stamp ? { ...revoked, revokedAt: stamp } : revoked])
+    const dated = revoked.revokedAt > stamp ? { ...revoked, revokedAt: stamp } : revoked
+    const own = ownSerial(authorityId, revoked, alert)
+    lists.set(shard, [...(lists.get(shard) ?? []), dated, ...(own === null ? [] : [{ ...dated, serial: own }])])
   }
   return new Map([...lists].map(([shard, rows]) => [shard, inOrder(rows)]))
 }

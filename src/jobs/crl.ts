@@ -10,16 +10,19 @@ import {
   holdPlace,
   lastNumber,
   latestCrls,
+  misnamedRevoked,
   listsOf,
   openList,
   publishCrl,
-  publishedNumbers,
+  numberOnLog,
   recordCrl,
   revokedAfter,
   revokedPages,
+  sealedAbove,
   strayRevoked,
   unsignedCrl,
   findRevoked,
+  CrlDamaged,
   type CrlBody,
   type CrlRecord,
 } from '../database/crl-store.ts'
@@ -170,11 +173,11 @@ export class CrlPublisher {
     const name = listName(authority.id, shard)
     const known = this.#lists.get(name)
     if (known && known.record?.number === record?.number && known.record?.tbsSha256 === record?.tbsSha256) return known
-    const seen = known?.record?.number ?? (await this.#publishedBefore(authority, shard))
+    const judged = known?.judged ?? new Map()
+    const seen = known?.record?.number ?? (await this.#publishedBefore(authority, shard, record, judged))
     if (seen !== null && !record) throw new CrlRefused(`CRL ${seen} was published and is not on record`)
     if (seen !== null && record!.number < seen) throw new CrlRefused(`the published CRL ${record!.number} has a lower number than ${seen}, which was published before`)
     if (known && record!.number === seen) throw new CrlRefused(`the published CRL ${seen} is another one than this process published`)
-    const judged = known?.judged ?? new Map()
     const read = record ? await readPublished(database, this.#store, record, keyOf(authority), judged) : { chunks: [], judged }
     // What changed since this process last compared, it was told of; another's newer list makes none of that untrue.
     const list = { record, ...read, compared: known?.compared ?? false }
@@ -183,11 +186,13 @@ export class CrlPublisher {
   }
 
   /**
-   * What was published under the highest number, by the sealed lists on record. The audit log is no reason to stop: whoever may append to it would stop every list with
-   * one entry. A list that it alone knows is told of, and its number passed over where that can be.
+   * What was published under the highest number: the list in place, or one on record above it that the authority signed. Neither a row whose seal is not the
+   * authority's nor the audit log is a reason to stop: whoever may write one of them would stop every list for ever. A list that they alone know is told of, and
+   * its number passed over where that can be.
    */
-  async #publishedBefore(authority: SigningAuthority, shard: number): Promise<bigint | null> {
-    const { sealed, onLog } = await publishedNumbers(this.#parts.database, { authorityId: authority.id, shard }, subjectOf(authority.id, shard))
+  async #publishedBefore(authority: SigningAuthority, shard: number, record: CrlRecord | null, judged: JudgedChunks): Promise<bigint | null> {
+    const sealed = (await this.#signedAbove(authority, shard, record?.number ?? 0n, judged)) ?? record?.number ?? null
+    const onLog = await numberOnLog(this.#parts.database, subjectOf(authority.id, shard))
     if (onLog !== null && onLog > (sealed ?? 0n)) {
       const last = await lastNumber(this.#parts.database, authority.id)
       const passed = onLog > last && onLog - last <= PASSED_OVER
@@ -196,6 +201,21 @@ export class CrlPublisher {
       this.#parts.alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `the audit log has CRL ${onLog} as issued`, means })
     }
     return sealed
+  }
+
+  /** The highest number above this one under which the authority itself signed this list. */
+  async #signedAbove(authority: SigningAuthority, shard: number, number: bigint, judged: JudgedChunks): Promise<bigint | null> {
+    const { database, alert } = this.#parts
+    for (const above of await sealedAbove(database, { authorityId: authority.id, shard }, number)) {
+      try {
+        await readPublished(database, this.#store, above, keyOf(authority), judged)
+        return above.number
+      } catch (error) {
+        if (!CrlRefused.is(error) && !CrlDamaged.is(error)) throw error
+        alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: error.message, means: 'this row counts for nothing; who wrote it could write others' })
+      }
+    }
+    return null
   }
 
   /** The entries of the next list. */
@@ -223,7 +243,7 @@ export class CrlPublisher {
         const without = merged.withoutRow.length - rows.length
         if (without > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${without} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
       }
-      if (shard === 0) for (const serial of await strayRevoked(database, authority.id, shards)) this.#note(authority.id, serial)
+      if (shard === 0) for (const serial of [...(await strayRevoked(database, authority.id, shards)), ...(await misnamedRevoked(database, authority.id))]) this.#note(authority.id, serial)
     }
     return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), store.parts, false)) : merged
   }

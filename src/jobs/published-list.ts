@@ -4,9 +4,9 @@ import type { ChunkStore } from '../database/chunk-store.ts'
 import { readCrlBody, type CrlRecord } from '../database/crl-store.ts'
 import type { Database } from '../database/database.ts'
 import { MalformedDer, readDerValues } from '../pki/der.ts'
-import { type CrlFinding, lintEntries } from '../revocation/crl-lints.ts'
+import { type CrlFinding, crlNumber, lintEntries } from '../revocation/crl-lints.ts'
 import { type ChunkRef, mergeEntries } from '../revocation/crl-merge.ts'
-import { readListedCertificates, revokedOctets } from '../revocation/crl-reader.ts'
+import { readFrame, readListedCertificates, readTbsCertList, revokedOctets } from '../revocation/crl-reader.ts'
 import { signatureHashOf } from '../revocation/signed-object.ts'
 import { verifyDigest } from '../signer/signer.ts'
 
@@ -71,6 +71,10 @@ export async function readPublished(db: Database, store: ChunkStore, record: Crl
   if (!verifyDigest(key, seal.hash, digest.update(body.tbsTail).digest(), seal.signature)) throw refuse('is not signed by the authority')
   if (findings.length > 0) throw refuse(`has entries that can't be read: ${findings[0]!.detail}`)
   const all = body.chunks.length > 0 ? chunks : await inChunks(store, Buffer.concat([body.tbsHead, body.tbsTail]))
+  // One that the authority signed under another number is no proof of this one.
+  const tbs = body.chunks.length > 0 ? readFrame(body.tbsHead, body.tbsTail, all.reduce((sum, chunk) => sum + chunk.octets, 0)) : readTbsCertList(Buffer.concat([body.tbsHead, body.tbsTail]))
+  const says = crlNumber(tbs)
+  if (says !== record.number) throw refuse(`is CRL ${says ?? 'without a number'} in what the authority signed`)
   const entries = all.reduce((sum, chunk) => sum + chunk.entries, 0)
   if (entries !== record.entries) throw refuse(`has ${entries} entries, not ${record.entries}`)
   return { chunks: all, judged }

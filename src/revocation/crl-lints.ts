@@ -7,7 +7,7 @@ import { MalformedDer, TAG, contextPrimitive, header, readDer, sequence } from '
 import type { Extension } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import { compareSerials, isPlain, serialAt, usualLength } from './crl-entries.ts'
-import { type CertificateList, type EncodedTime, type ListedCertificate, type TbsCertList, readFirstListed, readTbsCertList } from './crl-reader.ts'
+import { type CertificateList, type EncodedTime, type ListedCertificate, type TbsCertList, readFirstListed, readFrame, readTbsCertList } from './crl-reader.ts'
 import { isPublishedReason } from './reason.ts'
 import { mustStayOnList, statusSince } from './retention.ts'
 import { EXTENSION, type SignatureHash } from './signed-object.ts'
@@ -213,7 +213,8 @@ const RULES = Object.entries(lints) as [keyof typeof lints, Lint][]
 const judgeList = (list: TbsCertList, context: FrameContext): CrlFinding[] => RULES.flatMap(([lint, { list: check }]) => (check ? [...check(list, context)].map((detail) => finding(lint, detail)) : []))
 const judgeEntry = (entry: ListedCertificate, list: Pick<TbsCertList, 'thisUpdate'>): CrlFinding[] => RULES.flatMap(([lint, { entry: check }]) => (check ? [...check(entry, list)].map((detail) => finding(lint, detail)) : []))
 
-function crlNumber(list: TbsCertList): bigint | null {
+/** Null where there is none, or none of at most 20 octets (RFC 5280 5.2.3). */
+export function crlNumber(list: TbsCertList): bigint | null {
   const found = extensionOf(list, EXTENSION.crlNumber)
   return found && found.value.length <= 22 ? readOr(found.value, (value) => value.integer()) : null
 }
@@ -285,7 +286,7 @@ export function lintFrame(head: Buffer, tail: Buffer, entriesLength: number, con
   const size = head[1]! < 0x80 ? 2 : 2 + (head[1]! & 0x7f)
   if (!head.subarray(0, size).equals(header(TAG.sequence, head.length - size + entriesLength + tail.length))) return wrong('the length in front of the list is not its own')
   if (!head.subarray(head.length - announced.length).equals(announced)) return wrong('the length in front of the entries is not theirs')
-  const list = readable(() => readTbsCertList(sequence(head.subarray(size, head.length - announced.length), tail)))
+  const list = readable(() => readFrame(head, tail, entriesLength))
   return Array.isArray(list) ? list : list.entries ? wrong('entries outside of their chunks') : judgeList(list, context)
 }
 

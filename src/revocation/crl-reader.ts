@@ -1,5 +1,5 @@
 /** Reads our own revocation lists back, octet by octet, for the lints before signing and the comparison after it. Judges nothing beyond the encoding. */
-import { type Der, MalformedDer, TAG, readDer, readDerBeginning, readDerValues } from '../pki/der.ts'
+import { type Der, MalformedDer, TAG, header, readDer, readDerBeginning, readDerValues, sequence } from '../pki/der.ts'
 import { type Extension, readExtensions } from '../pki/x509-certificate.ts'
 import { serialHex } from './signed-object.ts'
 
@@ -44,6 +44,17 @@ const encodedTime = (value: Der): EncodedTime => ({ tag: value.tag, at: value.ti
 
 /** @throws MalformedDer */
 export const readTbsCertList = (der: Uint8Array): TbsCertList => tbsCertList(readDer(der, limits))
+
+/**
+ * What a list in parts says beside its entries.
+ * @param entriesLength octets of all entries together
+ * @throws MalformedDer
+ */
+export function readFrame(head: Buffer, tail: Buffer, entriesLength: number): TbsCertList {
+  const announced = entriesLength > 0 ? header(TAG.sequence, entriesLength).length : 0
+  const size = head[1]! < 0x80 ? 2 : 2 + (head[1]! & 0x7f)
+  return readTbsCertList(sequence(head.subarray(size, head.length - announced), tail))
+}
 
 /** The content of revokedCertificates, one entry behind the other; empty when the field is absent. @throws MalformedDer */
 export function revokedOctets(tbs: Uint8Array): Buffer {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { audit } from '../../src/audit/audit-log.ts'
 import { ACCOUNTS, accountsSql, GRANTS, type Account } from '../../src/database/accounts.ts'
 import { migrate, openDatabase, TablesTooOld, type Database } from '../../src/database/database.ts'
+import { listNodes, noteNode, type NodeState } from '../../src/database/node-store.ts'
 import { isSecretOfDatabase } from '../../src/database/secret-mark.ts'
 import { openSecrets } from '../../src/secrets.ts'
 import { describeOnBothDatabases, openEmpty, openFresh, urlOf } from '../support/database.ts'
@@ -86,6 +87,17 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     await as.ca('certificates').where({ id: 'certificate-3' }).update({ state: 'abandoned' })
     for (const account of ACCOUNTS) await as[account].transaction((trx) => audit(trx, { at: new Date(AT), actor: `process:${account}`, event: 'process.started', subject: `process:${account}` }))
     expect(await owner('audit_events')).toHaveLength(4)
+  })
+
+  test('ISS-6: a process says of itself alone when it was seen and whether its clock is right; others read it, and one account for all is bound by nothing', async () => {
+    const state = (process: NodeState['process'], clock: string | null = null) => ({ node: 'a', process, seenAt: new Date(AT), clock })
+    for (const own of ['ca', 'status'] as const) for (let n = 0; n < 2; n++) await noteNode(as[own], state(own))
+    for (const [account, other] of [['ca', 'status'], ['status', 'ca'], ['ca', 'portal'], ['portal', 'ca'], ['portal', 'portal']] as const) await expect(noteNode(as[account], state(other, 'x')), `${account} of ${other}`).rejects.toEqual(DENIED)
+    expect(await as.ca('node_states').where({ process: 'status' }).update({ clock_doubt: 'x' })).toBe(0)
+    await expect(as.ca('node_states').where({ process: 'ca' }).update({ process: 'status', node: 'b' })).rejects.toEqual(DENIED)
+    for (const account of ['portal', 'ca', 'status'] as const) expect(await listNodes(as[account])).toEqual([state('ca'), state('status')])
+    for (const all of ['portal', 'ca'] as const) await noteNode(owner, state(all))
+    expect(await listNodes(owner)).toHaveLength(3)
   })
 
   test('ISS-6: the portal can’t revoke one certificate under the serial number of none, not with a table of its own either', async () => {

@@ -224,6 +224,27 @@ describeOnBothDatabases('revocation lists', (open) => {
     expect(alerts).toMatchObject([{ list: authority.id, refused: '1 entries have no revocation on record' }])
   })
 
+  test('REV-4, CRL-3: a revocation under another serial number than its certificate’s is listed under both, and operators are told; an old row is found by the daily list', async () => {
+    const [made, old] = [await certificate(), await certificate()]
+    await issue()
+    await dropTrigger(database, 'revocations', 'revocations_own')
+    const own = publisher()
+    await own.turn([authority])
+    await revoke({ ...made, serial: '0badc0de' })
+    own.changed([{ authorityId: authority.id, serial: '0badc0de' }])
+    expect(await own.turn([authority])).toHaveLength(1)
+    expect((await published()).list.tbs.entries!.map(({ serial }) => serial)).toEqual(['0badc0de', made.serial].sort())
+    const told = (serial: string, its: string) => ({ level: 'alert', job: 'crl', serial, refused: `its certificate has the serial number ${its}` })
+    expect(alerts).toMatchObject([told('0badc0de', made.serial)])
+    // Nothing tells of this one.
+    await revoke({ ...old, serial: '0badf00d' })
+    later = 25 * HOUR
+    await own.turn([authority])
+    await own.turn([authority])
+    expect((await published()).list.tbs.entries!.map(({ serial }) => serial)).toEqual(['0badc0de', '0badf00d', made.serial, old.serial].sort())
+    expect(alerts).toContainEqual(expect.objectContaining(told('0badf00d', old.serial)))
+  })
+
   describe('never backwards', () => {
     const refusals = async () => (await database('audit_events').where({ event: 'crl.refused' }).orderBy('seq')).map(({ subject, details }: { subject: string; details: string }) => `${subject} ${JSON.parse(details).why}`)
     const name = () => `authority:${authority.id}`
@@ -257,6 +278,33 @@ describeOnBothDatabases('revocation lists', (open) => {
       await database('crl_lists').where({ authority_id: authority.id, shard: 0 }).update({ number: null })
       expect(await publisher().turn([authority])).toEqual([])
       expect(await refusals()).toEqual([`${name()} the published CRL 1 has a lower number than 2, which was published before`, `${name()} CRL 2 was published and is not on record`])
+    })
+
+    test.each([
+      ['a seal that nobody made', (row: Record<string, any>) => ({ ...row, seal: Buffer.concat([row['seal'].subarray(0, -1), Buffer.from([row['seal'].at(-1) ^ 1])]) }), 'is not signed by the authority'],
+      ['another list’s octets and seal', (row: Record<string, any>) => row, 'is CRL 1 in what the authority signed'],
+      ['no octets that can be read', (row: Record<string, any>) => ({ ...row, chunks: Buffer.alloc(32) }), `the entries ${'00'.repeat(32)} are missing`],
+      ['no seal that can be read', (row: Record<string, any>) => ({ ...row, seal: Buffer.from('x') }), 'has no signature that can be read'],
+    ] as const)('CRL-2: a row with a higher number and %s stops no list after a restart; somebody is told', async (_, change, why) => {
+      await revoke(await certificate())
+      await issue()
+      await database('crls').insert({ ...change(await database('crls').where({ authority_id: authority.id }).first()), number: 77 })
+      later = 25 * HOUR
+      expect(await publisher().turn([authority])).toMatchObject([{ number: 78n }])
+      expect(alerts).toMatchObject([{ level: 'alert', job: 'crl', list: authority.id, refused: expect.stringContaining(why) }])
+      expect(await refusals()).toEqual([])
+      expect((await published()).entries).toBe(1)
+    })
+
+    test('CRL-2: refuses to go on from a list that the authority signed under another number', async () => {
+      await issue()
+      later = 25 * HOUR
+      await issue()
+      const lists = () => database('crls').where({ authority_id: authority.id })
+      await lists().where({ number: 2 }).update({ ...(await lists().where({ number: 1 }).first()), number: 2 })
+      later += 25 * HOUR
+      expect(await publisher().turn([authority])).toEqual([])
+      expect(await refusals()).toEqual([`${name()} the published CRL 2 is CRL 1 in what the authority signed`])
     })
 
     test.each([
