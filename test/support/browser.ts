@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { generate } from 'otplib'
-import { chromium, type Browser, type Locator, type Page, type Response } from 'playwright-core'
+import { chromium, type Browser, type Locator, type Page, type Request, type Response } from 'playwright-core'
 import { expect } from 'vitest'
 import { translate, type Language } from '../../src/web/locales.ts'
 
@@ -71,6 +71,7 @@ export class Person {
   readonly #pictures: Pictures
   readonly #faults: string[] = []
   #answer: Response | null = null
+  #arrivals = 0
 
   private constructor(page: Page, baseUrl: string, language: Language, javaScript: boolean, pictures: Pictures) {
     this.page = page
@@ -82,7 +83,14 @@ export class Person {
     // An answer's status is judged by itself, so Chromium's own line about it says nothing new.
     page.on('console', (message) => void (message.type() === 'error' && !message.text().startsWith('Failed to load resource') && this.#faults.push(`console: ${message.text()}`)))
     page.on('pageerror', (error) => void this.#faults.push(`script: ${error.message}`))
-    page.on('requestfailed', (request) => void this.#faults.push(`request failed: ${request.url()} (${request.failure()?.errorText ?? ''})`))
+    const begun = new WeakMap<Request, number>()
+    page.on('request', (request) => void begun.set(request, this.#arrivals))
+    page.on('requestfailed', (request) => {
+      const why = request.failure()?.errorText ?? ''
+      // Who goes to the next page while Chromium fetches the icon of this one, which no page waits for, breaks that off.
+      if (why === 'net::ERR_ABORTED' && begun.get(request) !== this.#arrivals) return
+      this.#faults.push(`request failed: ${request.url()} (${why})`)
+    })
     page.on('response', (response) => {
       if (response.request().isNavigationRequest()) this.#answer = response
       else if (response.status() >= 400) this.#faults.push(`${response.url()} was answered ${response.status()}`)
@@ -159,6 +167,7 @@ export class Person {
   /** Does what leads to a page, waits for it, judges it. */
   async arrive(action: () => Promise<unknown>, arrival: Arrival = {}): Promise<void> {
     this.#answer = null
+    this.#arrivals++
     await Promise.all([this.page.waitForEvent('load'), action()])
     await this.#judge(arrival)
   }
