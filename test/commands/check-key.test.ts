@@ -7,6 +7,7 @@ import { encodePem } from '../../src/pki/pem.ts'
 import type { CheckKeyJson } from '../../src/key-protection/check-key-json.ts'
 import { makeRequest, rsaKeyPair } from '../pki/keys.ts'
 import { haveSamples, NO_SAMPLES, samplePath } from '../support/attestation-samples.ts'
+import { openEmpty, urlOf } from '../support/database.ts'
 import { run, type Ended } from '../support/program.ts'
 import { words } from '../support/portal.ts'
 
@@ -86,6 +87,17 @@ describe.skipIf(!haveSamples())(`npm run check-key, with published samples${have
     expect(answer.findings['certified-module']!.observed).toEqual({ text: words('attestation.certificate.active', answer.findings['certified-module']!.observed.values), key: 'attestation.certificate.active', values: expect.any(Object) })
     expect(answer.keyRules.map(({ rule, outcome }) => `${rule} ${outcome}`)).toEqual(['KEY-1 fail', 'KEY-2 pass', 'KEY-3 pass', 'KEY-5 pass', 'APP-3 pass'])
     expect(existsSync(dataDir)).toBe(false)
+  })
+
+  test('ATT-9: a database without tables is no instance; of one that can’t be asked the reason is told without a trace, and what ships judges', async () => {
+    const empty = await openEmpty()
+    await empty.raw('SELECT 1')
+    const answers = []
+    for (const DATABASE_URL of [urlOf(empty), 'postgres://nobody@127.0.0.1:9/none']) {
+      const ended = await run('commands/check-key', { DATA_DIR: dataDir, DATABASE_URL }, ['--json', '--at', '2026-11-22', ...luna()])
+      answers.push([ended.code, json(ended).verdict, ended.err])
+    }
+    expect(answers).toEqual([[0, 'verified', ''], [0, 'verified', expect.stringMatching(/^The instance of DATA_DIR and DATABASE_URL can’t be asked \(The database can't be reached: [^\n]*127\.0\.0\.1:9\): judged with the keys that ship alone\.\n$/)]])
   })
 
   test('ATT-9: refused: exit code 1, the failing question and its fix stand first', async () => {
