@@ -11,7 +11,7 @@ import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import type { Services } from '../../src/services.ts'
 import { allowTampering } from '../audit/tampering.ts'
 import { insertApprovedApplication } from '../support/approved-application.ts'
-import { openFresh, urlOf } from '../support/database.ts'
+import { openEmpty, openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { TYPESCRIPT } from '../support/typescript.ts'
 
@@ -89,7 +89,7 @@ async function refused(env: Readonly<Record<string, string>>): Promise<string> {
 }
 
 test('ISS-6: says in one line that there is no hierarchy yet', async () => {
-  expect(await refused({ DATABASE_URL: `sqlite:${join(spare, 'empty.sqlite')}` })).toMatch(/^ca: No hierarchy yet: run {2}npm start/)
+  expect(await refused({ DATABASE_URL: urlOf(await openEmpty()) })).toMatch(/^ca: No hierarchy yet: run {2}npm start/)
 })
 
 test('ISS-6: says in one line that the PIN is wrong', async () => {

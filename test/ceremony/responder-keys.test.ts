@@ -1,12 +1,9 @@
 /** OCS-2: responder keys over the years: renewed, switched, added, removed, with the real tokens. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { holdResponderCeremony, planResponderKeys } from '../../src/ceremony/responder-keys.ts'
 import { listEnrolledKeys } from '../../src/database/authority-store.ts'
-import { migrate, openDatabase, type Database } from '../../src/database/database.ts'
+import type { Database } from '../../src/database/database.ts'
 import { findResponder } from '../../src/database/status-store.ts'
 import { authoritiesOn, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates, responderAlarmsOf } from '../../src/jobs/responder-certificate.ts'
@@ -14,7 +11,7 @@ import { issuedBy } from '../../src/revocation/issued-certificate.ts'
 import type { Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { issuerOf, questionFor, withNonce } from '../bench/ocsp-servers.ts'
-import { openFresh } from '../support/database.ts'
+import { openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { freePorts, start } from '../support/program.ts'
 
@@ -61,7 +58,7 @@ async function addKey(secondPasses: () => unknown = () => (later += 2000)) {
 const events = async (event: string) => (await database('audit_events').where({ event }).orderBy('seq')).map(({ details }: { details: string }) => JSON.parse(details))
 
 describe('time passes', () => {
-  beforeEach(async () => open(await openFresh('SQLite')))
+  beforeEach(async () => open(await openFresh()))
 
   test('OCS-2: through a year and a half, five days at a time, a certificate is always in force; the old one answers until the new one begins, none beyond its end', async () => {
     const { periods } = services.policy
@@ -113,7 +110,7 @@ describe('time passes', () => {
 
 describe('ceremonies', () => {
   beforeEach(async () => {
-    await open(await openFresh('SQLite'))
+    await open(await openFresh())
     await renew()
   })
 
@@ -182,14 +179,10 @@ describe('ceremonies', () => {
 })
 
 test('OCS-2: a running status takes up a new key and lets go of an old one without a restart and without one answer missing', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'responder-keys-'))
-  const DATABASE_URL = `sqlite:${join(folder, 'keys.sqlite')}`
-  const file = openDatabase(DATABASE_URL)
-  await migrate(file)
-  await open(file)
+  await open(await openFresh())
   await renew()
   const { STATUS_PORT, STATUS_URL } = await freePorts()
-  const status = start('status', { ...hierarchy.env, DATABASE_URL, STATUS_PORT, STATUS_URL })
+  const status = start('status', { ...hierarchy.env, DATABASE_URL: urlOf(database), STATUS_PORT, STATUS_URL })
   try {
     await status.said('Status ')
     const body = withNonce(questionFor(issuerOf(authority.row), '0a').body)
@@ -216,7 +209,5 @@ test('OCS-2: a running status takes up a new key and lets go of an old one witho
   } finally {
     status.signalGroup('SIGTERM')
     await status.ended
-    await file.destroy()
-    rmSync(folder, { recursive: true, force: true })
   }
 })

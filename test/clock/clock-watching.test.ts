@@ -14,7 +14,7 @@ beforeAll(async () => void (hierarchy = await demoHierarchy()), 120_000)
 afterAll(() => hierarchy.remove())
 
 test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the audit log, and neither does issueCrl by itself', async () => {
-  const database = await openFresh('SQLite')
+  const database = await openFresh()
   let ahead = 3_600_000
   const folder = mkdtempSync(join(tmpdir(), 'kept-time-'))
   const from = await hierarchy.services(database, { clock: () => new Date(Date.now() + ahead) })
@@ -59,7 +59,7 @@ test('REV-4: a node whose operating system tells nothing of its clock puts that 
 })
 
 test('CRL-2: a row that has this process as seen in 2099, which every account may write, stops nothing; the time that it kept in its own file does', async () => {
-  const database = await openFresh('SQLite')
+  const database = await openFresh()
   const folder = mkdtempSync(join(tmpdir(), 'kept-time-'))
   let ahead = 0
   const from = await hierarchy.services(database, { clock: () => new Date(Date.now() + ahead) })

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
 import { publishStatements } from '../../src/commands/publish-statement.ts'
 import { listStatements } from '../../src/database/ceremony-store.ts'
-import { migrate, openDatabase } from '../../src/database/database.ts'
 import { readConfig } from '../../src/config.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { writeCms } from '../support/cms-writer.ts'
+import { openFresh } from '../support/database.ts'
 import { run } from '../support/program.ts'
 import { signatory, SIGNED_AT } from '../support/witness.ts'
 
@@ -28,8 +28,7 @@ const signed = (change: Partial<Parameters<typeof writeCms>[1]> = {}): Buffer =>
 let services: Services
 let lines: string[]
 beforeAll(async () => {
-  const database = openDatabase('sqlite::memory:')
-  await migrate(database)
+  const database = await openFresh()
   services = openServices(readConfig('command', { DATA_DIR: folder }), { database })
   const attributes = { local: true, alwaysSensitive: true, neverExtractable: true, sensitive: true, extractable: false }
   const report = { policy: 'x', keys: [{ tokenLabel: 'root', label: 'root-g1', id: '01', spkiSha256: 'ab'.repeat(32), attributes }] }

@@ -5,7 +5,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openDatabase, migrate, type Database } from '../../src/database/database.ts'
+import type { Database } from '../../src/database/database.ts'
+import { openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { freePorts, oneLine, run, start, type Program } from '../support/program.ts'
 
@@ -16,14 +17,11 @@ const folder = mkdtempSync(join(tmpdir(), 'seen-'))
 
 beforeAll(async () => {
   hierarchy = await demoHierarchy()
-  const DATABASE_URL = `sqlite:${join(folder, 'seen.sqlite')}`
-  database = openDatabase(DATABASE_URL)
-  await migrate(database)
+  database = await openFresh()
   await hierarchy.services(database)
-  env = { ...hierarchy.env, ...(await freePorts()), DATABASE_URL, PORTAL_TLS_KEY: '', NODE_NAME: 'node-7' }
+  env = { ...hierarchy.env, ...(await freePorts()), DATABASE_URL: urlOf(database), PORTAL_TLS_KEY: '', NODE_NAME: 'node-7' }
 }, 120_000)
 afterAll(async () => {
-  await database.destroy()
   await hierarchy.remove()
   rmSync(folder, { recursive: true, force: true })
 })

@@ -7,7 +7,7 @@ import { certify, certifyingKey } from '../../src/ceremony/certify.ts'
 import { holdLater, planLater } from '../../src/ceremony/later.ts'
 import { demoName } from '../../src/certificate/demo-name.ts'
 import { findIssuingAuthority, insertAuthority, insertResponderKey, listAuthorities, type Authority } from '../../src/database/authority-store.ts'
-import { migrate, openDatabase, type Database } from '../../src/database/database.ts'
+import type { Database } from '../../src/database/database.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { currentAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
@@ -18,7 +18,7 @@ import type { Services } from '../../src/services.ts'
 import { openConfiguredToken } from '../../src/signer/open-token.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, insertPeople, type People } from '../support/approved-application.ts'
-import { dropTrigger } from '../support/database.ts'
+import { dropTrigger, openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { freePorts, start, type Program } from '../support/program.ts'
 import { readReply, timestampQuery } from '../timestamp/timestamp-parts.ts'
@@ -37,8 +37,7 @@ let people: People
 beforeAll(async () => {
   hierarchy = await demoHierarchy()
   folder = mkdtempSync(join(tmpdir(), 'status-hierarchy-'))
-  database = openDatabase(`sqlite:${join(folder, 'status.sqlite')}`)
-  await migrate(database)
+  database = await openFresh()
   services = await hierarchy.services(database)
   token = await hierarchy.token('ca')
   root = await openConfiguredToken(hierarchy.config('ceremony'))
@@ -54,14 +53,13 @@ beforeAll(async () => {
   await database('authorities').where({ id: stamping.id }).delete()
   const { STATUS_PORT, STATUS_URL } = await freePorts()
   url = STATUS_URL
-  program = start('status', { ...hierarchy.env, DATABASE_URL: `sqlite:${join(folder, 'status.sqlite')}`, STATUS_PORT, STATUS_URL, STATUS_METRICS_PORT: 'none', STATUS_WORKERS: '2' })
+  program = start('status', { ...hierarchy.env, DATABASE_URL: urlOf(database), STATUS_PORT, STATUS_URL, STATUS_METRICS_PORT: 'none', STATUS_WORKERS: '2' })
   await program.said(`Status   ${url}`)
 }, 120_000)
 afterAll(async () => {
   program.signalGroup('SIGTERM')
   await program.ended
   await root.close()
-  await database.destroy()
   await hierarchy.remove()
   rmSync(folder, { recursive: true, force: true })
 })

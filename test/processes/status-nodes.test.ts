@@ -10,7 +10,7 @@ import { currentAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { encodePem } from '../../src/pki/pem.ts'
 import { insertApprovedApplication } from '../support/approved-application.ts'
-import { describeOnBothDatabases, urlOf } from '../support/database.ts'
+import { describeOnBothDatabases, openEmpty, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { freePorts, start, type Program } from '../support/program.ts'
 
@@ -87,7 +87,7 @@ describeOnBothDatabases('status on several nodes', (open, engine) => {
 
 test('what keeps a worker from starting is told in one line, once', async () => {
   const { STATUS_PORT } = await freePorts()
-  const program = start('status', { ...hierarchy.env, DATABASE_URL: `sqlite:${join(mkdtempSync(join(tmpdir(), 'nodes-')), 'empty.sqlite')}`, STATUS_PORT, STATUS_WORKERS: '2' })
+  const program = start('status', { ...hierarchy.env, DATABASE_URL: urlOf(await openEmpty()), STATUS_PORT, STATUS_WORKERS: '2' })
   const ended = await program.ended
   expect([ended.code, ended.err]).toEqual([1, 'status: No hierarchy yet: run  npm start  (a demo one) or  npm run ceremony\n'])
 })

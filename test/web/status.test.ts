@@ -14,12 +14,14 @@ let hierarchy: DemoHierarchy
 beforeAll(async () => void (hierarchy = await demoHierarchy()), 120_000)
 afterAll(() => hierarchy.remove())
 
-/** A portal whose database `ca` and `status` have written into; its clock can be set. */
-async function open(): Promise<Portal & { at: Date; pass(seconds: number): void }> {
-  const time = { at: new Date() }
-  const portal = await startPortal({ clock: () => time.at })
-  const services = await hierarchy.services(portal.services.database, { clock: () => time.at })
-  return Object.assign(portal, { get at() { return time.at }, pass: (seconds: number) => void (time.at = new Date(time.at.getTime() + seconds * 1000)), own: services })
+/** A portal whose database `ca` and `status` have written into; its clock stands, and can be set. */
+async function open(): Promise<Portal & { readonly at: Date; pass(seconds: number): void }> {
+  let at = new Date()
+  const portal = await startPortal({ clock: () => at })
+  await hierarchy.services(portal.services.database, { clock: () => at })
+  const clock = { at, pass: (seconds: number) => void (at = new Date(at.getTime() + seconds * 1000)) }
+  // A getter that Object.assign copied would be the time of now for ever.
+  return Object.defineProperty(Object.assign(portal, clock), 'at', { get: () => at })
 }
 async function compared(portal: { readonly services: Services; readonly at: Date }, id: string, result: { readonly outcome: string; readonly differences: number }): Promise<void> {
   const at = portal.at.toISOString()
