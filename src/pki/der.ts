@@ -108,6 +108,13 @@ export class Der {
     return found
   }
 
+  /** The one value inside: what an explicit tag is around, or the single member of a SET. */
+  only(): Der {
+    const [child, ...rest] = this.children()
+    if (!child || rest.length > 0) throw new MalformedDer('expected exactly one value', this.#start)
+    return child
+  }
+
   /** This value, when it carries the tag; an error that names both otherwise. */
   expect(tag: number, what = 'value'): this {
     if (this.tag !== tag) throw new MalformedDer(`${what}: expected tag 0x${tag.toString(16)}, found 0x${this.tag.toString(16)}`, this.#start)

@@ -68,7 +68,7 @@ export function readSignedData(bytes: Buffer, { padding = 'none' }: { readonly p
   const root = readDer(der, { maxBytes: SIGNED_DATA_LIMITS.bytes, maxDepth: 24, maxNodes: 8000 })
   const [type, wrapped, ...more] = root.expect(TAG.sequence, 'ContentInfo').children()
   if (!type || type.oid() !== OID.pkcs7SignedData || !wrapped || more.length > 0) throw new MalformedDer('no SignedData', root.offset)
-  const fields = only(wrapped.expect(0xa0, 'content')).expect(TAG.sequence, 'SignedData').children()
+  const fields = wrapped.expect(0xa0, 'content').only().expect(TAG.sequence, 'SignedData').children()
   const version = fields.shift()?.integer()
   if (version === undefined || version < 1n || version > 5n) throw new MalformedDer('SignedData of an unknown version', root.offset)
   fields.shift()?.expect(TAG.set, 'digest algorithms')
@@ -89,13 +89,7 @@ export function readSignedData(bytes: Buffer, { padding = 'none' }: { readonly p
 function readContent(der: Der | undefined, root: Der): [string, Buffer | null] {
   const [type, wrapped, ...more] = der?.expect(TAG.sequence, 'encapsulated content').children() ?? []
   if (!type || more.length > 0) throw new MalformedDer('SignedData without its content type', root.offset)
-  return [type.oid(), wrapped ? only(wrapped.expect(0xa0, 'encapsulated content')).expect(TAG.octetString, 'encapsulated content').value : null]
-}
-
-function only(der: Der): Der {
-  const [child, ...rest] = der.children()
-  if (!child || rest.length > 0) throw new MalformedDer('expected exactly one value', der.offset)
-  return child
+  return [type.oid(), wrapped ? wrapped.expect(0xa0, 'encapsulated content').only().expect(TAG.octetString, 'encapsulated content').value : null]
 }
 
 function readSigner(der: Der): SignerInfo {
@@ -138,7 +132,7 @@ function readAttributes(der: Der): Pick<SignerInfo, 'contentType' | 'messageDige
     // RFC 5652 5.3, 11: each attribute once, and those read here with one value.
     if (values.has(dotted)) throw new MalformedDer(`attribute ${dotted} stands twice`, attribute.offset)
     const known: boolean = (Object.values(ATTRIBUTE) as string[]).includes(dotted)
-    values.set(dotted, known ? only(set.expect(TAG.set, 'attribute values')) : set)
+    values.set(dotted, known ? set.expect(TAG.set, 'attribute values').only() : set)
   }
   const certificate = values.get(ATTRIBUTE.signingCertificateV2)
   return {

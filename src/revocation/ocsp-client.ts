@@ -57,7 +57,7 @@ function reply(root: Der, issuer: OcspIssuer, nonce: Buffer | null): OcspReply {
   if (!status) throw new MalformedDer('OCSPResponse without a status', root.offset)
   const code = String(status.enumerated())
   if (code !== '0') return { error: ERRORS[code] ?? `status ${code}` }
-  const [type, octets] = (wrapped ? only(wrapped.expect(0xa0, 'responseBytes')).children() : [])
+  const [type, octets] = (wrapped ? wrapped.expect(0xa0, 'responseBytes').only().children() : [])
   if (type?.oid() !== '1.3.6.1.5.5.7.48.1.1' || !octets) throw new MalformedDer('no basic response', root.offset)
   const [data, algorithm, signature, certificates, ...rest] = readDer(octets.value, { maxBytes: 1 << 18 }).expect(TAG.sequence, 'BasicOCSPResponse').children()
   if (!data || !algorithm || !signature || rest.length > 0) throw new MalformedDer('BasicOCSPResponse has the wrong number of parts', root.offset)
@@ -72,7 +72,7 @@ function reply(root: Der, issuer: OcspIssuer, nonce: Buffer | null): OcspReply {
   const refused = responderRefused(responderDer, issuer, responderId, producedAt)
   if (refused) return { refused }
   if (!verify('sha256', data.raw, new SignedCertificate(responderDer).publicKey, signature.bitStringOctets())) return { refused: "its signature is not the responder's" }
-  const extensions = parts[0] ? readExtensions(only(parts[0].expect(0xa1, 'responseExtensions')), { writtenFalse: 'refuse' }) : []
+  const extensions = parts[0] ? readExtensions(parts[0].expect(0xa1, 'responseExtensions').only(), { writtenFalse: 'refuse' }) : []
   const given = extensions.find((each) => each.oid === EXTENSION.ocspNonce)?.value ?? null
   if (nonce && !given?.equals(octetString(nonce))) return { refused: 'its nonce is not that of the request' }
   return { producedAt, responderDer, answers: responses.map(single) }
@@ -85,7 +85,7 @@ function responderRefused(responderDer: Buffer, { certificateDer }: OcspIssuer, 
   const usage = tbs.extensions.find((each) => each.oid === OID.extendedKeyUsage)
   if (!usage || !readExtendedKeyUsage(usage.value).includes(OID.ocspSigning)) return "its responder's certificate is not for OCSP"
   if (producedAt < tbs.notBefore.date || producedAt > tbs.notAfter.date) return "its responder's certificate was not in force"
-  const named = responderId.tag === 0xa2 && only(responderId).value.equals(readPublicKey(tbs.spki).keyIdentifier)
+  const named = responderId.tag === 0xa2 && responderId.only().value.equals(readPublicKey(tbs.spki).keyIdentifier)
   return named ? null : 'it names another responder than its certificate'
 }
 
@@ -98,18 +98,12 @@ function isSignedBy(der: Buffer, issuerDer: Buffer): boolean {
   }
 }
 
-function only(der: Der): Der {
-  const [child, ...rest] = der.children()
-  if (!child || rest.length > 0) throw new MalformedDer('expected exactly one value', der.offset)
-  return child
-}
-
 function single(der: Der): OcspAnswerFor {
   const [certId, status, thisUpdate, ...rest] = der.expect(TAG.sequence, 'SingleResponse').children()
   const serial = certId?.children()[3]
   if (!certId || !serial || !status || !thisUpdate) throw new MalformedDer('SingleResponse ends early', der.offset)
-  const nextUpdate = rest[0]?.tag === 0xa0 ? only(rest.shift()!).time() : null
-  const extensions = rest[0]?.tag === 0xa1 ? readExtensions(only(rest.shift()!), { writtenFalse: 'refuse' }) : []
+  const nextUpdate = rest[0]?.tag === 0xa0 ? rest.shift()!.only().time() : null
+  const extensions = rest[0]?.tag === 0xa1 ? readExtensions(rest.shift()!.only(), { writtenFalse: 'refuse' }) : []
   const cutoff = extensions.find((each) => each.oid === EXTENSION.ocspArchiveCutoff)
   return {
     serial: serialHex(serial),
@@ -125,6 +119,6 @@ function statusIn(status: Der): CertificateStatus {
   if (status.tag === 0x82) return { state: 'unknown' }
   const [at, reason] = status.expect(0xa1, 'revoked').children()
   if (!at) throw new MalformedDer('revoked without a time', status.offset)
-  const code = reason ? Number(only(reason.expect(0xa0, 'reason')).enumerated()) : undefined
+  const code = reason ? Number(reason.expect(0xa0, 'reason').only().enumerated()) : undefined
   return { state: 'revoked', at: at.time(), ...(code === undefined ? {} : { reason: code }) }
 }

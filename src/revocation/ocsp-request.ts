@@ -68,15 +68,15 @@ export function parseOcspRequest(bytes: Uint8Array): { request: OcspRequest } | 
 function ocspRequest(root: Der): OcspRequest {
   const [tbs, signature, ...rest] = root.expect(TAG.sequence, 'OCSPRequest').children()
   if (!tbs || rest.length > 0) throw new MalformedDer('OCSPRequest does not have one or two parts', root.offset)
-  if (signature) wellFormedSignature(only(signature.expect(0xa0, 'optionalSignature')))
+  if (signature) wellFormedSignature(signature.expect(0xa0, 'optionalSignature').only())
   const parts = tbs.expect(TAG.sequence, 'tbsRequest').children()
   // Version 1 is the default and so has no place in DER; clients that send it all the same mean nothing else by it.
   if (parts[0]?.tag === 0xa0) {
-    const version = only(parts.shift()!).integer()
+    const version = parts.shift()!.only().integer()
     if (version !== 0n) throw new Refused('version', `version ${version}`)
   }
   // requestorName: a GeneralName. Anyone may ask, so it is passed over.
-  if (parts[0]?.tag === 0xa1 && (only(parts.shift()!).tag & 0xc0) !== 0x80) throw new MalformedDer('requestorName is not a GeneralName', tbs.offset)
+  if (parts[0]?.tag === 0xa1 && (parts.shift()!.only().tag & 0xc0) !== 0x80) throw new MalformedDer('requestorName is not a GeneralName', tbs.offset)
   const list = parts.shift()?.expect(TAG.sequence, 'requestList').children()
   if (!list) throw new MalformedDer('tbsRequest without a requestList', tbs.offset)
   if (list.length === 0) throw new Refused('no-certificate', 'requestList is empty')
@@ -112,7 +112,7 @@ function singleRequest(request: Der): CertId {
  */
 function extensionsIn(tagged: Der, nonceAllowed: boolean): Buffer | null {
   let nonce: Buffer | null = null
-  for (const { oid: type, critical, value } of readExtensions(only(tagged), { writtenFalse: 'pass' })) {
+  for (const { oid: type, critical, value } of readExtensions(tagged.only(), { writtenFalse: 'pass' })) {
     if (nonceAllowed && type === EXTENSION.ocspNonce) nonce = nonceIn(value)
     else if (critical) throw new Refused('critical-extension', type)
   }
@@ -142,13 +142,7 @@ function wellFormedSignature(signature: Der): void {
   if (!algorithm || !value || rest.length > 0) throw new MalformedDer('Signature does not have two or three parts', signature.offset)
   algorithmIn(algorithm)
   value.bitStringOctets()
-  if (certificates) for (const certificate of only(certificates.expect(0xa0, 'certs')).expect(TAG.sequence, 'certs').children()) certificate.expect(TAG.sequence, 'Certificate')
-}
-
-function only(tagged: Der): Der {
-  const [value, ...rest] = tagged.children()
-  if (!value || rest.length > 0) throw new MalformedDer('explicit tag does not have one part', tagged.offset)
-  return value
+  if (certificates) for (const certificate of certificates.expect(0xa0, 'certs').only().expect(TAG.sequence, 'certs').children()) certificate.expect(TAG.sequence, 'Certificate')
 }
 
 /**

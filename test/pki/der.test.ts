@@ -28,6 +28,13 @@ describe('DER reader', () => {
     ['a high tag number', '1f8101 00', /tag numbers/],
   ])('refuses %s', (_, hex, words) => refuses(() => readDer(bytes(hex)), words))
 
+  it('gives the one value inside, and refuses none or two', () => {
+    expect(readDer(bytes('a003 0201 07')).only().integer()).toBe(7n)
+    refuses(() => readDer(bytes('a000')).only(), /exactly one/)
+    refuses(() => readDer(bytes('a006 020107 020108')).only(), /exactly one/)
+    refuses(() => readDer(bytes('0400')).only(), /constructed/)
+  })
+
   it.each([
     ['an integer without content', '0200', /without content/],
     ['an integer padded with 00', '0202 007f', /shortest/],
