@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { haveChromium, NO_CHROMIUM, openBrowser } from '../support/browser.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { readCsv } from '../support/csv.ts'
-import { startPortal, type Portal } from '../support/portal.ts'
+import { portalUnder } from '../support/hierarchy-portal.ts'
+import type { Portal } from '../support/portal.ts'
 import { LANGUAGES } from '../../src/web/locales.ts'
 
 const available = haveChromium()
@@ -14,8 +15,7 @@ describe.skipIf(!available)(available ? 'the repository' : NO_CHROMIUM, () => {
   let browser: Awaited<ReturnType<typeof openBrowser>>
   beforeAll(async () => {
     made = await demoHierarchy()
-    portal = await startPortal()
-    await made.services(portal.services.database)
+    portal = await portalUnder(made)
     browser = await openBrowser('repository')
   })
   afterAll(async () => {

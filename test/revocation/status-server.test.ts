@@ -1,11 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { listAuthorities, type Authority } from '../../src/database/authority-store.ts'
 import { findCrl, findResponder, readStatus } from '../../src/database/status-store.ts'
@@ -14,7 +11,6 @@ import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
 import { currentAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { renewResponderCertificates } from '../../src/jobs/responder-certificate.ts'
 import { context, integer, nullValue, octetString, oid, readDer, sequence } from '../../src/pki/der.ts'
-import { encodePem } from '../../src/pki/pem.ts'
 import { accessLines } from '../../src/access-log/line.ts'
 import { AnswerTally } from '../../src/revocation/answer-tally.ts'
 import { issuedBy } from '../../src/revocation/issued-certificate.ts'
@@ -27,6 +23,7 @@ import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, insertPeople } from '../support/approved-application.ts'
 import { openFresh } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { opensslFolder, writeAuthorities } from '../support/openssl-folder.ts'
 import { makeAuthority, SERIALS } from './openssl-authority.ts'
 
 const HOUR = 3_600_000
@@ -43,7 +40,6 @@ let issuing: Authority
 /** A certificate in good standing, and one that is revoked. */
 let good: string
 let gone: string
-let folder: string
 let start: Date
 let now: Date
 const faults: unknown[] = []
@@ -75,19 +71,19 @@ beforeAll(async () => {
   }
   ;[good, gone] = serials as [string, string]
   await issueCrl(services, caToken, ca)
-  folder = mkdtempSync(join(tmpdir(), 'status-'))
-  for (const { kind, certificateDer } of authorities) writeFileSync(join(folder, `${kind}.pem`), encodePem('CERTIFICATE', certificateDer))
+  writeAuthorities(place, authorities)
 }, 120_000)
 afterAll(async () => {
   for (const server of servers) server.close()
   await hierarchy.remove()
-  rmSync(folder, { recursive: true, force: true })
+  place.remove()
 })
 beforeEach(() => {
   now = start
   faults.length = 0
 })
 
+const place = opensslFolder('status')
 const checks = () => ({ issuedBy: issuedBy(authorities), falseRow: (row: object) => void faults.push(row) })
 const responderParts = (): ResponderParts => ({
   policy: services.policy,
@@ -109,11 +105,11 @@ const respond = (changes: Partial<ResponderParts> = {}, ...serials: string[]) =>
 const errorOf = (der: Buffer) => (der.length === 5 && der.subarray(0, 4).toString('hex') === '30030a01' ? der[4]! : null)
 /** What openssl reads in an answer that it verified as of `now`. */
 function shown(der: Buffer): string {
-  writeFileSync(join(folder, 'answer.der'), der)
+  place.write('answer.der', der)
   const trust = ['-CAfile', 'root.pem', '-verify_other', 'issuing.pem', '-attime', String(Math.floor(now.getTime() / 1000))]
-  const { stdout, stderr } = spawnSync('openssl', ['ocsp', '-respin', 'answer.der', '-resp_text', ...trust], { cwd: folder, encoding: 'utf8' })
-  expect(stderr).toContain('Response verify OK')
-  return stdout
+  const { text } = place.run('openssl', 'ocsp', '-respin', 'answer.der', '-resp_text', ...trust)
+  expect(text).toContain('Response verify OK')
+  return text
 }
 const time = (text: string, field: string) => Date.parse(new RegExp(`${field}: (.+)`).exec(text)![1]!)
 

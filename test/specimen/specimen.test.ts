@@ -1,22 +1,15 @@
 import { createPrivateKey, createSign } from 'node:crypto'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readDer } from '../../src/pki/der.ts'
 import { jarSignature, signedJar, stampedJar } from '../../src/specimen/jar.ts'
 import { programSignature, signedProgram, stampedProgram } from '../../src/specimen/program.ts'
 import { readTimestamp, timestampRequest } from '../../src/specimen/time-stamping.ts'
 import type { SpecimenSigner } from '../../src/specimen/signature.ts'
+import { opensslFolder } from '../support/openssl-folder.ts'
 import { describeWith } from '../support/signing-tools.ts'
 
-const CONFIG = `
-[req]
-distinguished_name=dn
-prompt=no
-[dn]
-CN=unused
+const SECTIONS = `
 [ca]
 basicConstraints=critical,CA:TRUE
 keyUsage=critical,keyCertSign,cRLSign
@@ -39,43 +32,28 @@ digests=sha256
 accuracy=secs:1
 `
 
-let folder: string
 let signer: SpecimenSigner
-const run = (command: string, ...words: string[]): { code: number; text: string } => {
-  try {
-    return { code: 0, text: execFileSync(command, words, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LC_ALL: 'C' } }) }
-  } catch (error) {
-    const { status, stdout, stderr } = error as { status: number; stdout: string; stderr: string }
-    return { code: status, text: stdout + stderr }
-  }
-}
+const { path, run, openssl, write, remove } = opensslFolder('specimen', SECTIONS)
 
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'specimen-'))
-  const openssl = (...words: string[]) => {
-    const { code, text } = run('openssl', ...words)
-    if (code !== 0) throw new Error(text)
-  }
-  writeFileSync(join(folder, 'openssl.cnf'), CONFIG)
-  writeFileSync(join(folder, 'serial'), '01\n')
-  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-config', 'openssl.cnf', '-keyout', 'root.key', '-subj', '/C=JP/O=Test/CN=Root', '-days', '30', '-extensions', 'ca', '-out', 'root.pem')
+  write('serial', '01\n')
+  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'root.key', '-subj', '/C=JP/O=Test/CN=Root', '-days', '30', '-extensions', 'ca', '-out', 'root.pem')
   for (const name of ['signer', 'stamper']) {
-    openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-config', 'openssl.cnf', '-keyout', `${name}.key`, '-subj', `/C=JP/O=Test/CN=${name}`, '-out', `${name}.csr`)
+    openssl('req', '-new', '-newkey', 'rsa:2048', '-nodes', '-keyout', `${name}.key`, '-subj', `/C=JP/O=Test/CN=${name}`, '-out', `${name}.csr`)
     openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-days', '20', '-extfile', 'openssl.cnf', '-extensions', name, '-out', `${name}.pem`)
   }
-  const der = (name: string) => Buffer.from(readFileSync(join(folder, name), 'utf8').replace(/-----[^-]+-----|\s/g, ''), 'base64')
-  const key = createPrivateKey(readFileSync(join(folder, 'signer.key')))
+  const der = (name: string) => Buffer.from(readFileSync(path(name), 'utf8').replace(/-----[^-]+-----|\s/g, ''), 'base64')
+  const key = createPrivateKey(readFileSync(path('signer.key')))
   signer = { certificateDer: der('signer.pem'), chain: [der('signer.pem')], sign: async (data) => createSign('sha256').update(data).sign(key) }
 }, 60_000)
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(remove)
 
 const NONCE = Buffer.from('7123456789abcdef', 'hex')
 
 function stamp(signature: Buffer): Buffer {
-  writeFileSync(join(folder, 'query'), timestampRequest(signature, NONCE))
-  const { code, text } = run('openssl', 'ts', '-reply', '-config', 'openssl.cnf', '-section', 'unit', '-queryfile', 'query', '-out', 'reply')
-  expect(code, text).toBe(0)
-  const reply = readFileSync(join(folder, 'reply'))
+  write('query', timestampRequest(signature, NONCE))
+  openssl('ts', '-reply', '-section', 'unit', '-queryfile', 'query', '-out', 'reply')
+  const reply = readFileSync(path('reply'))
   expect(() => readTimestamp(reply, Buffer.from('another'), NONCE)).toThrow(/something else/)
   expect(() => readTimestamp(reply, signature, Buffer.from('11', 'hex'))).toThrow(/something else/)
   return readTimestamp(reply, signature, NONCE)!.token
@@ -86,12 +64,12 @@ describeWith(['openssl', 'jarsigner', 'keytool'], 'a signed Java archive', () =>
     expect(run('keytool', '-importcert', '-noprompt', '-alias', 'root', '-file', 'root.pem', '-keystore', 'root.p12', '-storepass', 'changeit').code).toBe(0)
     const verify = (name: string) => run('jarsigner', '-verify', '-strict', '-verbose', '-certs', '-keystore', 'root.p12', '-storepass', 'changeit', name)
     const jar = await signedJar('an example\n', signer)
-    writeFileSync(join(folder, 'a.jar'), jar)
+    write('a.jar', jar)
     const plain = verify('a.jar')
     expect(plain.text).toContain('jar verified')
     // 32: the tool's notice that the archive has no time-stamp or ends soon is none under -strict; nothing else may be said.
     expect(plain.code & ~32, plain.text).toBe(0)
-    writeFileSync(join(folder, 'b.jar'), stampedJar(jar, stamp(jarSignature(jar))))
+    write('b.jar', stampedJar(jar, stamp(jarSignature(jar))))
     const stamped = verify('b.jar')
     expect(stamped.text).toMatch(/Timestamp: .*|timestamp will expire|signed by/i)
     expect(stamped.code & ~32, stamped.text).toBe(0)
@@ -103,7 +81,7 @@ describeWith(['openssl', 'jarsigner', 'keytool'], 'a signed Java archive', () =>
 describeWith(['openssl', 'osslsigncode'], 'a signed Windows program', () => {
   test('REP-2: osslsigncode verifies it, before and after its time-stamp, and not when it was changed', async () => {
     const verify = (program: Buffer) => {
-      writeFileSync(join(folder, 'a.exe'), program)
+      write('a.exe', program)
       return run('osslsigncode', 'verify', '-CAfile', 'root.pem', '-TSA-CAfile', 'root.pem', '-ignore-cdp', '-in', 'a.exe')
     }
     const program = await signedProgram('an example', signer)

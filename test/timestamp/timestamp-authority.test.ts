@@ -1,10 +1,7 @@
-import { execFileSync } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { holdLater, planLater } from '../../src/ceremony/later.ts'
 import { addMonths } from '../../src/certificate/validity.ts'
@@ -25,6 +22,7 @@ import { openTimestamps, type Timestamps } from '../../src/timestamps.ts'
 import type { ClockReading } from '../../src/timestamp/clock-watch.ts'
 import { dropTrigger, openFresh } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { opensslFolder, writeAuthorities } from '../support/openssl-folder.ts'
 import { DIGESTS, readReply, readToken, timestampQuery } from './timestamp-parts.ts'
 
 const policy = loadPolicy().timestamp!
@@ -34,7 +32,6 @@ let token: Pkcs11Signer
 let authorities: readonly Authority[]
 let authority: Authority
 let unit: TimestampUnit
-let folder: string
 let now: Date
 const faults: unknown[] = []
 const servers: Server[] = []
@@ -48,24 +45,23 @@ beforeAll(async () => {
   authority = (await findTimestampAuthority(services.database))!
   const [record] = await listTimestampCertificates(services.database)
   unit = sound(readUnit(record!, authority.certificateDer, policy))
-  folder = mkdtempSync(join(tmpdir(), 'timestamps-'))
-  for (const { kind, certificateDer } of authorities) writeFileSync(join(folder, `${kind}.pem`), certificatePem(certificateDer))
-  writeFileSync(join(folder, 'unit.pem'), certificatePem(record!.der))
-  writeFileSync(join(folder, 'data'), 'a signature')
+  writeAuthorities(place, authorities)
+  place.write('unit.pem', certificatePem(record!.der))
+  place.write('data', 'a signature')
 }, 120_000)
 beforeEach(() => void (faults.length = 0))
 afterAll(async () => {
   for (const server of servers) server.close()
   await hierarchy.remove()
-  rmSync(folder, { recursive: true, force: true })
+  place.remove()
 })
 
 function sound(found: ReturnType<typeof readUnit>): TimestampUnit {
   if ('refused' in found) throw new Error(found.refused)
   return found
 }
-const file = (name: string) => join(folder, name)
-const openssl = (...words: string[]): string => execFileSync('openssl', words, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], cwd: folder })
+const place = opensslFolder('timestamps')
+const openssl = (...words: string[]): string => place.openssl(...words).toString()
 
 const parts = (change: Partial<TimestampParts> = {}): TimestampParts => ({
   policy,
@@ -131,8 +127,8 @@ describe('many at once', () => {
 describe('a token', () => {
   test.each(['sha256', 'sha384', 'sha512'] as const)('TSA-1: openssl makes a request of %s and verifies the token, by the root alone', async (hash) => {
     openssl('ts', '-query', '-data', 'data', `-${hash}`, '-cert', '-out', 'query.tsq')
-    const reply = await createTimestampAuthority(parts())(execFileSync('cat', [file('query.tsq')]))
-    writeFileSync(file('reply.tsr'), reply)
+    const reply = await createTimestampAuthority(parts())(readFileSync(place.path('query.tsq')))
+    place.write('reply.tsr', reply)
     const text = openssl('ts', '-reply', '-in', 'reply.tsr', '-text')
     expect(text).toContain('Status: Granted.')
     expect(text).toContain('Policy OID: 2.23.140.1.4.2')
@@ -144,8 +140,8 @@ describe('a token', () => {
   test('TSA-1: openssl refuses it for other data, for another request, and under another root', async () => {
     openssl('ts', '-query', '-data', 'data', '-sha256', '-cert', '-out', 'query.tsq')
     openssl('ts', '-query', '-data', 'data', '-sha256', '-cert', '-out', 'other.tsq')
-    writeFileSync(file('reply.tsr'), await createTimestampAuthority(parts())(execFileSync('cat', [file('query.tsq')])))
-    writeFileSync(file('other'), 'another signature')
+    place.write('reply.tsr', await createTimestampAuthority(parts())(readFileSync(place.path('query.tsq'))))
+    place.write('other', 'another signature')
     expect(() => openssl('ts', '-verify', '-data', 'other', '-in', 'reply.tsr', '-CAfile', 'root.pem')).toThrow('message imprint mismatch')
     expect(() => openssl('ts', '-verify', '-queryfile', 'other.tsq', '-in', 'reply.tsr', '-CAfile', 'root.pem')).toThrow('nonce mismatch')
     expect(() => openssl('ts', '-verify', '-data', 'data', '-in', 'reply.tsr', '-CAfile', 'unit.pem')).toThrow('certificate verify error')
@@ -167,11 +163,11 @@ describe('a token', () => {
 
   test('TSA-1: has no certificates unless they are asked for; openssl verifies it with the chain given', async () => {
     openssl('ts', '-query', '-data', 'data', '-sha256', '-out', 'bare.tsq')
-    const reply = await createTimestampAuthority(parts())(execFileSync('cat', [file('bare.tsq')]))
+    const reply = await createTimestampAuthority(parts())(readFileSync(place.path('bare.tsq')))
     const read = readReply(reply)
     expect('token' in read && readToken(read.token).certificates).toBe(null)
-    writeFileSync(file('bare.tsr'), reply)
-    writeFileSync(file('chain.pem'), execFileSync('cat', [file('unit.pem'), file('timestamp-ca.pem')]))
+    place.write('bare.tsr', reply)
+    place.write('chain.pem', Buffer.concat(['unit.pem', 'timestamp-ca.pem'].map((name) => readFileSync(place.path(name)))))
     expect(openssl('ts', '-verify', '-queryfile', 'bare.tsq', '-in', 'bare.tsr', '-CAfile', 'root.pem', '-untrusted', 'chain.pem')).toContain('Verification: OK')
   })
 
@@ -459,7 +455,7 @@ describe('later ceremonies', () => {
     await expect(hold('revoke-timestamp-certificate', { serial: fresh.serial, reason: 'because' })).rejects.toThrow('Give a reason')
     now = new Date(now.getTime() + 60_000)
     await hold('revoke-timestamp-certificate', { serial: fresh.serial, reason: 'key-compromise' })
-    writeFileSync(file('list.pem'), encodePem('X509 CRL', await readCrl(services.database, (await latestCrl(services.database, authority.id))!)))
+    place.write('list.pem', encodePem('X509 CRL', await readCrl(services.database, (await latestCrl(services.database, authority.id))!)))
     const list = openssl('crl', '-in', 'list.pem', '-CAfile', 'timestamp-ca.pem', '-noout', '-text')
     expect(list).toContain(`Serial Number: ${fresh.serial.toUpperCase()}`)
     expect(list).toContain('Key Compromise')
@@ -479,7 +475,7 @@ describe('later ceremonies', () => {
     for (const kind of ['root', 'timestamp-ca'] as const) {
       const { id } = authorities.find((each) => each.kind === kind)!
       const list = (await latestCrl(services.database, id))!
-      writeFileSync(file('list.pem'), encodePem('X509 CRL', await readCrl(services.database, list)))
+      place.write('list.pem', encodePem('X509 CRL', await readCrl(services.database, list)))
       const text = openssl('crl', '-in', 'list.pem', '-CAfile', `${kind}.pem`, '-noout', '-text')
       expect(text.includes('Key Compromise')).toBe(kind === 'timestamp-ca')
       expect(list.nextUpdate.getTime()).toBeLessThan(addMonths(now, 12).getTime())
@@ -513,7 +509,7 @@ describe('later ceremonies', () => {
     const made = await listAuthorities(database)
     const found = await openTimestamps(apart, { signer: token, authorities: () => made, issuedBy: issuedBy(made), source: { read: async () => ({ state: 'synchronised', source: 'test', errorMilliseconds: 1, lastUpdate: now }) } })
     if ('none' in found) throw new Error(found.none)
-    writeFileSync(file('added.tsr'), await found.respond(timestampQuery({ certReq: true })))
+    place.write('added.tsr', await found.respond(timestampQuery({ certReq: true })))
     await found.stop()
     expect(openssl('ts', '-verify', '-data', 'data', '-in', 'added.tsr', '-CAfile', 'root.pem', '-attime', String(Math.floor(now.getTime() / 1000)))).toContain('Verification: OK')
     await expect(planLater(apart, 'add-timestamps', { serial: null, reason: null })).rejects.toThrow('stands already')

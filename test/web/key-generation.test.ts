@@ -10,6 +10,7 @@ import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { type CmsOptions, writeCms } from '../support/cms-writer.ts'
+import { portalUnder } from '../support/hierarchy-portal.ts'
 import { startPortal, words, type Portal } from '../support/portal.ts'
 import { start } from '../support/program.ts'
 import { signatory, SIGNED_AT } from '../support/witness.ts'
@@ -22,8 +23,7 @@ let portal: Portal
 let authorities: Awaited<ReturnType<typeof listAuthorities>>
 beforeAll(async () => {
   made = await demoHierarchy()
-  portal = await startPortal()
-  await made.services(portal.services.database)
+  portal = await portalUnder(made)
   await portal.services.database('ceremonies').insert(LATER)
   authorities = await listAuthorities(portal.services.database)
 })

@@ -11,6 +11,7 @@ import { assembleCertificateList, buildTbsCertList, crlSeal } from '../../src/re
 import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
 import { readCsv } from '../support/csv.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { portalUnder } from '../support/hierarchy-portal.ts'
 import { startPortal, words, type Portal } from '../support/portal.ts'
 
 const OTHER_CA = loadPolicy(fileURLToPath(new URL('../policy/other-ca/policy.json', import.meta.url)))
@@ -20,8 +21,7 @@ let portal: Portal
 let authorities: Awaited<ReturnType<typeof listAuthorities>>
 beforeAll(async () => {
   made = await demoHierarchy()
-  portal = await startPortal()
-  await made.services(portal.services.database)
+  portal = await portalUnder(made)
   authorities = await listAuthorities(portal.services.database)
 })
 afterAll(async () => {
@@ -50,8 +50,7 @@ describe('REP-1: the hierarchy', () => {
   })
 
   test('REP-1: each root has a picture of its own', async () => {
-    const other = await startPortal()
-    await made.services(other.services.database)
+    const other = await portalUnder(made)
     const { database } = other.services
     const root = await database('authorities').where({ id: 'root-g1' }).first()
     await database('authorities').insert({ ...root, id: 'root-g2', spki_sha256: '0'.repeat(64) })
@@ -61,8 +60,7 @@ describe('REP-1: the hierarchy', () => {
   })
 
   test('REP-1: shows the responders that may answer now, those expired or retired not', async () => {
-    const other = await startPortal()
-    await made.services(other.services.database)
+    const other = await portalUnder(made)
     const { database } = other.services
     const [one, two] = await database('responder_keys').orderBy('id').pluck('id')
     const [past, soon] = [new Date(Date.now() - 86_400_000).toISOString(), new Date(Date.now() + 86_400_000).toISOString()]
@@ -84,8 +82,7 @@ describe('REP-1: the hierarchy', () => {
   })
 
   test('REP-1: a list whose next one is overdue is marked, and a CA past its end', async () => {
-    const late = await startPortal({ clock: () => new Date('2058-01-01T00:00:00Z') })
-    await made.services(late.services.database)
+    const late = await portalUnder(made, { clock: () => new Date('2058-01-01T00:00:00Z') })
     const { text } = await late.client().get('/repository')
     expect(text).toContain(words('repository.list.late'))
     expect(text).toContain(words('repository.standing.expired'))
@@ -97,8 +94,7 @@ describe('REP-2: example certificates', () => {
   const NOW = new Date('2027-03-01T12:00:00Z')
   let other: Portal
   beforeAll(async () => {
-    other = await startPortal({ clock: () => NOW })
-    await made.services(other.services.database)
+    other = await portalUnder(made, { clock: () => NOW })
   })
 
   /** An example whose life is an hour, or ninety days. */
@@ -137,8 +133,7 @@ describe('REP-2: example certificates', () => {
     // The database takes no revocation that is dated ahead.
     const begun = new Date()
     let now = begun
-    other = await startPortal({ clock: () => now })
-    await made.services(other.services.database)
+    other = await portalUnder(made, { clock: () => now })
     const revoke = (id: string) => other.services.database.transaction((trx) => revokeExample(trx, id, now, 5))
     const [expired, both] = ['d4000000-0000-4000-8000-000000000000', 'e5000000-0000-4000-8000-000000000000']
     await insert(expired, 'expired', now)
@@ -163,8 +158,7 @@ describe('REP-2: example certificates', () => {
 })
 
 test.each(LANGUAGES)('REP-1 REV-8: a CA certificate on its issuer’s list is shown as revoked, on the page, in the picture and in the records (%s)', async (language) => {
-  const revoked = await startPortal()
-  await made.services(revoked.services.database)
+  const revoked = await portalUnder(made)
   const { database } = revoked.services
   const [root, issuing] = [authorities.find(({ kind }) => kind === 'root')!, authorities.find(({ kind }) => kind === 'issuing')!]
   const at = new Date('2026-11-01T10:00:00Z')
@@ -183,8 +177,7 @@ test.each(LANGUAGES)('REP-1 REV-8: a CA certificate on its issuer’s list is sh
 
 describe('CRL-3 REP-2: lists in shards', () => {
   test('REP-2: stand folded below the authority’s own, and the CA records name them all as partitioned', async () => {
-    const sharded = await startPortal()
-    await made.services(sharded.services.database)
+    const sharded = await portalUnder(made)
     const database = sharded.services.database
     for (const shard of [0, 1, 2]) {
       await openList(database, { authorityId: 'issuing-g1', shard }, `http://status.test/crl/${shard}`, new Date())
