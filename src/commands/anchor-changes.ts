@@ -13,8 +13,6 @@ import type { Services } from '../services.ts'
 import type { Terminal } from './ask.ts'
 import { StartRefused } from '../start-refused.ts'
 
-export class AnchorCommandRefused extends StartRefused {}
-
 export const ACTOR = 'process:anchors'
 
 export const USAGE = `npm run anchors -- list
@@ -47,16 +45,16 @@ const PROBLEMS: Readonly<Record<AnchorChangeProblem, string>> = {
 }
 
 const refuse = (problem: AnchorChangeProblem): never => {
-  throw new AnchorCommandRefused(`${PROBLEMS[problem]}.`)
+  throw new StartRefused(`${PROBLEMS[problem]}.`)
 }
 
-/** Runs one command. @throws AnchorCommandRefused with one line for the operator, when nothing was done */
+/** Runs one command. @throws StartRefused with one line for the operator, when nothing was done */
 export async function changeAnchors(services: Services, args: readonly string[], terminal: Terminal): Promise<void> {
   const { positionals, values } = parse(args)
   const [command, ...rest] = positionals
   const reason = values.reason?.trim() ?? ''
   const wants = (count: number) => {
-    if (rest.length !== count) throw new AnchorCommandRefused(USAGE)
+    if (rest.length !== count) throw new StartRefused(USAGE)
     return rest
   }
   switch (command) {
@@ -76,7 +74,7 @@ export async function changeAnchors(services: Services, args: readonly string[],
     case 'confirm':
       return confirm(services, terminal, wants(1)[0]!)
     default:
-      throw new AnchorCommandRefused(USAGE)
+      throw new StartRefused(USAGE)
   }
 }
 
@@ -84,7 +82,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: { reason: { type: 'string' } }, allowPositionals: true })
   } catch (error) {
-    throw new AnchorCommandRefused(`${(error as Error).message}\n\n${USAGE}`)
+    throw new StartRefused(`${(error as Error).message}\n\n${USAGE}`)
   }
 }
 
@@ -114,7 +112,7 @@ function readFile(file: string): Pick<ProposedAnchorChange, 'maker' | 'spkiSha25
     const { rows } = readAnchors(data)
     return { maker: (data as { maker: string }).maker, spkiSha256: rows[0]!.spkiSha256, anchors: JSON.stringify(data) }
   } catch (error) {
-    throw new AnchorCommandRefused(`${file} can't be taken: ${(error as Error).message}`)
+    throw new StartRefused(`${file} can't be taken: ${(error as Error).message}`)
   }
 }
 
@@ -156,7 +154,7 @@ async function confirm(services: Services, { say, ask }: Terminal, id: string): 
   const person = await ask('Your name: ')
   const problem = refuseConfirmation(change, person, makers)
   if (problem) refuse(problem)
-  if ((await ask('Type the code to confirm: ')) !== code) throw new AnchorCommandRefused('The code was not typed: nothing was changed.')
+  if ((await ask('Type the code to confirm: ')) !== code) throw new StartRefused('The code was not typed: nothing was changed.')
   const done = await services.work(ACTOR, async (work, trx) => {
     if (!(await anchorStore(trx).confirm(id, person, work.now))) return false
     await work.audit(confirmationNote(change, person))

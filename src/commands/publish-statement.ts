@@ -21,8 +21,6 @@ import { translate } from '../web/locales.ts'
 import type { Terminal } from './ask.ts'
 import { askPersons, confirmPlan } from './two-persons.ts'
 
-export class StatementRefused extends StartRefused {}
-
 export const ACTOR = 'process:repository'
 
 export const USAGE = `npm run repository -- ceremonies
@@ -31,13 +29,13 @@ npm run repository -- publish-statement CEREMONY FILE [SIGNATURE] --as witness|a
 FILE is a PDF or a plain text with its signature inside or around it (CMS), or with a detached one in SIGNATURE.
 What is published stays: everybody can read it at /repository/key-generation.`
 
-/** Runs one command. @throws StatementRefused with what the operator must know, when nothing was published */
+/** Runs one command. @throws StartRefused with what the operator must know, when nothing was published */
 export async function publishStatements(services: Services, args: readonly string[], terminal: Terminal): Promise<void> {
   const { positionals, values } = parse(args)
   const [command, ceremony, ...files] = positionals
   if (command === 'ceremonies' && ceremony === undefined) return listThem(services, terminal)
   const part = values.as
-  if (command !== 'publish-statement' || ceremony === undefined || files.length < 1 || files.length > 2 || (part !== 'witness' && part !== 'auditor')) throw new StatementRefused(USAGE)
+  if (command !== 'publish-statement' || ceremony === undefined || files.length < 1 || files.length > 2 || (part !== 'witness' && part !== 'auditor')) throw new StartRefused(USAGE)
   return publish(services, terminal, ceremony, files, part)
 }
 
@@ -45,7 +43,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: { as: { type: 'string' } }, allowPositionals: true })
   } catch (error) {
-    throw new StatementRefused(`${(error as Error).message}\n\n${USAGE}`)
+    throw new StartRefused(`${(error as Error).message}\n\n${USAGE}`)
   }
 }
 
@@ -62,7 +60,7 @@ async function listThem({ database, policy }: Services, { say }: Terminal): Prom
 async function publish(services: Services, terminal: Terminal, ceremonyId: string, paths: readonly string[], part: CeremonyStatement['part']): Promise<void> {
   const row = (await listCeremonies(services.database)).find(({ id }) => id === ceremonyId)
   const ceremony = row && readCeremony(row, services.policy.publication.ceremonyNames)
-  if (!ceremony) throw new StatementRefused(`No ceremony ${ceremonyId} made keys: npm run repository -- ceremonies`)
+  if (!ceremony) throw new StartRefused(`No ceremony ${ceremonyId} made keys: npm run repository -- ceremonies`)
   const read = readStatement(paths)
   const lines = [
     `Ceremony          ${ceremony.id}, ${ceremony.heldAt.toISOString()}, ${ceremony.kind}`,
@@ -86,7 +84,7 @@ async function publish(services: Services, terminal: Terminal, ceremonyId: strin
     await work.audit({ event: 'ceremony.statement-published', subject: `ceremony:${ceremonyId}`, details: { part, sha256: read.sha256, signerCertificates: certificates.map(sha256Of), persons } })
     return true
   })
-  if (!published) throw new StatementRefused('This document is published already')
+  if (!published) throw new StartRefused('This document is published already')
   terminal.say(`Published: ${services.config.portal.url}/repository/key-generation`)
 }
 
@@ -99,20 +97,20 @@ interface ReadStatement extends StatementFiles, Pick<CeremonyStatement, 'sha256'
 
 function readStatement(paths: readonly string[]): ReadStatement {
   const files = paths.map((path) => ({ name: basename(path), bytes: octetsOf(path) }))
-  if (files.length > 1 && files[0]!.name === files[1]!.name) throw new StatementRefused('The document and its signature need names of their own')
+  if (files.length > 1 && files[0]!.name === files[1]!.name) throw new StartRefused('The document and its signature need names of their own')
   try {
     const document = readSignedDocument(files)
     // Published is the file that was handed in: where the signature stands around the text, with it.
     const main = files.find(({ name }) => name === document.file)!
     const beside = files.find((file) => file !== main) ?? null
-    if (document.signatures.length === 0) throw new StatementRefused(`${main.name} carries no signature: sign it, or give the signature's file too`)
+    if (document.signatures.length === 0) throw new StartRefused(`${main.name} carries no signature: sign it, or give the signature's file too`)
     for (const signature of document.signatures) {
       const { certificate } = signature
-      if (!certificate) throw new StatementRefused(`A signature of ${main.name} came without its signer's certificate`)
+      if (!certificate) throw new StartRefused(`A signature of ${main.name} came without its signer's certificate`)
       const check = signatureCheck(signature, certificate, 'CSBR 6.1.1.1')
-      if (check.outcome !== 'pass') throw new StatementRefused(`A signature of ${main.name} does not hold: ${translate('en', check.observed.key, check.observed.values)}`)
+      if (check.outcome !== 'pass') throw new StartRefused(`A signature of ${main.name} does not hold: ${translate('en', check.observed.key, check.observed.values)}`)
       const { notBefore, notAfter } = certificate.tbs
-      if (signature.signedAt && (signature.signedAt < notBefore.date || signature.signedAt > notAfter.date)) throw new StatementRefused(`${main.name} was signed at ${signature.signedAt.toISOString()}, outside of its signer's certificate`)
+      if (signature.signedAt && (signature.signedAt < notBefore.date || signature.signedAt > notAfter.date)) throw new StartRefused(`${main.name} was signed at ${signature.signedAt.toISOString()}, outside of its signer's certificate`)
     }
     const stated = document.signatures.map(({ signedAt }) => signedAt?.getTime() ?? null)
     return {
@@ -127,7 +125,7 @@ function readStatement(paths: readonly string[]): ReadStatement {
       signers: document.signatures.map((signature) => ({ certificate: signature.certificate!, signedAt: signature.signedAt })),
     }
   } catch (error) {
-    if (MalformedStatement.is(error)) throw new StatementRefused(`${error.file ?? 'A file'} can't be read: ${translate('en', error.reason.key, error.reason.values)}`)
+    if (MalformedStatement.is(error)) throw new StartRefused(`${error.file ?? 'A file'} can't be read: ${translate('en', error.reason.key, error.reason.values)}`)
     throw error
   }
 }
@@ -140,8 +138,8 @@ function octetsOf(path: string): Buffer {
   try {
     size = statSync(path).size
   } catch {
-    throw new StatementRefused(`There is no file ${path}`)
+    throw new StartRefused(`There is no file ${path}`)
   }
-  if (size > SIGNED_DATA_LIMITS.bytes) throw new StatementRefused(`${path} is longer than ${SIGNED_DATA_LIMITS.bytes} octets`)
+  if (size > SIGNED_DATA_LIMITS.bytes) throw new StartRefused(`${path} is longer than ${SIGNED_DATA_LIMITS.bytes} octets`)
   return readFileSync(path)
 }

@@ -4,13 +4,11 @@
  */
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { readConfig } from '../config.ts'
-import { migrate } from '../database/database.ts'
-import { explain, say, StartRefused } from '../process.ts'
-import { openServices, type Services } from '../services.ts'
+import { StartRefused } from '../process.ts'
+import type { Services } from '../services.ts'
 import { findSoftHsm } from '../signer/find-softhsm.mjs'
 import { useSoftHsm } from '../signer/softhsm.ts'
-import { openQuestions } from './ask.ts'
+import { runAskedCommand } from './asked-command.ts'
 import { preparationLines, prepareModule, twoPersons, type Preparation } from './prepare-module.ts'
 import { askPersons, confirmPlan } from './two-persons.ts'
 import { answerHelp } from './words.ts'
@@ -45,24 +43,13 @@ if (!given) {
   process.stderr.write(`${USAGE}\n`)
   process.exit(2)
 }
-const questions = openQuestions(() => new StartRefused('Broken off: nothing was done'))
-let services: Services | null = null
-try {
-  services = openServices(readConfig('command'))
-  await migrate(services.database)
+await runAskedCommand('token:prepare', 'done', async (services, terminal) => {
   const wanted: Preparation = { module: await modulePath(services, given.module, given.label), tokenLabel: given.label, keys: given.keys, bits: given.bits, letterFile: given.letter }
-  const terminal = { say, ask: questions.ask }
   const persons = twoPersons(await askPersons(terminal))
   await confirmPlan(terminal, preparationLines(wanted), persons, 'done')
   const made = await prepareModule(services, wanted, persons)
-  say(`\nPrepared: ${made.model}, serial number ${made.serialNumber}`)
-  for (const key of made.keys) say(`  ${key.label}  SHA-256 ${key.spkiSha256}`)
-  say(`\nLetter ${made.letter} is in ${given.letter}. Print and seal it, then destroy the file: the PIN is nowhere else.`)
-  say(`Ship the module from ${services.config.portal.url}/modules/${made.id}`)
-} catch (error) {
-  process.stderr.write(`token:prepare: ${explain(error)}\n`)
-  process.exitCode = 1
-} finally {
-  questions.close()
-  await services?.close()
-}
+  terminal.say(`\nPrepared: ${made.model}, serial number ${made.serialNumber}`)
+  for (const key of made.keys) terminal.say(`  ${key.label}  SHA-256 ${key.spkiSha256}`)
+  terminal.say(`\nLetter ${made.letter} is in ${given.letter}. Print and seal it, then destroy the file: the PIN is nowhere else.`)
+  terminal.say(`Ship the module from ${services.config.portal.url}/modules/${made.id}`)
+})
