@@ -51,9 +51,13 @@ export async function insertSoftwareAuthority({ database, policy, config }: Serv
 const FACTORS = [2654435761, 2246822519, 3266489917, 668265263] as const
 export const serialOf = (n: number): string => `01${FACTORS.map((factor) => ((BigInt(n) * BigInt(factor)) % 4294967296n).toString(16).padStart(8, '0')).join('')}`
 
+/** Rows of one statement. */
+const AT_ONCE = 500_000
+
 /**
  * Writes certificates 1 to `count`. Only those of `asked` carry their own serial number under a signature; the rest have the octets of one, as long as theirs.
- * Indexes and triggers are put aside meanwhile and made again: the tables end as migrations make them.
+ * What would write a page again and again, triggers and indexes by serial number, is put aside meanwhile and made again: the tables end as migrations make them.
+ * The other indexes take their rows in order, each at its end; made afterwards, each would have every certificate's octets read once more.
  */
 export async function fill(database: Database, authority: SoftwareAuthority, count: number, asked: readonly number[], spki: Buffer): Promise<void> {
   const notBefore = new Date(Math.floor(Date.now() / 1000) * 1000 - 30 * DAY)
@@ -66,29 +70,50 @@ export async function fill(database: Database, authority: SoftwareAuthority, cou
   ]
   const made = (n: number) => authority.certify('subscriber', subject, spki, Buffer.from(serialOf(n), 'hex'), notBefore, notAfter)
   const template = made(0)
-  for (const pragma of ['foreign_keys=OFF', 'synchronous=OFF', 'journal_mode=OFF', 'cache_size=-262144', 'temp_store=MEMORY']) await database.raw(`PRAGMA ${pragma}`)
-  const tables = ['certificates', 'revocations']
-  const aside: { name: string; type: string; sql: string }[] = await database('sqlite_master').whereIn('tbl_name', tables).whereIn('type', ['index', 'trigger']).whereNotNull('sql').select('name', 'type', 'sql')
+  for (const pragma of ['foreign_keys=OFF', 'synchronous=OFF', 'journal_mode=OFF', 'cache_size=-524288', 'temp_store=MEMORY', 'ignore_check_constraints=ON']) await database.raw(`PRAGMA ${pragma}`)
+  const there: { name: string; type: string; sql: string }[] = await database('sqlite_master').whereIn('tbl_name', ['certificates', 'revocations']).whereIn('type', ['index', 'trigger']).whereNotNull('sql').select('name', 'type', 'sql')
+  const aside = there.filter(({ type, sql }) => type === 'trigger' || sql.includes('serial'))
   for (const { name, type } of aside) await database.raw(`DROP ${type} ${name}`)
-  const serial = `'01' || printf('%08x%08x%08x%08x', ${FACTORS.map((factor) => `(n * ${factor}) % 4294967296`).join(', ')})`
-  const [from, until] = [notBefore.toISOString(), notAfter.toISOString()]
+  const signing = signed(asked.filter((n) => n % REVOKED !== 0), made)
   const account = (await database('accounts').first('id'))?.id ?? 'nobody'
-  const AT_ONCE = 500_000
+  await writeRows(database, count, { authority: authority.id, der: template, notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString(), account })
+  const id = (n: number) => `certificate-${String(n).padStart(20, '0')}`
+  for (const [n, der] of await signing) await database('certificates').where({ id: id(n) }).update({ der })
+  for (const type of ['index', 'trigger']) for (const each of aside) if (each.type === type) await database.raw(each.sql)
+  await database.raw('PRAGMA journal_mode=WAL')
+}
+
+/** While the database writes, in its own thread. */
+async function signed(numbers: readonly number[], made: (n: number) => Buffer): Promise<readonly (readonly [number, Buffer])[]> {
+  const ready: [number, Buffer][] = []
+  for (const n of numbers) {
+    ready.push([n, made(n)])
+    await new Promise((soon) => setImmediate(soon))
+  }
+  return ready
+}
+
+interface Common {
+  readonly authority: string
+  readonly der: Buffer
+  readonly notBefore: string
+  readonly notAfter: string
+  readonly account: string
+}
+
+async function writeRows(database: Database, count: number, { authority, der, notBefore, notAfter, account }: Common): Promise<void> {
+  const serial = `'01' || printf('%08x%08x%08x%08x', ${FACTORS.map((factor) => `(n * ${factor}) % 4294967296`).join(', ')})`
   for (let first = 1; first <= count; first += AT_ONCE) {
-    const numbers = `WITH RECURSIVE numbers(n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${Math.min(first + AT_ONCE - 1, count)})`
+    const numbers = `WITH RECURSIVE numbers(n) AS (SELECT ${first} UNION ALL SELECT n + 1 FROM numbers WHERE n < ${Math.min(first + AT_ONCE - 1, count)}), named(n, number, sha256) AS (SELECT n, printf('%020d', n), printf('%064x', n) FROM numbers)`
     await database.raw(
       `${numbers} INSERT INTO certificates (id, authority_id, application_id, approval_id, serial, state, spki_sha256, tbs, der, certificate_sha256, not_before, not_after, recorded_at, issued_at)
-      SELECT printf('certificate-%020d', n), ?, printf('application-%020d', n), printf('approval-%020d', n), ${serial}, 'issued', printf('%064x', n), x'30', ?, printf('%064x', n), ?, ?, ?, ? FROM numbers`,
-      [authority.id, template, from, until, from, from],
+      SELECT 'certificate-' || number, ?, 'application-' || number, 'approval-' || number, ${serial}, 'issued', sha256, x'30', ?, sha256, ?, ?, ?, ? FROM named`,
+      [authority, der, notBefore, notAfter, notBefore, notBefore],
     )
     await database.raw(
       `${numbers} INSERT INTO revocations (certificate_id, authority_id, serial, reason_code, ground, explanation, revoked_at, recorded_at, requested_by)
-      SELECT printf('certificate-%020d', n), ?, ${serial}, 1, 'key-compromise', '', ?, ?, ? FROM numbers WHERE n % ${REVOKED} = 0`,
-      [authority.id, from, from, account],
+      SELECT 'certificate-' || number, ?, ${serial}, 1, 'key-compromise', '', ?, ?, ? FROM named WHERE n % ${REVOKED} = 0`,
+      [authority, notBefore, notBefore, account],
     )
   }
-  const id = (n: number) => `certificate-${String(n).padStart(20, '0')}`
-  for (const n of asked) if (n % REVOKED !== 0) await database('certificates').where({ id: id(n) }).update({ der: made(n) })
-  for (const type of ['index', 'trigger']) for (const each of aside) if (each.type === type) await database.raw(each.sql)
-  await database.raw('PRAGMA journal_mode=WAL')
 }
