@@ -1,6 +1,6 @@
 /** The composition root: every process gets its parts here, and only those it needs. */
 import { randomBytes } from 'node:crypto'
-import type { AuditNote, Clock, RandomBytes, Work } from './application/ports.ts'
+import type { AuditNote, Clock, MailNote, RandomBytes, Work } from './application/ports.ts'
 import { auditAll } from './audit/audit-log.ts'
 import type { Config } from './config.ts'
 import { applicationStore } from './database/application-store.ts'
@@ -57,7 +57,10 @@ export function openServices(config: Config, overrides: { clock?: Clock; policy?
               await auditAll(trx, notes.map((note) => ({ at: now, actor, ...note })))
               return notes.map(() => undefined)
             }),
-            mail: (note) => enqueueMail(trx, translate, { name: policy.operator.name, portalUrl: config.portal.url }, note, now),
+            mail: gathered(async (notes: readonly MailNote[]) => {
+              await enqueueMail(trx, translate, { name: policy.operator.name, portalUrl: config.portal.url }, notes, now)
+              return notes.map(() => undefined)
+            }),
           },
           trx,
         )

@@ -36,11 +36,12 @@ export function chainChecks({ leaf, device, claims, deviceClaims }: PivStatement
   const refused = anchors.rows.find((row) => row.role === 'refuse' && (row.subjectDer.equals(device.issuer) || row.subjectDer.equals(device.subject) || row.spki.equals(device.spki) || row.spki.equals(leaf.spki)))
   // Names alone don't choose the key: two makers' keys may share a name, so every held key under it is tried.
   const held = anchors.rows.filter((row) => row.role !== 'refuse' && row.signsDevices && row.subjectDer.equals(device.issuer))
-  const issuer = refused ? undefined : (held.find((row) => signedBy(device, row.spki)) ?? held[0])
+  const signer = refused ? undefined : held.find((row) => signedBy(device, row.spki))
+  const issuer = refused ? undefined : (signer ?? held[0])
   const values = { issuer: device.issuerText, use: refused?.use ?? '', asOf: anchors.asOf }
   checks.push(check(issuer !== undefined, refused ? 'pinned.refused' : issuer ? 'pinned.held' : 'pinned.unknown', 'pinned.expected', values, { source: PKI, remedy: refused ? 'remedy.other-device' : 'remedy.f9-factory', ...(refused ? { alert: true as const } : {}) }))
   if (issuer) {
-    const good = signedBy(device, issuer.spki)
+    const good = issuer === signer
     checks.push(check(good, good ? 'device-signature.good' : 'device-signature.bad', 'device-signature.expected', { issuer: issuer.subject, sha256: issuer.spkiSha256 }, { source: PKI, remedy: 'remedy.f9-factory', alert: true }))
     headline = checks.at(-1)
     checks.push(anchorValidity(check, issuer, at, { source: PKI }))

@@ -64,7 +64,10 @@ export interface IssuanceStore extends KeyRegister {
   recordOf(applicationId: string): Promise<RecordedCertificate | null>
   /** @param crlUrl the address of its list, as its octets have it: that list carries it from now on */
   insertRecord(record: RecordedCertificate, crlUrl: string): Promise<void>
-  /** False when the record is no longer waiting for its signature. */
+  /**
+   * False when the record is no longer waiting for its signature.
+   * @throws Error when that befalls one of several in a shared transaction: nothing of it may stand then
+   */
   storeIssued(id: string, der: Buffer, sha256: string, issuedAt: Date): Promise<boolean>
   abandon(id: string): Promise<boolean>
   /** APP-4: notes for whom the key is certified. False when it is certified for somebody or something else. */

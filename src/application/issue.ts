@@ -3,13 +3,14 @@
  * sign, compare, store (CP 4.3.1; ISS-1…5). Every step is a compare-and-set, so that a crash or a second process anywhere between two steps
  * leaves one certificate for one approval.
  */
-import { createHash, createPublicKey, verify } from 'node:crypto'
+import { createHash, verify } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { lintTbs } from '../certificate/lints/lints.ts'
 import { prepareCertificate } from '../certificate/prepare.ts'
 import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
 import { subjectAttributes } from '../certificate/subject.ts'
 import { MalformedDer } from '../pki/der.ts'
+import { publicKeyObject } from '../pki/key-object.ts'
 import { readCertificate, readTbsCertificate } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Application, Dossier } from './application.ts'
@@ -63,11 +64,12 @@ export async function takeWaiting(parts: IssuingParts, atMost: number): Promise<
 
 /**
  * Acts on an application under lease.
+ * @param signed waited for between signature and storing: others then store at the same time
  * @throws what the module or the database throws; the lease then keeps the application back for a while, and the rest goes on
  */
-export async function issueTaken(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
+export async function issueTaken(parts: IssuingParts, dossier: Dossier, signed: () => Promise<void> = async () => undefined): Promise<IssuingTurn> {
   try {
-    return await (dossier.application.state === 'issuing' ? resume : issue)(parts, dossier)
+    return await (dossier.application.state === 'issuing' ? resume : issue)(parts, dossier, signed)
   } catch (error) {
     if (Overtaken.is(error)) return 'overtaken'
     throw error
@@ -80,7 +82,7 @@ export async function issueNext(parts: IssuingParts): Promise<IssuingTurn> {
   return dossier ? issueTaken(parts, dossier) : overtaken > 0 ? 'overtaken' : 'idle'
 }
 
-async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
+async function issue(parts: IssuingParts, dossier: Dossier, signed: () => Promise<void>): Promise<IssuingTurn> {
   const authority = await parts.authority()
   const now = parts.clock()
   const judged = await judgeForIssuing(dossier, { policy: parts.policy, authority, now, store: parts.store, trail: parts.trail })
@@ -114,11 +116,11 @@ async function issue(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn
     await store.insertRecord(record, authority.crlUrl(crlShard))
     return taken
   })
-  return sign(parts, authority, recorded, record)
+  return sign(parts, authority, recorded, record, signed)
 }
 
 /** A crash, or a process too slow, left a record without a signature: the same octets are signed again, or abandoned on record when their hour is past. */
-async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTurn> {
+async function resume(parts: IssuingParts, dossier: Dossier, signed: () => Promise<void>): Promise<IssuingTurn> {
   const { application } = dossier
   const authority = await parts.authority()
   const now = parts.clock()
@@ -134,7 +136,7 @@ async function resume(parts: IssuingParts, dossier: Dossier): Promise<IssuingTur
   const against = lints.map(({ id, row, message }): HoldFinding => ({ code: id, row, message }))
   if (!matches(record, dossier)) against.push(finding('record-differs', 'ISS-5'))
   if (!isLogged(record, parts.trail)) against.push(finding('log-record', 'LOG-1'))
-  return against.length > 0 ? hold(parts, application, against, record) : sign(parts, authority, judged.complete, record)
+  return against.length > 0 ? hold(parts, application, against, record) : sign(parts, authority, judged.complete, record, signed)
 }
 
 const order = ({ policy }: IssuingParts, { issuer, urls, crlUrl }: IssuingAuthority, { subject, request }: CompleteApplication, crlShard: number) =>
@@ -181,10 +183,10 @@ async function refuseChange(work: Work, store: IssuanceStore, application: Compl
   if (!report || !('verified' in report.verdict)) throw new Overtaken()
 }
 
-async function sign(parts: IssuingParts, authority: IssuingAuthority, application: CompleteApplication, record: RecordedCertificate): Promise<IssuingTurn> {
+async function sign(parts: IssuingParts, authority: IssuingAuthority, application: CompleteApplication, record: RecordedCertificate, signed: () => Promise<void>): Promise<IssuingTurn> {
   const algorithm = signatureAlgorithmOf('subscriber', parts.policy)
   const signature = await authority.sign(record.tbs, algorithm.hash)
-  const key = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
+  const key = publicKeyObject(authority.spki)
   if (!verify(algorithm.hash, record.tbs, key, signature)) throw new Error(`certificate ${record.id}: the signature is not the authority's; it was thrown away`)
   const der = assembleCertificate(record.tbs, algorithm.der, signature)
   const read = readCertificate(der)
@@ -192,6 +194,7 @@ async function sign(parts: IssuingParts, authority: IssuingAuthority, applicatio
   const asRecorded = read.tbs.raw.equals(record.tbs) && read.signatureAlgorithm.raw.equals(read.tbs.signature.raw)
   if (!asRecorded) throw new Error(`certificate ${record.id}: what was signed is not what was recorded`)
   const fingerprint = sha256(der)
+  await signed()
   await parts.change(async (work, store) => {
     await move(work, 'issue', application)
     if (!(await store.storeIssued(record.id, der, fingerprint, work.now))) throw new Overtaken()

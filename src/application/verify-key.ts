@@ -2,6 +2,7 @@
  * What is asked of the key applied with, and of the proof that it lives in hardware. The portal asks at upload and again at submission;
  * `ca` asks once more before it signs, over the same stored bytes.
  */
+import { createHash } from 'node:crypto'
 import { examineKey, weaknessByRegister } from '../certificate/key-rules.ts'
 import type { RuleVerdict } from '../certificate/rule-verdict.ts'
 import { weakKeyDigests, type WeakKeyDigest, type WeakKeyKind } from '../certificate/weak-key-digests.ts'
@@ -72,11 +73,33 @@ export async function askRegister(verdicts: readonly RuleVerdict[], publicKey: P
   return [...asked, compromise]
 }
 
-async function examineListedWeakness({ sha256 }: PublicKey, facts: RsaKey, register: KeyRegister): Promise<RuleVerdict> {
+/**
+ * Of a key as it was read once: the batches of other keys in which it was found to share no factor, each by the digest of its octets. Who asks again
+ * of the same reading, as `ca` does before it signs, has every key looked up again; only octets that it was compared with are not compared again.
+ */
+const compared = new WeakMap<PublicKey, Set<string>>()
+
+function sharesFactorWithin(publicKey: PublicKey, { modulus }: RsaKey, others: readonly Buffer[]): boolean {
+  const digest = digestOf(others)
+  const known = compared.get(publicKey) ?? new Set()
+  if (known.has(digest)) return false
+  if (sharesFactor(modulus, others.flatMap(modulusOf))) return true
+  compared.set(publicKey, known.add(digest))
+  return false
+}
+
+function digestOf(keys: readonly Buffer[]): string {
+  const hash = createHash('sha256')
+  // Lengths too: nothing moves from one key into the next.
+  for (const key of keys) hash.update(`${key.length}:`).update(key)
+  return hash.digest('base64')
+}
+
+async function examineListedWeakness(publicKey: PublicKey, facts: RsaKey, register: KeyRegister): Promise<RuleVerdict> {
   const kind = await register.weakKeyListed(weakKeyDigests(facts.modulus))
   // The openssl-blacklist form holds Debian's keys alone; the others hold keys made public in other ways too.
   if (kind !== null) return weaknessByRegister(kind === 'sha1-80' ? 'debian' : 'listed', facts, true)
-  for await (const batch of register.otherKeys(sha256)) if (sharesFactor(facts.modulus, batch.flatMap(modulusOf))) return weaknessByRegister('sharedFactor', facts, true)
+  for await (const batch of register.otherKeys(publicKey.sha256)) if (sharesFactorWithin(publicKey, facts, batch)) return weaknessByRegister('sharedFactor', facts, true)
   return weaknessByRegister(null, facts, await register.hasCompleteWeakKeyList(facts.bits))
 }
 

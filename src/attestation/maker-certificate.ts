@@ -2,8 +2,10 @@
  * X.509 certificates as makers of devices write them: read strictly, judged nowhere here.
  * Deliberately no path building: a maker's chain has a fixed shape, and each verifier walks exactly that.
  */
-import { createPublicKey, verify, X509Certificate } from 'node:crypto'
+import { verify, X509Certificate } from 'node:crypto'
 import { Der, MalformedDer, readDer, TAG } from '../pki/der.ts'
+import { byOctets } from '../pki/by-octets.ts'
+import { publicKeyObject } from '../pki/key-object.ts'
 import { guard } from './evidence.ts'
 import { MalformedStatement, say } from './verifier.ts'
 
@@ -44,14 +46,21 @@ export interface MakerQuirks {
   readonly version1?: boolean
 }
 
+/** OpenSSL's reading must agree that this is a certificate, since its key is what verifies the next one. Those of authorities come with each statement. */
+const isCertificate = byOctets(
+  (der) => {
+    try {
+      return new X509Certificate(der) !== null
+    } catch {
+      return false
+    }
+  },
+  { most: 256, longest: 4096 },
+)
+
 /** @throws MalformedStatement naming the file */
 export function readMakerCertificate(der: Buffer, file: string | null, quirks: MakerQuirks = {}): MakerCertificate {
-  try {
-    // OpenSSL's reading must agree that this is a certificate, since its key is what verifies the next one.
-    new X509Certificate(der)
-  } catch {
-    throw new MalformedStatement(file, say('attestation.malformed.certificate'))
-  }
+  if (!isCertificate(der)) throw new MalformedStatement(file, say('attestation.malformed.certificate'))
   return guard(file, () => read(der, file, quirks))
 }
 
@@ -156,7 +165,7 @@ export function signedBy(certificate: MakerCertificate, spki: Buffer): boolean {
   const algorithm = SIGNATURES[certificate.signatureAlgorithm.toString('hex')]
   if (!algorithm) return false
   try {
-    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+    const key = publicKeyObject(spki)
     return key.asymmetricKeyType === algorithm.key && verify(algorithm.digest, certificate.tbs, key, certificate.signature)
   } catch {
     return false

@@ -6,12 +6,19 @@ import { findAllSignedIn } from '../people/accounts.ts'
 import { compareAndSet, readApplication } from './application-store.ts'
 import { readContacts, recordCertificates } from './certificate-store.ts'
 import { openList } from './crl-store.ts'
-import type { Database, Transaction, Row } from './database.ts'
+import { isPostgres, type Database, type Transaction, type Row } from './database.ts'
 import { gathered } from './gathered.ts'
 import { readAllProtectionFacts } from './protection-store.ts'
 import { keyRegister } from './key-register.ts'
 
 const WAITING = ['approved', 'issuing']
+
+interface Signed {
+  readonly id: string
+  readonly der: Buffer
+  readonly sha256: string
+  readonly issuedAt: Date
+}
 
 interface Claim {
   readonly spki_sha256: string
@@ -42,6 +49,17 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
     await recordCertificates(db, records.map(({ record }) => record))
     return records.map(() => undefined)
   })
+  const storeIssued = gathered(async (signed: readonly Signed[]) => {
+    const ids = signed.map(({ id }) => id)
+    const each = (type: string, of: (one: Signed) => Buffer | string) => db.raw(`CASE id ${'WHEN ? THEN CAST(? AS TYPE) '.replace('TYPE', type).repeat(signed.length)}END`, signed.flatMap((one) => [one.id, of(one)]))
+    const octets = isPostgres(db) ? 'bytea' : 'blob'
+    const stored = await db('certificates')
+      .whereIn('id', ids)
+      .where({ state: 'recorded' })
+      .update({ state: 'issued', der: each(octets, ({ der }) => der), certificate_sha256: each('text', ({ sha256 }) => sha256), issued_at: each('text', ({ issuedAt }) => issuedAt.toISOString()) })
+    if (stored !== signed.length && signed.length > 1) throw new Error(`of ${signed.length} certificates ${stored} waited for their signature`)
+    return signed.map(() => stored === signed.length)
+  })
   const claimKey = gathered(async (claims: readonly Claim[]) => {
     const known: Claim[] = await db('certified_keys').whereIn('spki_sha256', [...new Set(claims.map((each) => each.spki_sha256))]).select('spki_sha256', 'organisation_id', 'purpose')
     const made: Claim[] = []
@@ -71,10 +89,7 @@ export function issuanceStore(db: Database | Transaction): IssuanceStore {
       return row ? readRecord(row) : null
     },
     insertRecord: (record, crlUrl) => insertRecord({ record, crlUrl }),
-    async storeIssued(id, der, sha256, issuedAt) {
-      const stored = { state: 'issued', der, certificate_sha256: sha256, issued_at: issuedAt.toISOString() }
-      return (await db('certificates').where({ id, state: 'recorded' }).update(stored)) === 1
-    },
+    storeIssued: (id, der, sha256, issuedAt) => storeIssued({ id, der, sha256, issuedAt }),
     async abandon(id) {
       return (await db('certificates').where({ id, state: 'recorded' }).update({ state: 'abandoned' })) === 1
     },

@@ -1,5 +1,6 @@
 /** Issues what was approved until none waits: a few applications judged while others are signed, their changes put together into transactions. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { issueTaken, takeWaiting, type IssuingTurn } from '../application/issue.ts'
 import type { IssuingParts } from '../application/issue-ports.ts'
 import type { ChainBreach } from '../audit/audit-log.ts'
@@ -15,8 +16,10 @@ import { sharedTransactions } from './shared-transactions.ts'
 /** So that one turn ends, and a process that is asked to stop stops. */
 const AT_MOST = 200
 const TURN_MS = 2000
-/** Taken together, recorded together and stored together: three writes to the disk for all of them. */
-const TOGETHER = 8
+/** Taken together, recorded together and stored together: three writes to the disk and some ninety statements for all of them. */
+const TOGETHER = 32
+/** What is signed waits for the rest of its crew, so as to be stored with it, but not for a slow module. */
+const AT_MOST_WAITS_MS = 250
 /** While the applications of one crew are signed, another's are judged. */
 const CREWS = 2
 
@@ -67,11 +70,37 @@ export async function issueWaiting(parts: IssuingParts): Promise<readonly Issuin
       const { dossiers, overtaken } = await take()
       if (dossiers.length + overtaken === 0) return
       for (let each = 0; each < overtaken; each++) turns.push('overtaken')
-      const ended = await Promise.allSettled(dossiers.map((dossier) => issueTaken(parts, dossier)))
+      const meeting = rendezvous(dossiers.length)
+      const ended = await Promise.allSettled(dossiers.map((dossier) => meeting((all) => issueTaken(parts, dossier, all))))
       for (const each of ended) each.status === 'fulfilled' ? turns.push(each.value) : faults.push(each.reason)
     }
   }
   await Promise.all(Array.from({ length: CREWS }, () => crew().catch((error: unknown) => void faults.push(error))))
   if (faults.length > 0) throw faults[0]
   return turns
+}
+
+/**
+ * @param expected how many come
+ * @returns runs one of them, which may wait for all the others: until each has come to that place or has ended, or for {@link AT_MOST_WAITS_MS}
+ */
+function rendezvous(expected: number): <T>(one: (all: () => Promise<void>) => Promise<T>) => Promise<T> {
+  let missing = expected
+  let open: () => void
+  const complete = new Promise<void>((done) => (open = done))
+  return (one) => {
+    let here = false
+    const come = () => {
+      if (here) return
+      here = true
+      if (--missing === 0) open()
+    }
+    const all = async () => {
+      come()
+      const patience = new AbortController()
+      await Promise.race([complete, setTimeout(AT_MOST_WAITS_MS, undefined, { signal: patience.signal }).catch(() => undefined)])
+      patience.abort()
+    }
+    return one(all).finally(come)
+  }
 }

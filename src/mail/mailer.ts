@@ -20,10 +20,14 @@ const INSTANT = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}):\d{2}(\.\d+)?Z$/
 /** `2026-11-21T23:05:09.120Z` as `2026-11-21 23:05 UTC`, with the zone, since a mail is read anywhere; all else as it is. */
 const readable = (value: string): string => value.replace(INSTANT, '$1 $2 UTC')
 
-/** Puts a mail into the outbox, signed by the CA: people get mail from several, and must see whose this is. */
-export async function enqueueMail(trx: Transaction, translate: Translate, sender: Sender, note: MailNote, now: Date): Promise<void> {
+/** Puts mails into the outbox, signed by the CA: people get mail from several, and must see whose this is. */
+export async function enqueueMail(trx: Transaction, translate: Translate, sender: Sender, notes: readonly MailNote[], now: Date): Promise<void> {
+  await trx('mail_outbox').insert(notes.map((note) => outboxRow(translate, sender, note, now)))
+}
+
+function outboxRow(translate: Translate, sender: Sender, note: MailNote, now: Date) {
   const values = Object.fromEntries(Object.entries(note.values).map(([name, value]) => [name, readable(value)]))
-  await trx('mail_outbox').insert({
+  return {
     id: randomUUID(),
     recipient: note.to,
     subject: translate(note.language, `mail.${note.name}.subject`, values),
@@ -32,7 +36,7 @@ export async function enqueueMail(trx: Transaction, translate: Translate, sender
     locale: note.language,
     created_at: now.toISOString(),
     failures: 0,
-  })
+  }
 }
 
 export interface OutboxRow {

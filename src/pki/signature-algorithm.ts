@@ -1,7 +1,8 @@
 /** Signature algorithms (RFC 4055, RFC 5758, RFC 8410): what an AlgorithmIdentifier says, and whether a public key made a signature. */
-import { constants, createPublicKey, verify } from 'node:crypto'
+import { constants, verify } from 'node:crypto'
 import { type AlgorithmIdentifier, readAlgorithm } from './algorithm.ts'
 import { MalformedDer, readDer, TAG } from './der.ts'
+import { publicKeyObject } from './key-object.ts'
 import { OID } from './oids.ts'
 import type { PublicKey } from './public-key.ts'
 
@@ -84,7 +85,7 @@ export function checkSignature(signed: Buffer, { spki, facts }: PublicKey, algor
   if (scheme.key !== facts.type) return 'invalid'
   if (facts.type === 'rsa' && (facts.bits > 16384 || (facts.bits > 3072 && facts.exponent >= 1n << 64n))) return 'unsupported'
   try {
-    const key = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+    const key = publicKeyObject(spki)
     const padded = scheme.pssSalt === null ? key : { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: scheme.pssSalt }
     return verify(scheme.key === 'ed25519' ? null : scheme.hash, signed, padded, signature) ? 'valid' : 'invalid'
   } catch {

@@ -100,6 +100,27 @@ describeOnBothDatabases('ca and the key', (open) => {
     const { X509Certificate } = await import('node:crypto')
     expect(moduli).toContain((readPublicKey(new X509Certificate(der).publicKey.export({ type: 'spki', format: 'der' })).facts as RsaKey).modulus)
   })
+  test('KEY-3: compares once more in the transaction that records with a key that came meanwhile', async () => {
+    const prime = soundPrime(1536)
+    const { id } = await insertApprovedApplication(services, hierarchy.maker, { keys: rsaFromPrimes(prime, soundPrime(1536)) })
+    const came = rsaFromPrimes(prime, soundPrime(1536)).spki
+    const parts = issuingParts(services, never)
+    const late: IssuingParts = {
+      ...parts,
+      change: (act) =>
+        parts.change((work, store) =>
+          act(work, {
+            ...store,
+            async *otherKeys(of) {
+              for await (const batch of store.otherKeys(of)) yield [...batch, came]
+            },
+          }),
+        ),
+    }
+    expect(await issueNext(late)).toBe('overtaken')
+    expect(await database('certificates').where({ application_id: id })).toEqual([])
+    await database('applications').where({ id }).update({ state: 'withdrawn', lease_until: null, lease_owner: null })
+  })
   test('KEY-3: signs nothing while the lists can not be asked', async () => {
     const application = await insertApprovedApplication(services, hierarchy.maker, { keys: sound })
     const parts = issuingParts(services, never)

@@ -408,6 +408,38 @@ describeOnBothDatabases('issuing', (open) => {
     expect(await states()).toEqual(['issued', 'issued', 'issued', 'issued'])
   })
 
+  test('ISS-5: a crew is stored together, however its signatures come', async () => {
+    const ids: string[] = []
+    for (let n = 0; n < 4; n++) ids.push((await approved({ people: await samePeople() })).id)
+    let asked = 0
+    const staggered: Pick<Signer, 'sign'> = {
+      async sign(...parameters) {
+        const pause = 20 * asked++
+        const signature = await token.sign(...parameters)
+        await new Promise((soon) => setTimeout(soon, pause))
+        return signature
+      },
+    }
+    expect(await issueWaiting(issuingParts(services, staggered))).toEqual(['issued', 'issued', 'issued', 'issued'])
+    const rows = (await Promise.all(ids.map(certificatesOf))).flat()
+    expect(new Set(rows.map(({ issued_at }: { issued_at: string }) => issued_at)).size).toBe(1)
+    for (const row of rows) expect(new X509Certificate(row.der).fingerprint256.replaceAll(':', '').toLowerCase()).toBe(row.certificate_sha256)
+  })
+
+  test('ISS-5: a signature that does not come keeps nobody else of its crew from being stored', async () => {
+    const ids: string[] = []
+    for (let n = 0; n < 3; n++) ids.push((await approved({ people: await samePeople() })).id)
+    const issued = () => database('certificates').whereIn('application_id', ids).where({ state: 'issued' })
+    let asked = 0
+    const slow: Pick<Signer, 'sign'> = {
+      async sign(...parameters) {
+        if (++asked === 2) await vi.waitFor(async () => expect(await issued()).toHaveLength(2), { timeout: 10_000 })
+        return token.sign(...parameters)
+      },
+    }
+    expect(await issueWaiting(issuingParts(services, slow))).toEqual(['issued', 'issued', 'issued'])
+  })
+
   test('ISS-5: a process whose lease was taken over stores nothing, and its signature is the same', async () => {
     const { id } = await approved({ people: await samePeople() })
     const signatures: Buffer[] = []

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { examineKey, FERMAT_ROUNDS, type KeyPolicy } from '../../src/certificate/key-rules.ts'
 import type { RuleVerdict } from '../../src/certificate/rule-verdict.ts'
-import { hasClosePrimes, hasRocaFingerprint, integerRoot, isPerfectPower, sharesFactor, smallFactor } from '../../src/certificate/weak-rsa.ts'
+import { greatestCommonDivisor, hasClosePrimes, hasRocaFingerprint, integerRoot, isPerfectPower, sharesFactor, smallFactor } from '../../src/certificate/weak-rsa.ts'
 import { readCertificateRequest } from '../../src/pki/certificate-request.ts'
 import { bitString, oid, sequence } from '../../src/pki/der.ts'
 import { readPublicKey } from '../../src/pki/public-key.ts'
@@ -155,6 +155,7 @@ describe('arithmetic of weak keys', () => {
   })
   it('KEY-3: finds the smallest factor within bounds', () => {
     expect([smallFactor(757n * 3n, 3, 752), smallFactor(757n * 3n, 752, 65536), smallFactor(MODULUS, 3, 65536)]).toEqual([3, 757, null])
+    for (let factor = 3; factor < 65536; factor += 2) if (factor % 101 === 0 || factor > 65000) expect(smallFactor(BigInt(factor) * MODULUS, 3, 65536), String(factor)).toBe(plainFactor(factor))
   })
   it.each([1, 2, 3, 17, 99, 1000])('KEY-3: Fermat finds primes in round %i and not one round earlier', (round) => {
     const modulus = fermatAfter(round)
@@ -180,6 +181,15 @@ describe('arithmetic of weak keys', () => {
     expect(sharesFactor(p * q, [r * p, s * q])).toBe(true)
     expect(sharesFactor(p * q, [r * s, p * q, ...sound])).toBe(true)
   })
+  it('KEY-3: the greatest common divisor by leading bits is that of Euclid, for numbers of any size', () => {
+    for (let round = 0; round < 1000; round++) {
+      const common = drawn(`common ${round}`, (round * 3) % 60)
+      const [one, other] = [drawn(`one ${round}`, (round * 7) % 140) * common, drawn(`other ${round}`, (round * 13) % 140) * common]
+      expect(greatestCommonDivisor(one, other), `${one} ${other}`).toBe(euclid(one, other))
+    }
+    // About the length from which on the leading bits are not the whole number.
+    for (let bits = 44n; bits < 60n; bits++) for (let less = 0n; less < 8n; less++) expect(greatestCommonDivisor((1n << bits) - less, (1n << (bits + less)) + 1n)).toBe(euclid((1n << bits) - less, (1n << (bits + less)) + 1n))
+  })
   it('KEY-3: does not see close primes or ROCA in a key that OpenSSL made', () => {
     const { facts } = readPublicKey(keys.spki)
     if (facts.type !== 'rsa') throw new Error('RSA')
@@ -197,6 +207,14 @@ function multipleOf(factor: bigint): bigint {
   let cofactor = soundModulus(3072 - factor.toString(2).length + 1, `cofactor ${factor}`)
   while ((cofactor * factor).toString(2).length !== 3072) cofactor = soundModulus(cofactor.toString(2).length - 1, `cofactor ${factor}`)
   return cofactor * factor
+}
+
+/** A number above 0 of at most so many octets. */
+const drawn = (seed: string, octets: number): bigint => BigInt(`0x00${seededBytes(seed, octets).toString('hex')}`) + 1n
+const euclid = (one: bigint, other: bigint): bigint => (other === 0n ? one : euclid(other, one % other))
+
+function plainFactor(value: number): number {
+  for (let factor = 3; ; factor += 2) if (value % factor === 0) return factor
 }
 
 function isPrime(value: bigint): boolean {

@@ -16,7 +16,7 @@ describeOnBothDatabases('the outbox', (open) => {
       database,
       clock: () => new Date(now),
       pass: (milliseconds: number) => void (now += milliseconds),
-      put: (to: string) => database.transaction((trx) => enqueueMail(trx, translate, SENDER, note(to), new Date(now))),
+      put: (...to: string[]) => database.transaction((trx) => enqueueMail(trx, translate, SENDER, to.map(note), new Date(now))),
       row: async (to: string): Promise<OutboxRow> => database<OutboxRow>('mail_outbox').where({ recipient: to }).first() as Promise<OutboxRow>,
     }
   }
@@ -24,14 +24,14 @@ describeOnBothDatabases('the outbox', (open) => {
   test('VET-7: a mail commits with its change, in the reader’s language, and is sent once', async () => {
     const { database, clock, put, row } = await outbox()
     await expect(database.transaction(async (trx) => {
-      await enqueueMail(trx, translate, SENDER, note('never@example.jp'), clock())
+      await enqueueMail(trx, translate, SENDER, [note('never@example.jp')], clock())
       throw new Error('the change failed')
     })).rejects.toThrow()
-    await put('aoki@example.jp')
+    await put('aoki@example.jp', 'beppu@example.jp')
     const sent: OutboxRow[] = []
     const transport = async (mail: OutboxRow) => void sent.push(mail)
-    expect([await sendWaitingMail(database, transport, clock, { keepText: false }), await sendWaitingMail(database, transport, clock, { keepText: false })]).toEqual([1, 0])
-    expect(sent.map((mail) => mail.recipient)).toEqual(['aoki@example.jp'])
+    expect([await sendWaitingMail(database, transport, clock, { keepText: false }), await sendWaitingMail(database, transport, clock, { keepText: false })]).toEqual([2, 0])
+    expect(sent.map((mail) => mail.recipient).sort()).toEqual(['aoki@example.jp', 'beppu@example.jp'])
     expect(sent[0]!.body).toContain('住所が違います。')
     expect(sent[0]!.body).toContain('Chiba、2026-06-01 08:59 UTC\n')
     expect(sent[0]!.body).toMatch(/\n\n-- \n例示認証局\nhttps:\/\/portal\.test$/)
