@@ -3,7 +3,6 @@ import { X509Certificate } from 'node:crypto'
 import { EXAMPLE_PURPOSE } from '../application/example.ts'
 import type { Application } from '../application/application.ts'
 import type { KeyRegister } from '../application/verify-key.ts'
-import { byOctets } from '../pki/by-octets.ts'
 import type { Database, Transaction } from './database.ts'
 import { gathered } from './gathered.ts'
 
@@ -105,14 +104,25 @@ export function keyRegister(db: Database | Transaction): KeyRegister {
 
 const others = (rows: readonly KeyRow[], spkiSha256: string): readonly Buffer[] => rows.filter((row) => row.spki_sha256 !== spkiSha256).map((row) => row.spki_der)
 
-/** Of a certificate in a row of ours; none where the row holds no certificate, which whoever signs with it finds. The few of authorities are asked for with each key. */
-const spkiOf = byOctets(
-  (certificate): readonly Buffer[] => {
-    try {
-      return [new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })]
-    } catch {
-      return []
-    }
-  },
-  { most: 100, longest: 8192 },
-)
+/** Of the few certificates of authorities, which are asked for with each key: what their octets hold, read once. */
+const spkis = new Map<string, readonly Buffer[]>()
+const MOST_KEPT = 100
+
+/** Of a certificate in a row of ours; none where the row holds no certificate, which whoever signs with it finds. */
+function spkiOf(certificate: Buffer): readonly Buffer[] {
+  const octets = certificate.toString('latin1')
+  const known = spkis.get(octets)
+  if (known) return known
+  const read = readSpki(certificate)
+  if (spkis.size >= MOST_KEPT) spkis.clear()
+  spkis.set(octets, read)
+  return read
+}
+
+function readSpki(certificate: Buffer): readonly Buffer[] {
+  try {
+    return [new X509Certificate(certificate).publicKey.export({ type: 'spki', format: 'der' })]
+  } catch {
+    return []
+  }
+}
