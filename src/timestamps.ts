@@ -6,6 +6,7 @@ import { TSA_PATH } from './certificate/addresses.ts'
 import { systemClock } from './clock/system-clock.ts'
 import { latestCrl } from './database/crl-store.ts'
 import { lastTokenTime, listTimestampCertificates, tokenRecorder } from './database/timestamp-store.ts'
+import { lastingFaults, tellFault } from './fault.ts'
 import { every, log } from './process.ts'
 import type { IssuedBy } from './revocation/issued-certificate.ts'
 import type { Services } from './services.ts'
@@ -62,7 +63,11 @@ export async function openTimestamps(
       const last = await lastEntry(trx, subject, events)
       if (!last || last.event !== event || !isSame(last)) await audit(trx, { at: clock(), actor: ACTOR, event, subject, details })
     })
-  const fault = (error: unknown) => log({ level: 'error', job: 'timestamps', error: error instanceof Error ? error.message : String(error) })
+  const toBeSaid = lastingFaults(() => performance.now())
+  const fault = (error: unknown) => {
+    const message = tellFault(error)
+    if (toBeSaid(message)) log({ level: 'error', job: 'timestamps', error: message })
+  }
 
   const refused = new Set<string>()
   let units: readonly TimestampUnit[] = []

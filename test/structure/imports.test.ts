@@ -49,7 +49,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   workers: ['metrics', 'process', 'start-refused'],
   'clock-watching': ['audit', 'clock', 'database', 'process', 'services', 'timestamp'],
   ca: ['clock-watching', 'database', 'fault', 'jobs', 'metrics', 'process', 'revocation', 'signer'],
-  timestamps: ['audit', 'certificate', 'clock', 'database', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
+  timestamps: ['audit', 'certificate', 'clock', 'database', 'fault', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   status: ['access-log', 'clock-watching', 'database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
   main: ['instance-lock', 'commands', 'config', 'database', 'log', 'people', 'process', 'services'],
 }

@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { holdLater, planLater } from '../../src/ceremony/later.ts'
 import { addMonths } from '../../src/certificate/validity.ts'
 import { findTimestampAuthority, listAuthorities, type Authority } from '../../src/database/authority-store.ts'
@@ -320,8 +320,10 @@ describe('over HTTP', () => {
 describe('in the `status` process', () => {
   let reading: ClockReading = { state: 'unreadable', why: 'test' }
   const opened: Timestamps[] = []
+  // A clock that stands still beside the machine's own is one that was moved: on a busy machine soon enough to be seen.
+  const running = () => ({ ...services, clock: () => new Date() })
   const open = async () => {
-    const found = await openTimestamps(services, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    const found = await openTimestamps(running(), { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
     if ('none' in found) throw new Error(found.none)
     opened.push(found)
     return found
@@ -343,7 +345,7 @@ describe('in the `status` process', () => {
     const before = await events('timestamp.answered')
     let away = false
     const database = new Proxy(services.database, { get: (target, key) => (key === 'transaction' && away ? () => Promise.reject(new Error('away')) : Reflect.get(target, key)) })
-    const timestamps = await openTimestamps({ ...services, database }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    const timestamps = await openTimestamps({ ...running(), database }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
     if ('none' in timestamps) throw new Error(timestamps.none)
     await timestamps.respond(timestampQuery())
     away = true
@@ -351,6 +353,20 @@ describe('in the `status` process', () => {
     away = false
     for (let again = 0; again < 2; again++) await timestamps.stop()
     expect((await events('timestamp.answered')).slice(before.length)).toEqual([{ granted: 1 }])
+  })
+
+  test('TSA-1: a fault that meets every request is told once, not as often as somebody asks', async () => {
+    const broken = { tokenLabel: token.tokenLabel, sign: () => Promise.reject(new Error('the module is away')) }
+    const timestamps = await openTimestamps(running(), { signer: broken, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    if ('none' in timestamps) throw new Error(timestamps.none)
+    const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    try {
+      for (let each = 0; each < 5; each++) expect(readReply(await timestamps.respond(timestampQuery()))).toEqual({ failure: 'systemFailure' })
+      expect(said.mock.calls.filter(([line]) => String(line).includes('the module is away'))).toHaveLength(1)
+    } finally {
+      said.mockRestore()
+      await timestamps.stop()
+    }
   })
 
   test('TSA-3: it gives none, on record, while the clock is known not to be synchronised', async () => {
@@ -376,7 +392,7 @@ describe('in the `status` process', () => {
     await Promise.all([open(), open()])
     expect((await said()).slice(before.length)).toEqual(['timestamp.clock-unsure', 'timestamp.clock-sure'])
     // Another node speaks for itself.
-    const other = await openTimestamps({ ...services, config: { ...services.config, node: 'another' } }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    const other = await openTimestamps({ ...running(), config: { ...services.config, node: 'another' } }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
     if ('none' in other) throw new Error(other.none)
     await other.stop()
     expect((await services.database('audit_events').where({ subject: 'node:another' }).orderBy('seq')).map(({ event }: { event: string }) => event)).toEqual(['timestamp.signing-changed', 'timestamp.clock-sure'])
