@@ -8,7 +8,7 @@
  * - It is destroyed before the certificate is stored (CP 6.2.10): it signs two tiny files and then nothing, so it can never be a subscriber's.
  * - There is no application: subscriber and CA are one, and the policy file is the order. No person vets what the CA knows of itself.
  */
-import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import {
   dueKinds, EXAMPLE_REASON, isToBeRevoked, lifeSeconds, stateOf, type ExampleCertificate, type ExampleKind,
 } from '../application/example.ts'
@@ -18,7 +18,7 @@ import { audit } from '../audit/audit-log.ts'
 import type { AuditEventName } from '../audit/events.ts'
 import { demoName } from '../certificate/demo-name.ts'
 import { prepareCertificate } from '../certificate/prepare.ts'
-import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
+import { signCertificate } from '../certificate/sign.ts'
 import { mayStillIssue } from '../certificate/validity.ts'
 import type { Transaction } from '../database/database.ts'
 import {
@@ -26,7 +26,6 @@ import {
 } from '../database/example-store.ts'
 import { keyRegister } from '../database/key-register.ts'
 import { readPublicKey } from '../pki/public-key.ts'
-import { readCertificate } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Services } from '../services.ts'
 import type { GeneratedKeyPair, KeyReference } from '../signer/signer.ts'
@@ -34,7 +33,7 @@ import { SignerUnavailable } from '../signer/signer.ts'
 import type { Pkcs11Signer } from '../signer/pkcs11.ts'
 import { jarSignature, signedJar, stampedJar } from '../specimen/jar.ts'
 import { programSignature, signedProgram, stampedProgram } from '../specimen/program.ts'
-import { CA_ACTOR } from './issuing.ts'
+import { CA_ACTOR } from './actor.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
 
 /** Making one takes seconds: what is older was left by a process that died. */
@@ -145,12 +144,7 @@ async function certify(parts: ExampleParts, authority: SigningAuthority, example
     await note(trx, now, 'example.recorded', id, { ...details, serial, tbs: sha256(tbs), notBefore: notBefore.toISOString(), notAfter: notAfter.toISOString() })
     return recordExample(trx, id, record)
   })
-  const signature = await authority.sign(tbs, hash)
-  const key = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
-  if (!verify(hash, tbs, key, signature)) throw new Error(`example ${id}: the signature is not the authority's; it was thrown away`)
-  const der = assembleCertificate(tbs, signatureAlgorithmOf('subscriber', policy).der, signature)
-  const read = readCertificate(der)
-  if (!read.tbs.raw.equals(tbs) || !read.signatureAlgorithm.raw.equals(signatureAlgorithm)) throw new Error(`example ${id}: what was signed is not what was recorded`)
+  const der = await signCertificate(`example ${id}`, tbs, { hash, der: signatureAlgorithm }, authority)
   const specimens = await signSpecimens(parts, authority, kind, serial, der, reference)
   // CP 6.2.10: gone before the certificate counts, so no moment has both.
   await signer.removeKeyPair(reference)

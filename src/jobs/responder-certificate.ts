@@ -2,11 +2,12 @@
  * Keeps every enrolled OCSP responder key certified (OCS-2; CP table 7.3-1; CSBR 4.9.9). Enrolled is a key whose enrolment the authority's own key
  * signed in the ceremony; a row that only names a key is refused, on record.
  */
-import { createHash, createPublicKey, randomUUID, verify } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
 import { demoName } from '../certificate/demo-name.ts'
 import { prepareCertificate } from '../certificate/prepare.ts'
-import { assembleCertificate, signatureAlgorithmOf } from '../certificate/profile.ts'
+import { signatureAlgorithmOf } from '../certificate/profile.ts'
+import { signCertificate } from '../certificate/sign.ts'
 import { addDays } from '../certificate/validity.ts'
 import { listResponderKeys, type ResponderKey } from '../database/authority-store.ts'
 import { writeAlone, type Database, type Transaction } from '../database/database.ts'
@@ -18,12 +19,11 @@ import {
   storeResponderCertificate,
   validResponderCertificates,
 } from '../database/responder-store.ts'
-import { readCertificate } from '../pki/x509-certificate.ts'
 import { enrolmentHolds } from '../revocation/responder-enrolment.ts'
 import { type ResponderAlarm, responderAlarms } from '../revocation/responder-alarms.ts'
 import type { Services } from '../services.ts'
 import { spkiSha256 } from '../signer/signer.ts'
-import { CA_ACTOR } from './issuing.ts'
+import { CA_ACTOR } from './actor.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
 
 /** A certificate on record for less than this is another process's, which is about to sign it. */
@@ -103,13 +103,7 @@ async function certify(parts: Parts, authority: SigningAuthority, key: Responder
   })
   if (!recorded) return false
   const { tbs } = recorded
-  const algorithm = signatureAlgorithmOf('responder', policy)
-  const signature = await authority.sign(tbs, algorithm.hash)
-  const publicKey = createPublicKey({ key: authority.spki, format: 'der', type: 'spki' })
-  const ours = verify(algorithm.hash, tbs, publicKey, signature)
-  if (!ours) throw new Error(`responder certificate ${recorded.serial}: the signature is not the authority's; it was thrown away`)
-  const der = assembleCertificate(tbs, algorithm.der, signature)
-  if (!readCertificate(der).tbs.raw.equals(tbs)) throw new Error(`responder certificate ${recorded.serial}: what was signed is not what was recorded`)
+  const der = await signCertificate(`responder certificate ${recorded.serial}`, tbs, signatureAlgorithmOf('responder', policy), authority)
   return database.transaction(async (trx) => {
     if (!(await storeResponderCertificate(trx, recorded.id, der))) return false
     const { serial, notAfter } = recorded
