@@ -23,8 +23,6 @@ const AT_MOST_WAITS_MS = 250
 /** While the applications of one crew are signed, another's are judged. */
 const CREWS = 2
 
-export { CA_ACTOR }
-
 /**
  * The parts of issuing as this process has them; its leases carry a name of its own.
  * @param onBreach told of each breach of the audit log, once; while there is one, nothing is issued

@@ -11,7 +11,7 @@ import type { FetchAddress } from '../revocation/named-addresses.ts'
 import type { Services } from '../services.ts'
 import { type StatusClient, StatusUnanswered } from '../status-client.ts'
 import type { Alert } from './crl-changes.ts'
-import { CA_ACTOR } from './issuing.ts'
+import { CA_ACTOR } from './actor.ts'
 
 const DAY_MS = 86_400_000
 /** When `status` could not be asked. */

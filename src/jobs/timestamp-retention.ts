@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
 import { listTimestampCertificates, removeTokens, tokensBefore } from '../database/timestamp-store.ts'
 import type { Services } from '../services.ts'
-import { CA_ACTOR } from './issuing.ts'
+import { CA_ACTOR } from './actor.ts'
 
 /** A year of 366 days, so that no reading of the clauses ends after ours does. */
 const YEAR = 366 * 86_400_000
