@@ -14,7 +14,7 @@ import { insertTimestampCertificate, listTimestampCertificates, recordKeyRemoval
 import { decodeName, displayName, encodeName } from '../pki/name.ts'
 import type { Services } from '../services.ts'
 import type { Authority } from '../signer/authority.ts'
-import { type GeneratedKeyPair, type KeyReference, type Signer, SignerUnavailable } from '../signer/signer.ts'
+import { type GeneratedKeyPair, type KeyReference, removeIfPresent, type Signer } from '../signer/signer.ts'
 import type { TimestampCertificate } from '../timestamp/unit.ts'
 import { certifyingKey } from './certify.ts'
 import type { CeremonySigner } from './ceremony.ts'
@@ -165,21 +165,11 @@ export async function holdLater(services: Services, plan: LaterPlan, persons: re
     if (kind === 'remove-timestamp-key') {
       if (!(await recordKeyRemoval(trx, plan.unit!.id, heldAt, ceremonyId))) throw new CeremonyRefused('It was removed in the meantime')
       // Last, so that a fault in the database leaves the key; and what a broken ceremony removed without a record, the next one records.
-      const found = await remove(plan.unit!.key)
+      progress(`Key ${plan.unit!.key.label}, removed from token ${plan.unit!.key.tokenLabel}`)
+      const found = await removeIfPresent(tokens.status, plan.unit!.key)
       await entry('timestamp.key-removed', `timestamp:${plan.unit!.id}`, { serial: plan.unit!.serial, key: plan.unit!.key.spkiSha256, token: plan.unit!.key.tokenLabel, found, persons })
     }
   })
-
-  async function remove(key: KeyReference): Promise<'removed' | 'absent'> {
-    progress(`Key ${key.label}, removed from token ${key.tokenLabel}`)
-    try {
-      await tokens.status.removeKeyPair(key)
-      return 'removed'
-    } catch (error) {
-      if (SignerUnavailable.is(error) && error.reason === 'key-missing') return 'absent'
-      throw error
-    }
-  }
 
   /** Of every time-stamp CA, since the root's token is open; of the root where that was asked. */
   async function renewLists(trx: Transaction, withRoot: boolean, entry: (event: 'crl.issued', subject: string, details: Record<string, unknown>) => Promise<void>): Promise<void> {

@@ -15,7 +15,7 @@ import { readCertificate } from '../pki/x509-certificate.ts'
 import { enrolmentHolds, enrolmentStatement } from '../revocation/responder-enrolment.ts'
 import type { Services } from '../services.ts'
 import type { Authority } from '../signer/authority.ts'
-import { type KeyReference, SignerUnavailable } from '../signer/signer.ts'
+import { type KeyReference, removeIfPresent } from '../signer/signer.ts'
 import type { CeremonySigner } from './ceremony.ts'
 import { planCode } from './plan.ts'
 import { CeremonyRefused, twoPersons } from './refused.ts'
@@ -123,13 +123,7 @@ export async function holdResponderCeremony(services: Services, plan: ResponderP
   await database.transaction(async (trx) => {
     if (!(await recordResponderRemoval(trx, key.id, wholeSecond(clock()), ceremonyId))) throw new CeremonyRefused('It was removed in the meantime')
     // Last, so that a fault in the database leaves the key.
-    const found = await tokens.status.removeKeyPair(key.key).then(
-      () => 'removed',
-      (error: unknown) => {
-        if (SignerUnavailable.is(error) && error.reason === 'key-missing') return 'absent'
-        throw error
-      },
-    )
+    const found = await removeIfPresent(tokens.status, key.key)
     await entry(trx, 'responder.key-removed', `responder:${key.id}`, { ...details, found, persons })
   })
   progress(`Key ${key.key.label}, removed from token ${key.key.tokenLabel}`)

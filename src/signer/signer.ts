@@ -101,6 +101,17 @@ export class SignerUnavailable extends Error {
   }
 }
 
+/** Removes a key pair for ever. `absent`: a removal that was broken off had done it. */
+export async function removeIfPresent(token: { removeKeyPair(key: KeyReference): Promise<void> }, key: KeyReference): Promise<'removed' | 'absent'> {
+  try {
+    await token.removeKeyPair(key)
+    return 'removed'
+  } catch (error) {
+    if (SignerUnavailable.is(error) && error.reason === 'key-missing') return 'absent'
+    throw error
+  }
+}
+
 export const spkiSha256 = (spki: Uint8Array): string => createHash('sha256').update(spki).digest('hex')
 
 /** SubjectPublicKeyInfo (DER) of an RSA key from its two numbers, big-endian. */
