@@ -242,7 +242,7 @@ export async function compareAndSet(db: Database | Transaction, applications: re
 }
 
 /** Everything an approval covers, read from the rows themselves; in the order of the ids, null for each that is not there. */
-export async function readDossiers(db: Database | Transaction, ids: readonly string[]): Promise<readonly (Dossier | null)[]> {
+async function readDossiers(db: Database | Transaction, ids: readonly string[]): Promise<readonly (Dossier | null)[]> {
   const rows: Row[] = await db('applications').whereIn('id', [...new Set(ids)])
   const of = (table: string) => db(table).whereIn('application_id', [...new Set(ids)])
   const [agreements, evidence, assessments, checks, duties, approvals] = [

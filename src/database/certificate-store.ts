@@ -4,7 +4,7 @@ import type { RecordedCertificate } from '../application/issue-ports.ts'
 import type { Database, Transaction, Row } from './database.ts'
 
 /** A row of `certificates` left-joined with its revocation (see `certificatesWithRevocation`). */
-export function readCertificateRecord(row: Row): CertificateRecord {
+function readCertificateRecord(row: Row): CertificateRecord {
   return {
     id: row['id'],
     authorityId: row['authority_id'],

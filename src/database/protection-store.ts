@@ -29,7 +29,7 @@ export async function presentMakers(db: Database | Transaction, policy: Pick<Pol
 }
 
 /** What judging an application's key protection needs to know. Demo makers are read under a demo hierarchy alone. */
-export async function readProtectionFacts(db: Database | Transaction, application: Asking, demoHierarchy: boolean): Promise<ProtectionFacts> {
+async function readProtectionFacts(db: Database | Transaction, application: Asking, demoHierarchy: boolean): Promise<ProtectionFacts> {
   return (await readAllProtectionFacts(db, [application], demoHierarchy))[0]!
 }
 

@@ -5,7 +5,7 @@ import { OID } from '../pki/oids.ts'
 /** A request longer than this is refused unread. The commonest has about 70 octets. */
 export const MAX_REQUEST_BYTES = 4096
 /** RFC 3161 2.4.1 suggests 64 bits; a nonce goes back as it came. */
-export const MAX_NONCE_BYTES = 64
+const MAX_NONCE_BYTES = 64
 
 export type ImprintHash = 'sha256' | 'sha384' | 'sha512'
 
