@@ -120,8 +120,8 @@ describe('REP-2 CAK-1: a statement that several signed', () => {
     await program.said('Name of the first person')
     program.type('Aoki Hanako')
     program.type('Beppu Taro')
-    await program.said(/Code +[0-9a-f]{8}/)
-    const code = /Code +([0-9a-f]{8})/.exec(program.output())![1]!
+    await program.said(/Code of this plan +[0-9a-f]{8}/)
+    const code = /Code of this plan +([0-9a-f]{8})/.exec(program.output())![1]!
     program.type(code)
     program.type(code)
     expect(await program.ended).toMatchObject({ code: 0, err: '' })
