@@ -170,7 +170,7 @@ describeOnBothDatabases('constraints', (open, engine) => {
     })
 
     // REPLACE is SQLite's: it removes whatever row stands in the way on any unique key. Off is what other tools connect with.
-    describe.runIf(engine === 'SQLite').each(['ON', 'OFF'])('with recursive_triggers %s', (setting) => {
+    describe.runIf(engine === 'SQLite').each(['ON', 'OFF'])('on SQLite with recursive_triggers %s', (setting) => {
       beforeAll(() => database.raw(`PRAGMA recursive_triggers=${setting}`))
 
       const replace = (table: string, row: Record<string, unknown>) => refusal(database.raw(database(table).insert(row).toQuery().replace('insert', 'insert or replace')))
@@ -196,7 +196,7 @@ describeOnBothDatabases('constraints', (open, engine) => {
     })
   })
 
-  test.runIf(engine === 'SQLite')('the files of the database are its owner’s alone', () => {
+  test.runIf(engine === 'SQLite')('on SQLite the files of the database are its owner’s alone', () => {
     for (const suffix of ['', '-wal', '-shm']) expect(statSync(urlOf(database).slice('sqlite:'.length) + suffix).mode & 0o077, suffix).toBe(0)
   })
 })

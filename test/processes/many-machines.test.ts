@@ -58,6 +58,15 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     await program.said(ready[node.name])
     return { ...node, program }
   }
+  const starting: Promise<unknown>[] = []
+  /** Starts a node that was killed again, beside what the tests do meanwhile. */
+  function startAgain(node: Node): void {
+    const started = launch(node).then((again) => void Object.assign(node, again))
+    // Told where it is waited for.
+    started.catch(() => undefined)
+    starting.push(started)
+  }
+  const everyNode = async (): Promise<void> => void (await Promise.all(starting.splice(0)))
   async function place(name: Account, index: number, dataDir: string): Promise<Omit<Node, 'program'>> {
     const { PORTAL_PORT, STATUS_PORT } = await freePorts()
     const host = `127.0.0.${index + 1}`
@@ -88,15 +97,16 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     const tokens = hierarchy.env['DATA_DIR']!
     const places = await Promise.all([place('portal', 1, first), place('portal', 2, second), place('ca', 3, tokens), place('ca', 4, tokens), ...[5, 6, 7].map((index) => place('status', index, tokens))])
     const listed = (name: Account, option: string) => places.flatMap((each) => (each.name === name ? [option, each.address] : []))
-    const [printed] = await Promise.all([
+    const [printed, inserted] = await Promise.all([
       run('commands/nginx-config', { PORTAL_URL, STATUS_URL }, ['--certificate', join(folder, 'tls.pem'), '--key', join(folder, 'tls.key'), ...listed('portal', '--portal'), ...listed('status', '--status'), '--listen', '127.0.0.1', '--cache', 'FOLDER/cache', '--log', 'FOLDER']),
+      insertPeople(services),
       Promise.all(places.map(launch)).then((launched) => nodes.push(...launched)),
     ])
+    people = inserted
     expect([printed.code, printed.err]).toEqual([0, ''])
     nginx = await startNginx((place) => printed.out.replaceAll('FOLDER', place))
     // The certificate is our own; one test looks at it.
     process.env['NODE_TLS_REJECT_UNAUTHORIZED'] = '0'
-    people = await insertPeople(services)
     for (const { kind, certificateDer } of await listAuthorities(owner)) writeFileSync(join(folder, `${kind}.pem`), encodePem('CERTIFICATE', certificateDer))
   }, 180_000)
 
@@ -216,7 +226,7 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     const serials: string[] = (await owner('certificates').select('serial')).map(({ serial }: { serial: string }) => serial)
     expect(new Set(serials).size).toBe(serials.length)
     expect(await verifyAuditChain(owner)).toMatchObject({ intact: true })
-    Object.assign(victim!, await launch(victim!))
+    startAgain(victim!)
     certificate = (await issuedOf(ids[0]!).first()).der
     status = ocspOf(certificate)
   }, 120_000)
@@ -275,10 +285,11 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     await other!.program.ended
     // nginx leaves alone for two seconds what it found dead.
     expect((await until('the page', () => client.get(path).catch(() => null))).path).toBe(path)
-    Object.assign(other!, await launch(other!))
+    startAgain(other!)
   }, 90_000)
 
   test('REV-4: a status node is killed; the others answer every question, and know of a revocation within seconds', async () => {
+    await everyNode()
     const [victim, ...others] = of('status')
     let over = false
     const answers: string[] = []
@@ -310,10 +321,11 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
     await sleep(1500)
     const entries = (await published()).map((list: { entries: number }) => Number(list.entries))
     expect(entries, 'each list has an entry more than the one before').toEqual([...new Set(entries)].sort((one, other) => one - other))
-    Object.assign(victim!, await launch(victim!))
+    startAgain(victim!)
   }, 90_000)
 
   test('PostgreSQL restarts under load: answers go on from what is kept, what was acknowledged is there, and every process recovers by itself', async () => {
+    await everyNode()
     const person = await createPerson(services, { roles: ['subscriber'] })
     const client = browser()
     await signIn({ services }, client, person)
