@@ -1,5 +1,6 @@
 /** What the public repository reads of the hierarchy. Nothing here writes. */
 import type { Database, Row } from './database.ts'
+import { respondersAt } from './responder-store.ts'
 import { RESPONDER_ORDER } from './status-store.ts'
 
 export interface ResponderInForce {
@@ -12,15 +13,9 @@ export interface ResponderInForce {
 
 /** The responder certificates that may answer at `now`, for each key the one that began last; first those that answer, then by their end. The rule is `findResponder`'s (status-store.ts). */
 export async function respondersInForce(db: Database, now: Date): Promise<readonly ResponderInForce[]> {
-  const at = now.toISOString()
-  const rows: Row[] = await db('responder_certificates as certificate')
-    .join('responder_keys as key', 'key.id', 'certificate.responder_key_id')
-    .whereNull('key.retired_at')
-    .whereNotNull('certificate.der')
-    .where('certificate.not_before', '<=', at)
-    .where('certificate.not_after', '>=', at)
+  const rows: Row[] = await respondersAt(db, now)
     .orderBy([...RESPONDER_ORDER])
-    .select('certificate.authority_id', 'certificate.responder_key_id', 'certificate.der', 'certificate.not_after', 'key.token_label')
+    .select('certificate.authority_id', 'certificate.responder_key_id', 'certificate.der', 'certificate.not_after', 'enrolled.token_label')
   const [keys, tokens] = [new Set<string>(), new Set<string>()]
   const found = rows.flatMap((row): ResponderInForce[] => {
     if (keys.has(row['responder_key_id'])) return []

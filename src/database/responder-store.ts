@@ -30,6 +30,15 @@ const read = (row: Row): ResponderCertificate => ({
   recordedAt: new Date(row['recorded_at']),
 })
 
+/** Who may answer at `now`, as `certificate` and its key as `enrolled`: signed, in force, and the key not retired. */
+export const respondersAt = (db: Database, now: Date) =>
+  db('responder_certificates as certificate')
+    .join('responder_keys as enrolled', 'enrolled.id', 'certificate.responder_key_id')
+    .whereNull('enrolled.retired_at')
+    .whereNotNull('certificate.der')
+    .where('certificate.not_before', '<=', now.toISOString())
+    .where('certificate.not_after', '>', now.toISOString())
+
 /** The certificates that a key may answer with at `now`, the one that lasts longest first. */
 export async function validResponderCertificates(db: Database | Transaction, responderKeyId: string, now: Date): Promise<IssuedResponderCertificate[]> {
   const at = now.toISOString()

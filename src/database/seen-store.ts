@@ -1,6 +1,7 @@
 /** What operators and the public status page are told of the state of things: figures alone, nobody's name. */
 import type { CrlRecord } from './crl-store.ts'
 import type { Database, Row } from './database.ts'
+import { respondersAt } from './responder-store.ts'
 
 /** Which authorities have no list in force, in words for operators; null when all have one. */
 export function endedLists(authorities: readonly { readonly id: string }[], lists: readonly Pick<CrlRecord, 'authorityId' | 'nextUpdate'>[], now: Date): string | null {
@@ -21,15 +22,7 @@ export interface SignerEnd {
 export async function signerEnds(db: Database, now: Date): Promise<readonly SignerEnd[]> {
   const at = now.toISOString()
   const authorities: Row[] = await db('authorities').where('not_after', '>', at).orderBy('created_at').orderBy('id').select('id', 'kind', 'not_after')
-  const responders: Row[] = await db('responder_certificates as certificate')
-    .join('responder_keys as enrolled', 'enrolled.id', 'certificate.responder_key_id')
-    .whereNull('enrolled.retired_at')
-    .whereNotNull('certificate.der')
-    .where('certificate.not_before', '<=', at)
-    .where('certificate.not_after', '>', at)
-    .groupBy('certificate.authority_id')
-    .select('certificate.authority_id')
-    .max('certificate.not_after as not_after')
+  const responders: Row[] = await respondersAt(db, now).groupBy('certificate.authority_id').select('certificate.authority_id').max('certificate.not_after as not_after')
   const units: Row[] = await db('timestamp_certificates').whereNull('revoked_at').whereNull('removed_at').where('not_before', '<=', at).where('use_until', '>', at).groupBy('authority_id').select('authority_id').max('use_until as not_after')
   const of = (kind: SignerEnd['kind'], rows: readonly Row[]): SignerEnd[] => rows.map((row) => ({ kind, authorityId: row['authority_id'], notAfter: new Date(row['not_after']) }))
   return [...authorities.map((row) => ({ kind: row['kind'] as SignerEnd['kind'], authorityId: row['id'], notAfter: new Date(row['not_after']) })), ...of('responder', responders), ...of('timestamp', units)]

@@ -5,6 +5,7 @@ import type { CertificateStatus } from '../revocation/ocsp-response.ts'
 import type { ServedCrl } from '../revocation/served-crl.ts'
 import { crlOctets, latestCrl } from './crl-store.ts'
 import type { Database, Row } from './database.ts'
+import { respondersAt } from './responder-store.ts'
 
 /** What a row says and its certificate doesn't bear out. */
 export interface FalseRow {
@@ -62,15 +63,9 @@ export const RESPONDER_ORDER = [
  * it answers until the new one begins. A false row silences nobody.
  */
 export async function findResponder(db: Database, checks: StatusChecks, authorityId: string, now: Date): Promise<Responder | null> {
-  const stamp = now.toISOString()
-  const rows = await db('responder_certificates as certificate')
-    .join('responder_keys as enrolled', 'enrolled.id', 'certificate.responder_key_id')
+  const rows = await respondersAt(db, now)
     .where('certificate.authority_id', authorityId)
-    .whereNotNull('certificate.der')
-    .whereNull('enrolled.retired_at')
     .modify((query) => void (checks.tokenLabel !== undefined && query.where('enrolled.token_label', checks.tokenLabel)))
-    .where('certificate.not_before', '<=', stamp)
-    .where('certificate.not_after', '>', stamp)
     .orderBy([...RESPONDER_ORDER])
     .select('certificate.serial', 'certificate.der', 'certificate.not_before', 'certificate.not_after', 'enrolled.token_label', 'enrolled.key_label', 'enrolled.key_id', 'enrolled.spki_sha256')
   for (const row of rows) {
