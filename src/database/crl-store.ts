@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import { crlHeader } from '../revocation/crl.ts'
 import { encodeLines, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
-import { type ListedCertificate, readListedCertificates, readTbsCertList } from '../revocation/crl-reader.ts'
 import { isPostgres, type Database, type Transaction, type Row } from './database.ts'
 
 /** One list of an authority: its own (shard 0), or that of a shard. */
@@ -162,14 +161,6 @@ export async function readCrl(db: Database | Transaction, crl: Pick<CrlRecord, '
   const pieces: Buffer[] = []
   for await (const piece of crlOctets(db, crl)) pieces.push(piece)
   return Buffer.concat(pieces)
-}
-
-/** Who is revoked on a list, in its order, read in pieces. @throws CrlDamaged, MalformedDer */
-export async function* crlEntries(db: Database | Transaction, crl: Pick<CrlRecord, 'authorityId' | 'number'>): AsyncGenerator<ListedCertificate> {
-  const { tbsHead, chunks, tbsTail } = await readCrlBody(db, crl)
-  // Written whole: the lists of ceremonies, and those from before there were chunks.
-  if (chunks.length === 0) yield* readTbsCertList(Buffer.concat([tbsHead, tbsTail])).entries ?? []
-  for await (const { octets } of readChunks(db, chunks)) yield* readListedCertificates(octets)
 }
 
 /** Keeps chunks that lists to come will name. What no list names harms nobody. */
