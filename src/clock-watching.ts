@@ -7,7 +7,7 @@ import { systemClock } from './clock/system-clock.ts'
 import { latestCrls } from './database/crl-store.ts'
 import { dropOldFigures, lastSeen, noteClock, noteNode } from './database/node-store.ts'
 import { keptTime } from './clock/kept-time.ts'
-import { every, log } from './process.ts'
+import { every, explain, log } from './process.ts'
 import type { Services } from './services.ts'
 import type { ClockSource } from './timestamp/clock-watch.ts'
 
@@ -46,7 +46,7 @@ export async function watchProcessClock(services: Services, name: 'ca' | 'status
       log({ level: event === 'clock.sure' ? 'info' : 'alert', job: 'clock', event, ...details, ...(stopped ? { means: 'nothing is signed with this clock until it is right' } : {}) })
     },
   })
-  const fault = (error: unknown) => log({ level: 'error', job: 'clock', error: error instanceof Error ? error.message : String(error) })
+  const fault = (error: unknown) => log({ level: 'error', job: 'clock', error: explain(error) })
   await watched.check().catch(fault)
   const jobs = [
     every(policy.clock.checkSeconds * 1000, 'clock', () => watched.check()),

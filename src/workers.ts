@@ -1,7 +1,7 @@
 /** One program in several processes that listen on the same port and share nothing else (node:cluster). One that ends by itself is started again. */
 import cluster, { type Worker } from 'node:cluster'
 import { countsIn, type Figures, type Readiness, type Seen, sumOf, worstOf } from './metrics/seen.ts'
-import { log } from './process.ts'
+import { explain, log } from './process.ts'
 import { StartRefused } from './start-refused.ts'
 
 /** A worker that ends again and again shall not keep the machine busy with starting it. */
@@ -44,7 +44,7 @@ export async function startWorkers(name: string, file: string, count: number): P
   const again = (): void => {
     if (stopping) return
     start().catch((error: unknown) => {
-      log({ level: 'error', error: error instanceof Error ? error.message : String(error) })
+      log({ level: 'error', error: explain(error) })
       setTimeout(again, AGAIN_MS * 5)
     })
   }
