@@ -33,6 +33,8 @@ export interface AuditFilter {
 const NAMESAKES = 50
 
 const part = (text: string): string => text.replace(/[!%_]/g, '!$&')
+/** In whichever case it was typed. Both sides are lowered by the engine: SQLite lowers the letters of ASCII alone, and É must at least find É. */
+const alike = (column: 'name' | 'email'): string => `lower(${column}) LIKE lower(?) ESCAPE '!'`
 
 /** Texts of this beginning, octet by octet: on PostgreSQL by the operators that its index has, since `<` there goes by the language of the database. */
 function beginsWith(database: Database, query: Knex.QueryBuilder, column: 'subject' | 'actor', beginning: string): void {
@@ -58,8 +60,8 @@ async function seqsOf(database: Database, filter: AuditFilter): Promise<readonly
     else query.where((either) => beginsWith(database, either, 'subject', filter.subject))
   }
   if (filter.person !== '') {
-    const like = `%${part(filter.person.toLowerCase())}%`
-    const people: readonly string[] = await database('accounts').whereRaw("lower(name) LIKE ? ESCAPE '!'", [like]).orWhereRaw("lower(email) LIKE ? ESCAPE '!'", [like]).limit(NAMESAKES).pluck('id')
+    const like = `%${part(filter.person)}%`
+    const people: readonly string[] = await database('accounts').whereRaw(alike('name'), [like]).orWhereRaw(alike('email'), [like]).limit(NAMESAKES).pluck('id')
     query.where((either) => {
       if (people.length > 0) either.whereIn('actor', people)
       beginsWith(database, either, 'actor', filter.person)

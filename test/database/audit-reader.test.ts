@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { auditPage } from '../../src/database/audit-reader.ts'
 import { allowTampering } from '../audit/tampering.ts'
 import { describeOnBothDatabases } from '../support/database.ts'
+import { account, AT } from './rows.ts'
 
 const NOTHING = { subject: '', person: '', from: null, until: null, before: null, limit: 50 } as const
 
@@ -34,5 +35,16 @@ describeOnBothDatabases('LOG-1: reading the audit log', (open) => {
       expect(await found('module:会')).toEqual(['module:会', 'module:会社'])
       expect(await found('%')).toEqual([])
     }
+  })
+
+  test('LOG-1: a person is found by part of the name or address, in capitals or not, and by the name as it is written', async () => {
+    const database = await open()
+    await allowTampering(database)
+    await database('accounts').insert([['emile', 'Émile Ōta'], ['aoki', 'Aoki_Hanako']].map(([id, name]) => ({ ...account(id!), name })))
+    await database('audit_events').insert(['emile', 'aoki'].map((actor, index) => ({ seq: index + 1, at: AT, actor, event: 'session.begun', subject: `account:${actor}`, details: '{}', previous_hash: '', hash: String(index) })))
+    for (const [person, who] of [['Émile', 'emile'], ['Ōta', 'emile'], ['MILE', 'emile'], ['hanako', 'aoki'], ['AOKI_H', 'aoki'], ['aoki@EXAMPLE', 'aoki']] as const)
+      expect((await auditPage(database, { ...NOTHING, person })).map(({ actor }) => actor), person).toEqual([who])
+    // What has a meaning in a pattern is a sign like others.
+    for (const person of ['Aoki%', 'É_ile']) expect(await auditPage(database, { ...NOTHING, person }), person).toEqual([])
   })
 })
