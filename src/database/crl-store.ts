@@ -280,15 +280,6 @@ export async function strayRevoked(db: Database | Transaction, authorityId: stri
   return rows.map((row) => row['serial'])
 }
 
-/**
- * Serial numbers of revocations that name another number, or another authority, than the row of their certificate: migration 0034 refuses them. Rows are held against
- * rows, since the octets of a million certificates can't be read each day; the octets of those found, and of each new revocation, are.
- */
-export async function misnamedRevoked(db: Database | Transaction, authorityId: string): Promise<readonly string[]> {
-  const rows = db('revocations').join('certificates', 'certificates.id', 'revocations.certificate_id').where('revocations.authority_id', authorityId)
-  return rows.whereRaw('(revocations.serial <> certificates.serial OR revocations.authority_id <> certificates.authority_id)').limit(PAGE).pluck('revocations.serial')
-}
-
 /** Rows of this list that carry a seal and a higher number, the highest first: what the seal is worth, whoever asks has to see. */
 export async function sealedAbove(db: Database | Transaction, { authorityId, shard }: ListId, number: bigint): Promise<readonly CrlRecord[]> {
   const rows: Row[] = await db('crls').where({ authority_id: authorityId, shard }).where('number', '>', Number(number)).whereNotNull('seal').orderBy('number', 'desc').select(RECORD)

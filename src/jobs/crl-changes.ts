@@ -20,7 +20,8 @@ export function listOf(authorityId: string, revoked: RevokedCertificate, alert: 
 
 /**
  * The certificate's own serial number where the row of its revocation has another: OCSP says revoked of both, and so does the list. Too many revoked harm nobody
- * who relies on certificates.
+ * who relies on certificates. Asked of each revocation once, when it is new: for the octets of a million at each daily list there is no time (holding rows against rows alone takes
+ * longer than publishing), and the daily comparison (revocation/reconcile.ts) finds what is on a list under a number that no certificate has.
  */
 function ownSerial(authorityId: string, revoked: RevokedCertificate, alert: Alert): string | null {
   const own = serialOfCertificate(revoked)

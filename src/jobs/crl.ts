@@ -10,7 +10,6 @@ import {
   holdPlace,
   lastNumber,
   latestCrls,
-  misnamedRevoked,
   listsOf,
   openList,
   publishCrl,
@@ -243,7 +242,7 @@ export class CrlPublisher {
         const without = merged.withoutRow.length - rows.length
         if (without > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${without} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
       }
-      if (shard === 0) for (const serial of [...(await strayRevoked(database, authority.id, shards)), ...(await misnamedRevoked(database, authority.id))]) this.#note(authority.id, serial)
+      if (shard === 0) for (const serial of await strayRevoked(database, authority.id, shards)) this.#note(authority.id, serial)
     }
     return changes ? both(merged, await mergeEntries(merged.chunks, pagesOf(changes), store.parts, false)) : merged
   }

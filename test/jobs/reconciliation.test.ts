@@ -16,7 +16,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { type StatusClient, statusClient } from '../../src/status-client.ts'
 import { insertApprovedApplication, insertPeople, type People } from '../support/approved-application.ts'
-import { connectAgain, describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
+import { connectAgain, describeOnBothDatabases, dropTrigger, withDatesAhead } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { openStatusPort, type StatusPort } from '../support/status-port.ts'
 
@@ -115,6 +115,17 @@ describeOnBothDatabases('database, lists and OCSP compared', (open) => {
     await revoke(third)
     expect(await lines(client)).toEqual([expect.stringMatching(new RegExp(`^${third.serial}: revoked in the database since .*, not on its list$`))])
     expect(waits).toBe(3)
+  })
+
+  test('REV-4, CRL-3: a revocation from before the rule that its serial number is its certificate’s is found: on a list under a number that nobody has, and not under its own', async () => {
+    await dropTrigger(database, 'revocations', 'revocations_own')
+    await revoke({ ...good, serial: '0badf00d' })
+    // By a process that starts now, and heard of no change.
+    expect(await issueCrl(services, ca, authority)).not.toBeNull()
+    const found = await lines((await port()).client)
+    expect(found).toHaveLength(2)
+    expect(found).toContainEqual('0badf00d: on the list, not in the database')
+    expect(found).toContainEqual(expect.stringMatching(new RegExp(`^${good.serial}: revoked in the database since .*, not on its list`)))
   })
 
   test('CRL-2, CRL-3: what a list says and the database does not, each by its name', async () => {
