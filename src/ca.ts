@@ -9,7 +9,7 @@ import { removeOldTokens } from './jobs/timestamp-retention.ts'
 import { upkeep } from './jobs/upkeep.ts'
 import { watchProcessClock } from './clock-watching.ts'
 import { endedLists, reachDatabase } from './database/seen-store.ts'
-import { tellFault } from './fault.ts'
+import { lastingFaults, tellFault } from './fault.ts'
 import { clockFigure, counted, type SigningCounts, signingFigures } from './metrics/ocsp-figures.ts'
 import { diskFigures } from './metrics/disk-figures.ts'
 import { gauge, processFigures } from './metrics/process-figures.ts'
@@ -48,7 +48,11 @@ await runProcess('ca', async (services, config) => {
     signDigest: counted(token.signDigest.bind(token), signing, elapsed),
   }
   try {
-    const authorities = () => authoritiesOn(signer, database, config)
+    const toBeSaid = lastingFaults(elapsed)
+    const authorities = () =>
+      authoritiesOn(signer, database, config, ({ message }) => {
+        if (toBeSaid(message)) log({ level: 'alert', job: 'authorities', refused: message, means: "nothing is signed in its name: restore the row from the ceremony's record" })
+      })
     const authority = await currentAuthority(database, signer, config).catch(refuse)
     if (!authority) throw new StartRefused('No hierarchy yet: run  npm start  for a demo one, or  npm run ceremony  with two persons present')
     const { key } = authority.row
@@ -56,7 +60,7 @@ await runProcess('ca', async (services, config) => {
     if (key.tokenLabel !== tokenLabel) throw new StartRefused(`The key of ${authority.id} is on the token ${key.tokenLabel}; CA_TOKEN names ${tokenLabel}`)
     const present = spkiSha256(await token.publicKey(key.label)) === key.spkiSha256
     if (!present) throw new StartRefused(`The token ${tokenLabel} has another key under the label ${key.label} than the one of ${authority.id}`)
-    await authorities().catch(refuse)
+    await authoritiesOn(signer, database, config).catch(refuse)
 
     let auditBreaks = 0
     const parts = issuingParts(services, signer, ({ at, reason }) => {
@@ -108,7 +112,8 @@ await runProcess('ca', async (services, config) => {
         [
           { name: 'database', run: () => reachDatabase(database) },
           { name: 'token', run: async () => (spkiSha256(await token.publicKey(key.label)) === key.spkiSha256 ? null : `another key than that of ${authority.id}`) },
-          { name: 'lists', run: async () => endedLists(await authorities(), await lists(), clock()) },
+          // Whose row was altered gets no list: that shows here.
+          { name: 'lists', run: async () => endedLists(await authoritiesOn(signer, database, config), await lists(), clock()) },
           {
             name: 'responder',
             async run() {

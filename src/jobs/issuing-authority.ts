@@ -62,8 +62,27 @@ export async function currentAuthority(database: Database, signer: Pick<Signer, 
   return row && signingAuthority(row, signer, place)
 }
 
-/** Every issuing authority whose key is in this token: an older generation goes on signing the status of what it issued (CAK-3). */
-export async function authoritiesOn(signer: Pick<Signer, 'sign' | 'tokenLabel'>, database: Database, place: Place): Promise<readonly SigningAuthority[]> {
-  const rows = await listAuthorities(database)
-  return rows.filter(({ kind, key }) => kind === 'issuing' && key.tokenLabel === signer.tokenLabel).map((row) => signingAuthority(row, signer, place))
+/**
+ * Every issuing authority whose key is in this token: an older generation goes on signing the status of what it issued (CAK-3).
+ * @param refused told of each row that was altered, while the others go on
+ * @throws AuthorityRefused where nobody is told
+ */
+export async function authoritiesOn(
+  signer: Pick<Signer, 'sign' | 'tokenLabel'>,
+  database: Database,
+  place: Place,
+  refused: (why: AuthorityRefused) => void = (why) => {
+    throw why
+  },
+): Promise<readonly SigningAuthority[]> {
+  const rows = (await listAuthorities(database)).filter(({ kind, key }) => kind === 'issuing' && key.tokenLabel === signer.tokenLabel)
+  return rows.flatMap((row) => {
+    try {
+      return [signingAuthority(row, signer, place)]
+    } catch (error) {
+      if (!AuthorityRefused.is(error)) throw error
+      refused(error)
+      return []
+    }
+  })
 }

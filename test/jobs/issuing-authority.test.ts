@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest'
 import { commonName, writeCertificate } from '../../attestations/demo/certificate.ts'
-import type { Authority } from '../../src/database/authority-store.ts'
-import { AuthorityRefused, signingAuthority } from '../../src/jobs/issuing-authority.ts'
+import { type Authority, insertAuthority } from '../../src/database/authority-store.ts'
+import { insertCeremony } from '../../src/database/ceremony-store.ts'
+import { AuthorityRefused, authoritiesOn, signingAuthority } from '../../src/jobs/issuing-authority.ts'
 import { spkiSha256 } from '../../src/signer/signer.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
+import { openFresh } from '../support/database.ts'
 
 const { privateKey, publicKey } = rsaKeyPair(2048)
 const spki = publicKey.export({ type: 'spki', format: 'der' })
@@ -46,4 +48,20 @@ test('CAK-1: an altered row is refused as what it is, not as a fault', () => {
     }
     expect(AuthorityRefused.is(thrown)).toBe(true)
   }
+})
+
+test('CRL-1, CAK-1: in the name of an altered row nothing is signed, and the other authorities go on', async () => {
+  const database = await openFresh()
+  const genuine = row('DEMO Example CA G1', true)
+  const altered = { ...genuine, id: 'issuing-g2', key: { ...genuine.key, spkiSha256: '00'.repeat(32) } }
+  await database.transaction(async (trx) => {
+    await insertCeremony(trx, { id: 'ceremony', kind: 'test', demo: true, persons: [], report: {}, heldAt: notBefore })
+    for (const each of [genuine, altered]) await insertAuthority(trx, each, 'ceremony', notBefore)
+  })
+  const token = { ...signer, tokenLabel: 'issuing' }
+  const refused: string[] = []
+  expect((await authoritiesOn(token, database, place, ({ message }) => void refused.push(message))).map(({ id }) => id)).toEqual(['issuing-g1'])
+  expect(refused).toEqual(['authority issuing-g2: its row and its certificate differ'])
+  // At the start `ca` would rather not begin.
+  await expect(authoritiesOn(token, database, place)).rejects.toThrow('issuing-g2')
 })
