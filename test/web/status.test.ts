@@ -73,7 +73,7 @@ test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown
   ['a clock in doubt', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clock: 'unsynchronised' }), ['status.overall.wait', 'status.clock.doubt']],
   ['a clock of which nothing is told, under a demo hierarchy,', (portal) => noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clock: 'unreadable' }), ['status.overall.good', 'status.clock.unchecked', 'status.clock.tag.unchecked']],
   ['a clock of which nothing is told, in production,', async (portal) => {
-    await portal.services.database('authorities').update({ demo: false })
+    await portal.services.database('authorities').update({ demo: 0 })
     await noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: portal.at, clock: 'not-checked' })
   }, ['status.overall.wait', 'status.clock.unchecked']],
   ['a clock that was moved, whose node notes no time meanwhile,', async (portal) => {
