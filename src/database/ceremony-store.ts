@@ -1,5 +1,5 @@
 /** Ceremonies as they were recorded, and what witnesses and auditors signed about them (CSBR 6.1.1.1). */
-import type { CeremonyRow } from '../repository/key-generation.ts'
+import type { CeremonyKind, CeremonyRow } from '../repository/key-generation.ts'
 import { isUniqueViolation, type Database, type Row, type Transaction } from './database.ts'
 
 export interface CeremonyStatement {
@@ -26,7 +26,7 @@ export interface StatementFiles {
 const readCeremonyRow = (row: Row): CeremonyRow => ({ id: row['id'], kind: row['kind'], demo: Number(row['demo']) === 1, persons: row['persons'], report: row['report'], heldAt: new Date(row['held_at']) })
 
 /** A ceremony with its report, in the transaction of all that it made. */
-export async function insertCeremony(trx: Transaction, { id, kind, demo, persons, report, heldAt }: Pick<CeremonyRow, 'id' | 'kind' | 'demo' | 'heldAt'> & { readonly persons: readonly string[]; readonly report: object }): Promise<void> {
+export async function insertCeremony(trx: Transaction, { id, kind, demo, persons, report, heldAt }: Pick<CeremonyRow, 'id' | 'demo' | 'heldAt'> & { readonly kind: CeremonyKind; readonly persons: readonly string[]; readonly report: object }): Promise<void> {
   await trx('ceremonies').insert({ id, kind, demo: demo ? 1 : 0, persons: JSON.stringify(persons), report: JSON.stringify(report), held_at: heldAt.toISOString() })
 }
 

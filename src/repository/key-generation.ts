@@ -19,6 +19,12 @@ const reportSchema = z.object({
 })
 const personsSchema = z.array(z.string())
 
+/** Every kind of ceremony that is put on record: each has its words, `key-generation.ceremony.<kind>`. */
+export const CEREMONY_KINDS = [
+  'first-hierarchy', 'add-timestamps', 'renew-lists', 'change-timestamp-key', 'remove-timestamp-key', 'revoke-timestamp-certificate', 'add-responder-key', 'remove-responder-key',
+] as const
+export type CeremonyKind = (typeof CEREMONY_KINDS)[number]
+
 /** A row of the ceremonies, as the database holds it. */
 export interface CeremonyRow {
   readonly id: string

@@ -5,7 +5,7 @@ import type { Authority } from '../database/authority-store.ts'
 import { readDerValues } from '../pki/der.ts'
 import { factsOf } from '../repository/certificate-facts.ts'
 import type { Ceremony, GeneratedKey } from '../repository/key-generation.ts'
-import { formatInstant, translate, type Language } from './locales.ts'
+import { formatInstant, translate, WORDS, type Language } from './locales.ts'
 import { pairs } from './repository-model.ts'
 
 const t = (language: Language, key: string, values?: Record<string, string>) => translate(language, `key-generation.${key}`, values)
@@ -24,8 +24,8 @@ export function presentText({ unattended, present, names, roles }: Ceremony, lan
   return roles.length > 0 ? t(language, 'present.roles', { count: String(present), roles: joined(roles) }) : t(language, 'present.count', { count: String(present) })
 }
 
-/** Kinds are ours: each has its words. */
-export const ceremonyText = ({ kind }: Ceremony, language: Language): string => t(language, `ceremony.${kind}`)
+/** Kinds are ours: each has its words (CEREMONY_KINDS). What a later program put on record is told by its name, and never closes the page. */
+export const ceremonyText = ({ kind }: Ceremony, language: Language): string => WORDS[language].get(`key-generation.ceremony.${kind}`) ?? kind
 
 const protectionText = ({ attributes }: GeneratedKey, language: Language): string =>
   [

@@ -55,7 +55,7 @@ test('CRL-1, CAK-1: in the name of an altered row nothing is signed, and the oth
   const genuine = row('DEMO Example CA G1', true)
   const altered = { ...genuine, id: 'issuing-g2', key: { ...genuine.key, spkiSha256: '00'.repeat(32) } }
   await database.transaction(async (trx) => {
-    await insertCeremony(trx, { id: 'ceremony', kind: 'test', demo: true, persons: [], report: {}, heldAt: notBefore })
+    await insertCeremony(trx, { id: 'ceremony', kind: 'first-hierarchy', demo: true, persons: [], report: {}, heldAt: notBefore })
     for (const each of [genuine, altered]) await insertAuthority(trx, each, 'ceremony', notBefore)
   })
   const token = { ...signer, tokenLabel: 'issuing' }

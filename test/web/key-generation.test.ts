@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { listAuthorities } from '../../src/database/authority-store.ts'
 import { insertStatement, listCeremonies } from '../../src/database/ceremony-store.ts'
-import { readCeremony } from '../../src/repository/key-generation.ts'
-import { formatInstant, LANGUAGES } from '../../src/web/locales.ts'
+import { CEREMONY_KINDS, readCeremony } from '../../src/repository/key-generation.ts'
+import { formatInstant, LANGUAGES, WORDS } from '../../src/web/locales.ts'
 import { shippedPolicy } from '../support/attestation-policy.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { type CmsOptions, writeCms } from '../support/cms-writer.ts'
@@ -62,6 +62,16 @@ describe('REP-2 CAK-1: key generation reports', () => {
     for (const fact of [words('key-generation.ceremony.first-hierarchy'), words('key-generation.ceremony.change-timestamp-key'), 'cd'.repeat(32)]) expect(text).toContain(fact)
     expect(html.match(/id="ceremony-/g)).toHaveLength(2)
     expect(html.indexOf('ceremony-later-ceremony')).toBeLessThan(html.indexOf('id="ceremony-', html.indexOf('id="ceremony-') + 1))
+  })
+
+  test.each(LANGUAGES)('REP-2: the page stands whatever kind of ceremony was held, each with its words, and one of a later program by its name (%s)', async (language) => {
+    const other = await startPortal()
+    for (const kind of [...CEREMONY_KINDS, 'unheard-of']) await other.services.database('ceremonies').insert({ ...LATER, id: kind, kind })
+    const { status, text } = await other.client({ language }).get('/repository/key-generation')
+    expect(status).toBe(200)
+    expect(CEREMONY_KINDS.filter((kind) => !WORDS[language].has(`key-generation.ceremony.${kind}`))).toEqual([])
+    for (const kind of CEREMONY_KINDS) expect(text).toContain(words(`key-generation.ceremony.${kind}`, {}, language))
+    expect(text).toContain('unheard-of')
   })
 
   test('REP-2: who was present is told by number alone, and by name only where the policy publishes names', async () => {

@@ -2,8 +2,21 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import type { Duty } from '../../src/application/application.ts'
+import { CHECKLIST } from '../../src/application/checklist.ts'
 import { MOVES, STATES } from '../../src/application/lifecycle.ts'
+import { REPORT_SOURCES, type CompromiseReport } from '../../src/application/report-compromise.ts'
+import { REVOCATION_GROUNDS } from '../../src/application/revocation-grounds.ts'
+import { LINTS } from '../../src/certificate/lints/lints.ts'
+import { subjectAttributes } from '../../src/certificate/subject.ts'
+import type { WeakKeyListForm } from '../../src/certificate/weak-key-list.ts'
+import { METHODS } from '../../src/key-protection/methods.ts'
+import { KEY_OPTIONS } from '../../src/key-protection/protection.ts'
+import { AUDIT_SCHEMES, AUTHENTICATIONS, QUALIFICATIONS, TECHNIQUES } from '../../src/key-protection/register.ts'
+import type { ModuleState } from '../../src/key-protection/shipped-module.ts'
 import { ROLES } from '../../src/people/roles.ts'
+import { CEREMONY_KINDS } from '../../src/repository/key-generation.ts'
+import type { Authority } from '../../src/signer/authority.ts'
 import { LANGUAGES, WORDS } from '../../src/web/locales.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -55,7 +68,34 @@ describe('the words', () => {
     ]
     expect(wanted.filter((key) => !WORDS[language].has(key))).toEqual([])
   })
+
+  test.each(LANGUAGES)('stand for every value that a row can hold and a page puts into a key (%s)', (language) => {
+    const subject = subjectAttributes({ country: 'JP', state: '-', locality: '-', organization: '-', organizationalUnit: '-', serialNumber: '-', commonName: '-' })
+    const wanted = [
+      ...CEREMONY_KINDS.map((kind) => `key-generation.ceremony.${kind}`),
+      ...['witness', 'auditor'].map((part) => `key-generation.statement.${part}`),
+      ...each<Authority['kind']>({ root: true, issuing: true, 'timestamp-ca': true }).map((kind) => `repository.kind.${kind}`),
+      ...REVOCATION_GROUNDS.flatMap(({ id }) => [`revocation.ground.${id}.title`, `revocation.ground.${id}.hint`]),
+      ...REPORT_SOURCES.map((source) => `keys.source.${source}`),
+      ...each<CompromiseReport['evidence']>({ hash: true, certificate: true, request: true, 'public-key': true, 'private-key': true }).map((evidence) => `keys.evidence.${evidence}`),
+      ...each<CompromiseReport['proof']>({ none: true, 'private-key': true, signature: true }).map((proof) => `keys.proof.${proof}`),
+      ...each<WeakKeyListForm>({ 'openssl-blacklist': true, 'modulus-sha256': true, 'mixed-text': true, badkeys: true }).map((form) => `keys.form.${form}`),
+      ...each<ModuleState>({ prepared: true, shipped: true, received: true, activated: true, withdrawn: true }).map((state) => `modules.state.${state}`),
+      ...each<Duty>({ applied: true, vetted: true, decided: true }).map((duty) => `review.duty.${duty}`),
+      ...CHECKLIST.flatMap(({ id, sources }) => [`review.item.${id}.title`, `review.item.${id}.help`, ...sources.map((source) => `review.source.${source}`)]),
+      ...subject.flatMap(({ type }) => [`review.attribute.${type}`, `subject.attribute.${type}`]),
+      ...KEY_OPTIONS.flatMap((option) => [`review.key-option.${option}`, `key-protection.option.${option}.title`, `key-protection.option.${option}.hint`]),
+      ...METHODS.flatMap(({ id }) => [`key-protection.method.${id}.title`, `key-protection.method.${id}.hint`]),
+      ...LINTS.map(({ sentence }) => `lints.${sentence}`),
+      ...QUALIFICATIONS.map((value) => `registers.field.auditors.qualification.choice.${value}`),
+      ...Object.entries({ technique: TECHNIQUES, authentication: AUTHENTICATIONS, auditScheme: AUDIT_SCHEMES }).flatMap(([name, values]) => values.map((value) => `registers.field.signing-services.${name}.choice.${value}`)),
+    ]
+    expect(wanted.filter((key) => !WORDS[language].has(key))).toEqual([])
+  })
 })
+
+/** Every value of a type, none forgotten. */
+const each = <T extends string>(values: Readonly<Record<T, true>>): readonly string[] => Object.keys(values)
 
 function sources(): string[] {
   return ['src', 'views', 'attestations'].flatMap((folder) =>
