@@ -37,7 +37,7 @@ async function full(): Promise<Awaited<ReturnType<typeof open>>> {
   const authority = (await currentAuthority(database, token, hierarchy.config('ca')))!
   await renewResponderCertificates(services, authority)
   await issueCrl(services, token, authority)
-  await noteNode(database, { node: 'secret-host-7', process: 'status', seenAt: portal.at, clock: null })
+  for (const process of ['status', 'ca'] as const) await noteNode(database, { node: 'secret-host-7', process, seenAt: portal.at, clock: null })
   await addAnswerTimes(database, 'secret-host-7', portal.at, TIME_BOUNDS.map((_, bound) => (bound === 1 ? 990 : bound === 7 ? 10 : 0)))
   await compared(portal, 'r', { outcome: 'agreed', differences: 0 })
   portal.pass(20)
@@ -79,7 +79,7 @@ test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown
   ['a clock that was moved, whose node notes no time meanwhile,', async (portal) => {
     await noteNode(portal.services.database, { node: 'b', process: 'ca', seenAt: new Date(portal.at.getTime() - 3_600_000), clock: 'stepped' })
   }, ['status.overall.wait', 'status.clock.doubt']],
-  ['nodes that say nothing any more', (portal) => portal.pass(400), ['status.overall.wait', 'status.clock.silent']],
+  ['nodes that say nothing any more', (portal) => portal.pass(400), ['status.overall.bad', 'status.clock.silent', 'status.services.silent']],
   ['a comparison that found differences', async (portal) => {
     portal.pass(1)
     await compared(portal, 's', { outcome: 'differed', differences: 2 })
@@ -97,6 +97,32 @@ test.each<[string, (portal: Awaited<ReturnType<typeof full>>) => Promise<unknown
   // What is said of the clocks is said alone.
   const states = ['good', 'unchecked', 'doubt', 'silent']
   expect(states.filter((state) => text.includes(words(`status.clock.${state}`)))).toHaveLength(1)
+})
+
+test.each(LANGUAGES)('REV-4: of `status` and `ca` either that no node speaks of any more is a service with a problem, whoever else speaks (%s)', async (language) => {
+  const rows = async (portal: Portal) => {
+    const { html, text } = await portal.client({ language }).get('/status')
+    const [, list] = /aria-labelledby="services">([\s\S]*?)<\/section>/.exec(html)!
+    const overall = ['good', 'wait', 'bad'].filter((each) => text.includes(words(`status.overall.${each}`, {}, language)))
+    const said = [...list!.matchAll(/<li>([\s\S]*?)<\/li>/g)].map(([, row]) => ['good', 'silent'].filter((each) => row!.includes(words(`status.services.tag.${each}`, {}, language))))
+    return [overall, ...said].flat()
+  }
+  for (const alive of ['status', 'ca'] as const) {
+    const portal = await full()
+    const say = (node: string, seconds = 0) => noteNode(portal.services.database, { node, process: alive, seenAt: new Date(portal.at.getTime() + seconds * 1000), clock: null })
+    // A second node of the other kind went; the one that `full` noted speaks on.
+    await noteNode(portal.services.database, { node: 'taken-away', process: alive === 'ca' ? 'status' : 'ca', seenAt: new Date(portal.at.getTime() - 86_400_000), clock: null })
+    expect(await rows(portal)).toEqual(['good', 'good', 'good'])
+    portal.pass(150)
+    await say('secret-host-7')
+    expect(await rows(portal)).toEqual(['good', 'good', 'good'])
+    portal.pass(40)
+    expect(await rows(portal)).toEqual(['bad', ...(alive === 'status' ? ['good', 'silent'] : ['silent', 'good'])])
+    // A row from a time to come is no word of now.
+    await say('secret-host-7', 86_400)
+    portal.pass(11)
+    expect(await rows(portal)).toEqual(['bad', 'silent', 'silent'])
+  }
 })
 
 test.each(LANGUAGES)('OCS-2: each responder has its line, here as in the repository: which answers now, and which is in reserve (%s)', async (language) => {

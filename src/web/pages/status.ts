@@ -27,8 +27,10 @@ interface Facts {
 
 /** Many may look at once; the figures are those of a moment ago. */
 const REMEMBER_MS = 10_000
-/** A node that said nothing for so long is not counted; when none speaks, that is said. */
-const SILENT_MS = 5 * 60_000
+/** `ca` and `status` say each minute that they are there: one that was not heard for so long missed it at least twice. */
+const SILENT_MS = 3 * 60_000
+/** What has to run besides this portal, wherever the hierarchy is made. Of several nodes one is enough. */
+const RUNNING = ['status', 'ca'] as const satisfies readonly NodeState['process'][]
 const DAY_MS = 86_400_000
 /** Shown as ending soon, of what a ceremony renews and of what renews itself. */
 const SOON_DAYS = { root: 365, issuing: 365, 'timestamp-ca': 365, timestamp: 30, responder: 14 } as const
@@ -101,14 +103,19 @@ function model(facts: Facts, { policy }: Services, language: Language) {
   const issuing = authorities.filter(({ kind, notAfter }) => kind === 'issuing' && notAfter > at)
   const has = (id: string) => ({ responder: facts.responders.some(({ authorityId }) => authorityId === id), list: facts.lists.some(({ authorityId }) => authorityId === id) })
   const missing = issuing.some(({ id }) => !has(id).responder || !has(id).list)
-  const speaking = facts.nodes.filter(({ seenAt }) => at.getTime() - seenAt.getTime() < SILENT_MS)
+  // Who was seen in a time to come may be long gone.
+  const speaking = facts.nodes.filter(({ seenAt }) => Math.abs(at.getTime() - seenAt.getTime()) < SILENT_MS)
+  const services = (authorities.length > 0 ? RUNNING : []).map((process) => {
+    const runs = speaking.some((node) => node.process === process)
+    return { process, tag: (runs ? 'good' : 'bad') as Tag, standing: runs ? 'good' : 'silent' }
+  })
   // Whose clock was moved tells no time until it is right again: its doubt counts though it was not seen meanwhile.
   const doubted = facts.nodes.some(({ clock, seenAt }) => clock !== null && !UNCHECKED.has(clock) && at.getTime() - seenAt.getTime() < DAY_MS)
   const clock = doubted ? 'doubt' : speaking.length === 0 ? 'silent' : speaking.some((each) => each.clock !== null) ? 'unchecked' : 'good'
   // A demo hierarchy goes on by a clock of which nothing is told; in production time-stamps stop.
   const clockTag: Tag = clock === 'good' ? 'good' : clock === 'unchecked' && authorities.some(({ demo }) => demo) ? 'neutral' : 'wait'
   const agreement = reconciliation === null ? 'none' : reconciliation.outcome !== 'agreed' ? reconciliation.outcome : at.getTime() - reconciliation.finishedAt.getTime() > RECONCILED_MS ? 'late' : 'agreed'
-  const worst: Tag = missing || lists.some(({ tag }) => tag === 'bad') || agreement === 'differed' ? 'bad' : clockTag === 'wait' || agreement !== 'agreed' || signers.some(({ tag }) => tag === 'wait') ? 'wait' : 'good'
+  const worst: Tag = missing || services.some(({ tag }) => tag === 'bad') || lists.some(({ tag }) => tag === 'bad') || agreement === 'differed' ? 'bad' : clockTag === 'wait' || agreement !== 'agreed' || signers.some(({ tag }) => tag === 'wait') ? 'wait' : 'good'
 
   const times = facts.hours.map(({ hour, counts }) => ({ label: formatHour(language, hour), at: formatInstant(language, hour), half: quantile(counts, 0.5), most: quantile(counts, 0.99) }))
   const milliseconds = (value: number | null): string | null => (value === null ? null : formatNumber(language, Number(value.toPrecision(2))))
@@ -116,6 +123,7 @@ function model(facts: Facts, { policy }: Services, language: Language) {
     at: formatInstant(language, at),
     worst,
     made: authorities.length > 0,
+    services,
     signers,
     lists,
     clock: { tag: clockTag, state: clock },
