@@ -50,6 +50,10 @@ ${nodes.map((node) => `  server ${node} max_fails=3 fail_timeout=2s;`).join('\n'
 ${more}`
   // Who comes by HTTP out of habit is led on; where the status has this name and port itself, it has them.
   const redirect = portal.port === '443' && !(status.port === '80' && status.name === portal.name)
+  // At whatever level nginx writes of a request there (that no node answers is an "error", that the disk is full "crit"), it adds the whole request line and the
+  // client's address, and leaves nothing of it out. So no server has one; which node failed is told by a log of ours.
+  const quiet = `  error_log /dev/null emerg;
+  access_log ${facts.log}/codesign-failures.log codesign_failures if=$codesign_failed;`
   return `# Printed by  npm run nginx:config  from PORTAL_URL and STATUS_URL.
 
 ${upstream('codesign_portal', facts.portals, '60s')}
@@ -64,6 +68,15 @@ map $request $codesign_asked {
   default "";
   "~^(?<codesign_begin>.{0,2500})" $codesign_begin;
 }
+# What nginx's own error log says of a request has its path and who asked: links that were mailed are secrets in the path, and OCS-8 keeps no address. Nothing can
+# be left out of it, so these servers write none. Which node did not answer, or answered with an error, stands here, one line a request; the reason is in that
+# node's own log and at its /ready. What nginx says of itself stays in its main error log.
+map $upstream_status $codesign_failed {
+  default "";
+  "~50[0-9]" 1;
+}
+log_format codesign_failures '$time_iso8601 $server_name $request_method $status "$upstream_addr" "$upstream_status" "$upstream_response_time"';
+
 log_format codesign_status '$time_iso8601 "$codesign_asked" $status $body_bytes_sent $upstream_cache_status';
 
 # What no cache may answer costs a signature, and a time-stamp a row for years besides: so many of each a second from one address.
@@ -91,6 +104,9 @@ ${listen(portal.port, ' ssl default_server')}
   ssl_reject_handshake on;
   # Of the servers on one port the first decides.
   ssl_protocols TLSv1.2 TLSv1.3;
+  # Before the name is known this one writes for all.
+  error_log /dev/null emerg;
+  access_log off;
 }
 
 server {
@@ -106,7 +122,7 @@ ${listen(portal.port, ' ssl http2')}
   ssl_session_tickets off;
 
   # Links that were mailed are secrets, and stand in the path.
-  access_log off;
+${quiet}
 
   # In sum less than a portal takes: nginx refuses what is more, not the portal, who would be taken for dead.
   large_client_header_buffers 4 8k;
@@ -146,6 +162,7 @@ server {
 ${listen('80', '')}
   server_name ${portal.name};
   server_tokens off;
+  error_log /dev/null emerg;
   access_log off;
   return 301 https://${portal.name}$request_uri;
 }
@@ -158,6 +175,7 @@ ${listen(status.port, ' default_server')}
   server_name ${status.name};
   server_tokens off;
   access_log ${facts.log}/codesign-status.log codesign_status;
+${quiet}
 
   # The longest OCSP request by GET, each of its characters escaped; by POST 8192 octets. In sum less than a node takes (48 KiB with what is added here): what is
   # more nginx refuses by itself, since a node that refuses it would be taken for dead.
