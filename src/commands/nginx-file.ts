@@ -93,6 +93,7 @@ limit_conn_zone $binary_remote_addr zone=codesign_connections:10m;
 # An answer is kept under the spellings that clients use (RFC 6960 A.1): other escapes, further slashes and what follows a "?" would be a key each.
 map $request_uri $codesign_odd {
   default "";
+  "~^//" 1;
   "~^/ocsp/{3,}" 1;
   "~[?]" 1;
   "~%(?!2[BbFf]|3[Dd]|20)" 1;

@@ -28,6 +28,13 @@ export async function signerEnds(db: Database, now: Date): Promise<readonly Sign
   return [...authorities.map((row) => ({ kind: row['kind'] as SignerEnd['kind'], authorityId: row['id'], notAfter: new Date(row['not_after']) })), ...of('responder', responders), ...of('timestamp', units)]
 }
 
+/** How many enrolled keys of each issuing CA have a certificate in force; with fewer than two, the one that answers has no successor (OCS-2). */
+export async function respondersByAuthority(db: Database, now: Date): Promise<ReadonlyMap<string, number>> {
+  const issuing: Row[] = await db('authorities').where({ kind: 'issuing' }).where('not_after', '>', now.toISOString()).select('id')
+  const rows: Row[] = await respondersAt(db, now).groupBy('certificate.authority_id').select('certificate.authority_id').countDistinct('certificate.responder_key_id as count')
+  return new Map(issuing.map(({ id }) => [id, Number(rows.find((row) => row['authority_id'] === id)?.['count'] ?? 0)]))
+}
+
 export async function applicationsByState(db: Database): Promise<ReadonlyMap<string, number>> {
   const rows: Row[] = await db('applications').groupBy('state').select('state').count('* as count')
   return new Map(rows.map((row) => [row['state'], Number(row['count'])]))

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Registry } from 'prom-client'
-import { inText, type Seen } from './seen.ts'
+import { inText, readinessFigure, type Seen } from './seen.ts'
 
 /** Whoever asks more often gets the answer of a moment ago: a check costs a query. */
 const READY_MS = 1_000
@@ -31,7 +31,7 @@ export function createPrivateServer(seen: Seen, elapsed: () => number, fault: (e
     }
     switch ((request.url ?? '').split('?')[0]) {
       case '/metrics':
-        return send(200, Registry.PROMETHEUS_CONTENT_TYPE, await inText(await seen.figures()))
+        return send(200, Registry.PROMETHEUS_CONTENT_TYPE, await inText([...(await seen.figures()), ...(await readinessFigure(await readiness()))]))
       case '/health':
         return plain(200, 'alive')
       case '/ready': {

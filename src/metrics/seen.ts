@@ -1,5 +1,5 @@
 /** What a process lets its operators see: figures for Prometheus, and whether it can do its work. One process, or one in several workers. */
-import { AggregatorRegistry, type MetricObjectWithValues, type MetricValue, type Registry } from 'prom-client'
+import { AggregatorRegistry, Gauge, type MetricObjectWithValues, type MetricValue, Registry } from 'prom-client'
 
 export type Figures = readonly MetricObjectWithValues<MetricValue<string>>[]
 
@@ -37,6 +37,14 @@ export function seen(registry: Registry, checks: readonly ReadinessCheck[], told
     figures: async () => await registry.getMetricsAsJSON(),
     readiness: async () => Object.fromEntries(await Promise.all(checks.map(async (check) => [check.name, await judge(check)] as const))),
   }
+}
+
+/** What `/ready` says, for who has rules on figures alone. */
+export async function readinessFigure(readiness: Readiness): Promise<Figures> {
+  const registry = new Registry()
+  const figure = new Gauge({ name: 'ready_check', help: '1 while nothing stands against what the process needs, 0 while it is not ready', labelNames: ['check'], registers: [registry] })
+  for (const [check, wrong] of Object.entries(readiness)) figure.set({ check }, wrong === null ? 1 : 0)
+  return await registry.getMetricsAsJSON()
 }
 
 /** The figures of several processes as one: sums, or as each figure says (its aggregator). */

@@ -1,6 +1,6 @@
 /** Figures that stand in the database: lists, ends of signers, applications. Every process that tells them tells the same. */
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { applicationsByState, auditCounts, mailStates, oldestWaiting, type SignerEnd, signerEnds, timesToIssue } from '../database/seen-store.ts'
+import { applicationsByState, auditCounts, mailStates, oldestWaiting, respondersByAuthority, type SignerEnd, signerEnds, timesToIssue } from '../database/seen-store.ts'
 import { type CrlRecord, latestCrls } from '../database/crl-store.ts'
 import type { Database } from '../database/database.ts'
 import { keepBy } from './process-figures.ts'
@@ -61,6 +61,18 @@ export function signerFigures({ registry, database, clock, elapsed }: Parts): { 
     async collect() {
       this.reset()
       for (const { kind, authorityId, notAfter } of await signers().catch(() => [])) this.set({ kind, authority: authorityId }, seconds(notAfter))
+    },
+  })
+  const responders = remembered(() => respondersByAuthority(database, clock()), elapsed)
+  new Gauge({
+    name: 'ocsp_responders',
+    help: 'Enrolled responder keys with a certificate in force; fewer than two: no successor',
+    labelNames: ['authority'],
+    registers,
+    aggregator: 'max',
+    async collect() {
+      this.reset()
+      for (const [authority, count] of await responders().catch(() => [])) this.set({ authority }, count)
     },
   })
   return { lists, signers }

@@ -36,6 +36,8 @@ export function createStatusServer(parts: StatusParts): Server {
     if (!pipelines.admits(request, response)) return
     // RFC 9112 3.2.2: a server takes the absolute form too, which is written to proxies.
     if (request.url!.charCodeAt(0) !== 0x2f) request.url = request.url!.replace(/^http:\/\/[^/?#]*/i, '') || '/'
+    // Addresses that end with a slash are joined with paths that begin with one, in front as well as inside.
+    if (request.url!.charCodeAt(1) === 0x2f) request.url = request.url!.replace(/^\/+/, '/')
     if (handleOcsp(parts, request, response)) return
     answer(parts, highest, request, response).catch((error: unknown) => {
       parts.fault(error)
@@ -59,9 +61,11 @@ async function answer(parts: StatusParts, highest: HighestServed, request: Incom
   response.setHeader('X-Content-Type-Options', 'nosniff')
 
   if (path === TSA_PATH) return answerTimestamp(parts.stamp ?? null, request, response)
+  const list = readCrlPath(path)
+  const certificate = /^\/ca\/([a-z0-9-]{1,64})\.cer$/.exec(path)
+  if (!list && !certificate && path !== '/') return plain(response, 404, 'Not found.')
   if (!reading) return refuseMethod(response, 'GET, HEAD')
 
-  const list = readCrlPath(path)
   if (list) {
     const found = await parts.findCrl(list.authorityId, list.shard)
     if (!found) return plain(response, 404, 'No such list.')
@@ -69,13 +73,12 @@ async function answer(parts: StatusParts, highest: HighestServed, request: Incom
     parts.fault(new CrlWentBack(`CRL ${found.number} of ${path} has a lower number than one served before: it is not served (CRL-2)`))
     return later(response, 'No newer list can be read. Try again later.')
   }
-  const certificate = /^\/ca\/([a-z0-9-]{1,64})\.cer$/.exec(path)
   if (certificate) {
     const found = await parts.findCertificate(certificate[1]!)
     if (!found) return plain(response, 404, 'No such certificate.')
     return sendCertificate(request, response, found)
   }
-  return plain(response, path === '/' ? 200 : 404, path === '/' ? 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/, time-stamps at /tsa.' : 'Not found.')
+  return plain(response, 200, 'Certificate status: OCSP at /ocsp, lists at /crl/, CA certificates at /ca/, time-stamps at /tsa.')
 }
 
 function sendCertificate(request: IncomingMessage, response: ServerResponse, der: Buffer): void {

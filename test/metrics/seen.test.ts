@@ -45,6 +45,11 @@ test('/health answers while the process lives, /ready names each thing that is n
   ])
 })
 
+test('what /ready says is a figure too, one for each check', async () => {
+  const text = await (await fetch(`${await open([{ name: 'database', run: () => Promise.reject(new Error('connection refused')) }, { name: 'token', run: () => null }])}/metrics`)).text()
+  expect(text).toMatch(/^ready_check\{check="database"\} 0\nready_check\{check="token"\} 1$/m)
+})
+
 test('/ready is 200 when nothing stands against it, and who asks again and again costs one look a second', async () => {
   let looks = 0
   let now = 0

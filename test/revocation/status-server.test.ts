@@ -396,8 +396,18 @@ test('OCS-1: every spelling of a question by GET has the same answer, the absolu
   const answer = await get(`/ocsp/${encodeURIComponent(base64)}`)
   expect(shown(answer)).toContain('Cert Status: unknown')
   const spellings = [base64, `/${base64}`, `//${base64}`, base64.replaceAll('/', '%2f'), base64.replaceAll('+', '%20'), base64.replaceAll('=', ''), base64.replaceAll('=', '%3D')]
-  for (const target of [...spellings.map((each) => `/ocsp/${each}`), `http://status.test/ocsp/${base64}`, `HTTP://status.test:8081/ocsp/${encodeURIComponent(base64)}`]) expect((await get(target)).equals(answer), target).toBe(true)
+  for (const target of [...spellings.map((each) => `/ocsp/${each}`), `//ocsp/${base64}`, `///ocsp//${base64}`, `http://status.test//ocsp/${base64}`, `http://status.test/ocsp/${base64}`, `HTTP://status.test:8081/ocsp/${encodeURIComponent(base64)}`]) expect((await get(target)).equals(answer), target).toBe(true)
   for (const target of [`/ocsp/${base64}?x=1`, `/ocsp/%${base64}`, '/ocsp/', '/ocsp', `http://status.test/ocsp/-${base64}`]) expect(errorOf(await get(target)), target).toBe(ERROR.malformedRequest)
+})
+test('OCS-1: an address that is none is 404, whatever is asked of it; doubled slashes in front lead to lists and certificates too', async () => {
+  const origin = await listen()
+  const ask = async (path: string, method = 'GET') => {
+    const answer = await fetch(origin + path, { method })
+    return [answer.status, answer.headers.get('allow')]
+  }
+  for (const path of ['/tsa/', '/x', '/crl/', '/ca/issuing-g1', '/ocspx']) for (const method of ['GET', 'POST', 'PUT']) expect(await ask(path, method), `${method} ${path}`).toEqual([404, null])
+  for (const path of ['/', '/ca/issuing-g1.cer', '/crl/issuing-g1.crl']) expect(await ask(path, 'POST'), path).toEqual([405, 'GET, HEAD'])
+  expect([await ask('//ca/issuing-g1.cer'), await ask('///crl/issuing-g1.crl'), await ask('//')]).toEqual([[200, null], [200, null], [200, null]])
 })
 test('OCS-6: an answer is kept under the spellings that clients use and under no other, however many are thought of', async () => {
   const ocsp = serviceOf()
@@ -408,7 +418,7 @@ test('OCS-6: an answer is kept under the spellings that clients use and under no
   for (const path of usual) await get(path)
   const held = ocsp.memory
   for (const path of usual) expect(ocsp.find(path), path).not.toBeNull()
-  for (const path of [`/ocsp/////${base64}`, `/ocsp/%4d${base64.slice(1)}`, `/ocsp/M%${base64.charCodeAt(1).toString(16)}${base64.slice(2)}`]) expect(shown(await get(path))).toContain('Cert Status: good')
+  for (const path of [`/ocsp/////${base64}`, `/ocsp/%4d${base64.slice(1)}`, `/ocsp/M%${base64.charCodeAt(1).toString(16)}${base64.slice(2)}`, `////ocsp/${base64}`]) expect(shown(await get(path))).toContain('Cert Status: good')
   for (const path of [`/ocsp${'/'.repeat(31_000)}${base64}`, `/ocsp/${'%2f'.repeat(9)}${base64}`]) expect(errorOf(await get(path))).toBe(ERROR.malformedRequest)
   expect(ocsp.memory).toBe(held)
 })
