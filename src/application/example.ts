@@ -31,7 +31,7 @@ export interface ExampleCertificate {
   readonly revokedAt: Date | null
   readonly spkiSha256: string
   readonly issuedAt: Date
-  /** When the specimens got their time-stamps; null before, and under a policy without time-stamps. */
+  /** When the specimens got their time-stamps; null before, under a policy without time-stamps, and when theirs were taken out. */
   readonly stampedAt: Date | null
 }
 
@@ -96,11 +96,18 @@ const DAY = 86_400_000
 /** The moment from which another one of its kind is to be made: all at one rhythm, so that an expired one isn't from years ago. */
 export const dueAgainAt = ({ notBefore }: Pick<ExampleCertificate, 'notBefore'>, { validDays, renewDaysBefore }: ExamplePolicy): Date => new Date(notBefore.getTime() + (validDays - renewDaysBefore) * DAY)
 
-/** The kinds that want a new example now, in order. @param newest by kind, of the authority that issues */
-export function dueKinds(newest: ReadonlyMap<ExampleKind, Pick<ExampleCertificate, 'notBefore'>>, policy: ExamplePolicy, now: Date): readonly ExampleKind[] {
+/** Its files have no time-stamp and can get none: one of today would say that they were signed after the certificate's end. */
+export const isBeyondStamping = ({ notAfter, stampedAt }: Pick<ExampleCertificate, 'notAfter' | 'stampedAt'>, now: Date): boolean => stampedAt === null && now > notAfter
+
+/**
+ * The kinds that want a new example now, in order.
+ * @param newest by kind, of the authority that issues
+ * @param canStamp a time-stamp is to be had now: without one, another in the place of one beyond stamping would be no better
+ */
+export function dueKinds(newest: ReadonlyMap<ExampleKind, Pick<ExampleCertificate, 'notBefore' | 'notAfter' | 'stampedAt'>>, policy: ExamplePolicy, now: Date, canStamp: boolean): readonly ExampleKind[] {
   return EXAMPLE_KINDS.filter((kind) => {
     const held = newest.get(kind)
-    return !held || now >= dueAgainAt(held, policy)
+    return !held || now >= dueAgainAt(held, policy) || (canStamp && isBeyondStamping(held, now))
   })
 }
 

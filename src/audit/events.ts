@@ -80,6 +80,7 @@ export const AUDIT_EVENTS = [
   'example.abandoned',
   'example.revoked',
   'example.time-stamped',
+  'example.time-stamp-removed',
   'crl.refused',
   'crl.retention-run',
   // the Timestamp Authority (CSBR 5.4.1.2)

@@ -8,6 +8,7 @@ import { crlPath } from '../certificate/addresses.ts'
 import { timestampPolicy } from '../certificate/profile.ts'
 import { addMonths, wholeSecond } from '../certificate/validity.ts'
 import { findTimestampAuthority, insertAuthority, listAuthorities } from '../database/authority-store.ts'
+import { allExamples } from '../database/example-store.ts'
 import { insertCeremony } from '../database/ceremony-store.ts'
 import type { Transaction } from '../database/database.ts'
 import { insertTimestampCertificate, listTimestampCertificates, recordKeyRemoval, revokeTimestampCertificate } from '../database/timestamp-store.ts'
@@ -26,6 +27,15 @@ import { certifyTimestampAuthority, certifyTimestampUnit } from './timestamp-uni
 /** CRLReason codes that fit a time-stamp certificate (RFC 5280 5.3.1). */
 export const TIMESTAMP_REVOCATION_REASONS = { 'key-compromise': 1, 'affiliation-changed': 3, superseded: 4, 'cessation-of-operation': 5 } as const
 export type TimestampRevocationReason = keyof typeof TIMESTAMP_REVOCATION_REASONS
+
+/** Whose revocation leaves the time-stamps given before it valid (RFC 3161 4.1); any other reason, or none on the list, ends them all. */
+const KEEPS_EARLIER: ReadonlySet<TimestampRevocationReason> = new Set(['affiliation-changed', 'superseded', 'cessation-of-operation'])
+
+/** What becomes of the time-stamps that its key gave, for the persons who are about to revoke. */
+const worthOfEarlier = (reason: TimestampRevocationReason): readonly string[] =>
+  KEEPS_EARLIER.has(reason)
+    ? ['Its time-stamps   By RFC 3161 4.1 those given before the revocation stay valid, the reason standing on the list;', '                  many tools refuse them all the same, whatever the reason']
+    : ['Its time-stamps   All of them lose their worth, those given before the revocation too (RFC 3161 4.1)']
 
 /** What a later ceremony is held for, and the words that it takes. */
 export const LATER_CEREMONIES = {
@@ -84,7 +94,8 @@ export async function planLater(services: Services, kind: LaterCeremonyKind, { s
   if (!authority) throw new CeremonyRefused('This hierarchy has no time-stamp CA yet: npm run ceremony -- add-timestamps')
   const units = (await listTimestampCertificates(database)).filter((each) => each.authorityId === authority.id || each.serial === serial)
   lines.push(`Time-stamp CA     ${nameOf(authority)}`)
-  if (kind === 'change-timestamp-key') return { kind, root, authority, unit: null, reason: null, lines: [...lines, `New key           RSA ${keys.rsaBits}, used ${periods.keyUseMonths} months, then removed`] }
+  const inUse = units.filter(({ revokedAt, removedAt }) => !revokedAt && !removedAt)
+  if (kind === 'change-timestamp-key') return { kind, root, authority, unit: null, reason: null, lines: [...lines, ...inUse.map((each) => `Present           ${named(each)}`), `New key           RSA ${keys.rsaBits}, used ${periods.keyUseMonths} months, then removed`] }
   const unit = units.find((each) => each.serial === serial?.toLowerCase())
   if (!unit) throw new CeremonyRefused(`No time-stamp certificate with this serial number. Known:\n${units.map((each) => `  ${each.serial}  used until ${each.useUntil.toISOString()}${each.removedAt ? ', key removed' : ''}${each.revokedAt ? ', revoked' : ''}`).join('\n')}`)
   lines.push(`Certificate       ${unit.serial}, key ${unit.key.label} in token ${unit.key.tokenLabel}`)
@@ -92,12 +103,30 @@ export async function planLater(services: Services, kind: LaterCeremonyKind, { s
     if (unit.removedAt) throw new CeremonyRefused(`The key of ${unit.serial} was removed at ${unit.removedAt.toISOString()}`)
     const successor = units.some((each) => each.id !== unit.id && each.notBefore > unit.notBefore && each.notBefore <= now && now < each.useUntil && !each.revokedAt && !each.removedAt)
     if (now < unit.useUntil && !unit.revokedAt && !successor) throw new CeremonyRefused('This key signs time-stamps and has no successor: hold  npm run ceremony -- change-timestamp-key  first')
-    return { kind, root, authority, unit, reason: null, lines: [...lines, 'The key is removed for ever'] }
+    return { kind, root, authority, unit, reason: null, lines: [...lines, ...stillUsed(unit, now), 'The key is removed for ever'] }
   }
   if (unit.revokedAt) throw new CeremonyRefused(`${unit.serial} was revoked at ${unit.revokedAt.toISOString()}`)
   if (!reason || !Object.hasOwn(TIMESTAMP_REVOCATION_REASONS, reason)) throw new CeremonyRefused(`Give a reason: ${Object.keys(TIMESTAMP_REVOCATION_REASONS).join(', ')}`)
-  return { kind, root, authority, unit, reason: reason as TimestampRevocationReason, lines: [...lines, `Revoked for       ${reason}`, 'Every time-stamp that its key gave loses its worth'] }
+  return { kind, root, authority, unit, reason: reason as TimestampRevocationReason, lines: [...lines, `Revoked for       ${reason}`, ...worthOfEarlier(reason as TimestampRevocationReason), ...(await stampedExamples(services, unit))] }
 }
+
+/** CSBR 6.3.2: a key may go early, but nobody should do it by mistake. */
+const stillUsed = ({ useUntil, revokedAt }: TimestampCertificate, now: Date): readonly string[] =>
+  now < useUntil && !revokedAt ? [`Use period        ENDS LATER, at ${useUntil.toISOString()}: until then this key may sign, and after this it can't`] : []
+
+/** Relying parties test with them, so their files are to carry time-stamps that tools take (REP-2). */
+async function stampedExamples({ database, policy }: Services, { notBefore, useUntil }: TimestampCertificate): Promise<readonly string[]> {
+  const from = (await allExamples(database)).filter(({ stampedAt }) => stampedAt !== null && stampedAt >= notBefore && stampedAt < useUntil)
+  if (from.length === 0) return []
+  return [
+    `Examples          ${from.length} of the example certificates have files with time-stamps from its days: within a minute ca takes its own out,`,
+    '                  stamps anew what is in force, and makes anew what has ended, once another time-stamping key is in use',
+    ...(policy.examples ? [`                  (an expired example shows it ${policy.examples.expiringMinutes} minutes later)`] : []),
+  ]
+}
+
+/** A certificate as the next ceremony asks for it. */
+const named = ({ key, serial, useUntil }: TimestampCertificate): string => `key ${key.label} in token ${key.tokenLabel}, serial number ${serial}, used until ${useUntil.toISOString()}`
 
 /**
  * Does what was planned.
@@ -170,6 +199,11 @@ export async function holdLater(services: Services, plan: LaterPlan, persons: re
       await entry('timestamp.key-removed', `timestamp:${plan.unit!.id}`, { serial: plan.unit!.serial, key: plan.unit!.key.spkiSha256, token: plan.unit!.key.tokenLabel, found, persons })
     }
   })
+
+  if (unit) {
+    progress(`New: ${named(unit)}`)
+    for (const each of await listTimestampCertificates(database)) if (each.id !== unit.id && !each.revokedAt && !each.removedAt) progress(`Old: ${named(each)}`)
+  }
 
   /** Of every time-stamp CA, since the root's token is open; of the root where that was asked. */
   async function renewLists(trx: Transaction, withRoot: boolean, entry: (event: 'crl.issued', subject: string, details: Record<string, unknown>) => Promise<void>): Promise<void> {

@@ -107,7 +107,7 @@ export async function holdResponderCeremony(services: Services, plan: ResponderP
       await insertResponderKey(trx, { id, authorityId: authority.id, key: made.reference, spkiDer: made.spki, enrolmentSignature }, heldAt)
       await entry(trx, 'responder.key-enrolled', `responder:${id}`, { authority: authority.id, key: spkiSha256 })
     })
-    progress(`Enrolled with ${authority.id}: ca certifies it within a minute`)
+    progress(`Enrolled with ${authority.id}, label ${label}: ca certifies it within a minute`)
     return
   }
 

@@ -51,7 +51,7 @@ async function holdFirst(): Promise<void> {
   const persons = await askPersons(terminal)
   await confirmPlan(terminal, planCeremony(services, { demo: false, persons }).lines, persons, 'made')
   const made = await makeHierarchy(services, { demo: false, persons }, (step) => say(`  ${step}`))
-  say('\nMade. Key generation report: /repository/key-generation on the portal; audit event ceremony.held.')
+  say(`\nMade. ${whereReported()}`)
   for (const authority of made) say(`${authority.id.padEnd(12)} SHA-256 ${createHash('sha256').update(authority.certificateDer).digest('hex')}`)
 }
 
@@ -61,7 +61,11 @@ async function hold(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<v
   twoPersons(persons)
   await confirmPlan(terminal, held.lines, persons, 'done')
   await held.carryOut(persons)
-  say('\nDone. Report: table ceremonies; audit event ceremony.held.')
+  say(`\nDone. ${whereReported()}`)
+}
+
+function whereReported(): string {
+  return `What made keys is published at ${services.config.portal.url}/repository/key-generation and listed by  npm run repository -- ceremonies; every ceremony stands on the audit log (ceremony.held).`
 }
 
 async function planned(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<{ readonly lines: readonly string[]; carryOut(persons: readonly string[]): Promise<void> }> {

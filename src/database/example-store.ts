@@ -151,6 +151,12 @@ export async function revokeExample(trx: Transaction, id: string, at: Date, reas
   return insertRevocation(trx, { id: row.certificate_id, authorityId: row.authority_id, serial: certificate.serial }, { reasonCode: reason, ground: 'example', explanation: '', revokedAt: stamp, recordedAt: stamp, requestedBy: null })
 }
 
+/** Puts the files without time-stamps in the place of those with them. False when another was quicker. */
+export async function unstampExample(trx: Transaction, { id, stampedAt }: Pick<ExampleCertificate, 'id' | 'stampedAt'>, specimens: Specimens): Promise<boolean> {
+  if (stampedAt === null) return false
+  return (await trx('example_certificates').where({ id, stamped_at: stampedAt.toISOString() }).update({ ...specimens, stamped_at: null })) === 1
+}
+
 /** False when they had their time-stamps already. */
 export async function stampExample(trx: Transaction, id: string, specimens: Specimens, at: Date): Promise<boolean> {
   return (await trx('example_certificates').where({ id, stamped_at: null }).update({ ...specimens, stamped_at: at.toISOString() })) === 1

@@ -10,7 +10,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import {
-  dueKinds, EXAMPLE_REASON, isToBeRevoked, lifeSeconds, stateOf, type ExampleCertificate, type ExampleKind,
+  dueKinds, EXAMPLE_REASON, isBeyondStamping, isToBeRevoked, lifeSeconds, stateOf, type ExampleCertificate, type ExampleKind,
 } from '../application/example.ts'
 import { drawShard } from '../application/issue.ts'
 import { examineKnownKey } from '../application/verify-key.ts'
@@ -22,18 +22,21 @@ import { signCertificate } from '../certificate/sign.ts'
 import { mayStillIssue } from '../certificate/validity.ts'
 import type { Transaction } from '../database/database.ts'
 import {
-  abandonExample, allExamples, beginExample, begunExamples, type BegunExample, findExample, lastAbandoned, noteExampleKey, recordExample, revokeExample, type Specimens, stampExample, storeExample,
+  abandonExample, allExamples, beginExample, begunExamples, type BegunExample, findExample, lastAbandoned, noteExampleKey, recordExample, revokeExample, type Specimens, stampExample, storeExample, unstampExample,
 } from '../database/example-store.ts'
 import { keyRegister } from '../database/key-register.ts'
+import { listTimestampCertificates } from '../database/timestamp-store.ts'
 import { readPublicKey } from '../pki/public-key.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Services } from '../services.ts'
 import type { GeneratedKeyPair, KeyReference } from '../signer/signer.ts'
 import { SignerUnavailable } from '../signer/signer.ts'
 import type { Pkcs11Signer } from '../signer/pkcs11.ts'
-import { jarSignature, signedJar, stampedJar } from '../specimen/jar.ts'
-import { programSignature, signedProgram, stampedProgram } from '../specimen/program.ts'
+import { jarSignature, jarTimestamp, signedJar, stampedJar, unstampedJar } from '../specimen/jar.ts'
+import { programSignature, programTimestamp, signedProgram, stampedProgram, unstampedProgram } from '../specimen/program.ts'
+import { isTokenOf } from '../specimen/time-stamping.ts'
 import { CA_ACTOR } from './actor.ts'
+import type { TimestampCertificate } from '../timestamp/unit.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
 
 /** Making one takes seconds: what is older was left by a process that died. */
@@ -49,15 +52,18 @@ export interface ExampleParts extends Pick<Services, 'policy' | 'database' | 'cl
 
 export interface ExampleTurn {
   /** What was done, and to which kind. */
-  readonly done: readonly { readonly act: 'issued' | 'revoked' | 'time-stamped' | 'abandoned'; readonly kind: ExampleKind }[]
+  readonly done: readonly { readonly act: 'issued' | 'revoked' | 'time-stamped' | 'time-stamp-removed' | 'abandoned'; readonly kind: ExampleKind }[]
   /** Ids of those that could get no time-stamp. */
   readonly unstamped: readonly string[]
+  /** Ids of the newest of their kinds that are beyond stamping, where none can be made in their place now. */
+  readonly beyond: readonly string[]
 }
 
 type Act = ExampleTurn['done'][number]
 
 /**
- * One turn: what was left by a crash is given up, what is to be revoked is, what wants a time-stamp gets it, and of what is missing or due one is made.
+ * One turn: what was left by a crash is given up, time-stamps of revoked certificates are taken out, of what is missing or due one is made, what is to be
+ * revoked is, and what wants a time-stamp gets it.
  * @throws Error when the rules or lints refuse an example, and what the module or the database throws: then nothing of it goes out, and its key is destroyed
  */
 export async function keepExamples(parts: ExampleParts, authority: SigningAuthority): Promise<ExampleTurn> {
@@ -65,11 +71,18 @@ export async function keepExamples(parts: ExampleParts, authority: SigningAuthor
   const done: Act[] = []
   for (const begun of await begunExamples(database, authority.id))
     if (clock().getTime() - begun.startedAt.getTime() >= LEFT_AFTER_MS && (await giveUp(parts, begun, 'left'))) done.push({ act: 'abandoned', kind: begun.kind })
-  const { examples } = policy
-  if (!examples) return { done, unstamped: [] }
-  const kind = await nextKind(parts, authority, examples)
-  if (kind && (await make(parts, authority, examples, kind))) done.push({ act: 'issued', kind })
   const own = async () => (await allExamples(database)).filter(({ authorityId }) => authorityId === authority.id)
+  const units = policy.timestamp ? await listTimestampCertificates(database) : []
+  const revoked = units.filter(({ revokedAt }) => revokedAt !== null)
+  if (revoked.length > 0) for (const example of await own()) if (await removeStamps(parts, example, revoked)) done.push({ act: 'time-stamp-removed', kind: example.kind })
+  const newest = new Map<ExampleKind, ExampleCertificate>()
+  for (const example of await own()) if (!newest.has(example.kind)) newest.set(example.kind, example)
+  const beyond = units.length === 0 ? [] : [...newest.values()].filter((example) => isBeyondStamping(example, clock()))
+  // CAK-5: an authority that issues no more makes no examples either; those that it made stay.
+  const examples = mayStillIssue(authority.issuer.notAfter, clock(), policy) ? policy.examples : undefined
+  const replaced = examples !== undefined && beyond.length > 0 && (await canStamp(parts, beyond[0]!, units))
+  const kind = examples ? await nextKind(parts, authority, dueKinds(newest, examples, clock(), replaced)) : null
+  if (examples && kind && (await make(parts, authority, examples, kind))) done.push({ act: 'issued', kind })
   for (const example of await own()) if (await revoke(parts, example)) done.push({ act: 'revoked', kind: example.kind })
   const unstamped: string[] = []
   for (const example of await own()) {
@@ -77,18 +90,14 @@ export async function keepExamples(parts: ExampleParts, authority: SigningAuthor
     if (await addStamps(parts, example)) done.push({ act: 'time-stamped', kind: example.kind })
     else unstamped.push(example.id)
   }
-  return { done, unstamped }
+  return { done, unstamped, beyond: replaced ? [] : beyond.map(({ id }) => id) }
 }
 
-async function nextKind({ database, policy, clock }: ExampleParts, { id, issuer }: SigningAuthority, examples: NonNullable<Policy['examples']>): Promise<ExampleKind | null> {
-  const now = clock()
-  // CAK-5: an authority that issues no more makes no examples either; those that it made stay.
-  if (!mayStillIssue(issuer.notAfter, now, policy)) return null
-  const newest = new Map<ExampleKind, ExampleCertificate>()
-  for (const example of await allExamples(database)) if (example.authorityId === id && !newest.has(example.kind)) newest.set(example.kind, example)
-  for (const kind of dueKinds(newest, examples, now)) {
+/** The first of them that was not given up a short while ago. */
+async function nextKind({ database, clock }: ExampleParts, { id }: SigningAuthority, due: readonly ExampleKind[]): Promise<ExampleKind | null> {
+  for (const kind of due) {
     const given = await lastAbandoned(database, id, kind)
-    if (!given || now.getTime() - given.getTime() >= AGAIN_AFTER_MS) return kind
+    if (!given || clock().getTime() - given.getTime() >= AGAIN_AFTER_MS) return kind
   }
   return null
 }
@@ -194,6 +203,33 @@ async function revoke({ database, clock }: ExampleParts, example: ExampleCertifi
 /** A revoked one's after its revocation, so that tools refuse it whatever they make of dates; an expired one's before its end, so that they take it. */
 const wantsStamp = (example: ExampleCertificate, { timestamp }: Policy, now: Date): boolean =>
   timestamp !== undefined && example.stampedAt === null && now <= example.notAfter && (!isToBeRevoked(example.kind) || (example.revokedAt !== null && now.getTime() >= example.revokedAt.getTime() + 1000))
+
+/**
+ * A revoked certificate's time-stamps prove nothing to most tools, whatever the reason (RFC 3161 4.1 would keep some). The signatures stay: what is in
+ * force is stamped anew over them.
+ */
+async function removeStamps({ database, clock }: ExampleParts, example: ExampleCertificate, revoked: readonly TimestampCertificate[]): Promise<boolean> {
+  if (example.stampedAt === null) return false
+  const held = await findExample(database, example.id)
+  if (!held?.jar || !held.executable) return false
+  const tokens = [jarTimestamp(held.jar), programTimestamp(held.executable)]
+  const by = revoked.find(({ der }) => tokens.some((token) => token !== null && isTokenOf(token, der)))
+  if (!by) return false
+  const bare = { jar: unstampedJar(held.jar), executable: unstampedProgram(held.executable) }
+  return database.transaction(async (trx) => {
+    if (!(await unstampExample(trx, example, bare))) return false
+    await note(trx, clock(), 'example.time-stamp-removed', example.id, { authority: example.authorityId, kind: example.kind, timestampCertificate: by.serial, jar: sha256(bare.jar), executable: sha256(bare.executable) })
+    return true
+  })
+}
+
+/** Asked before another example is made for its time-stamp's sake: while the Timestamp Authority gives none, each hour would bring one more in vain. */
+async function canStamp({ database, clock, stamp }: ExampleParts, { id }: ExampleCertificate, units: readonly TimestampCertificate[]): Promise<boolean> {
+  const now = clock()
+  if (!units.some(({ notBefore, useUntil, revokedAt, removedAt }) => notBefore <= now && now < useUntil && !revokedAt && !removedAt)) return false
+  const jar = (await findExample(database, id))?.jar
+  return jar ? (await stamp(jarSignature(jar))) !== null : false
+}
 
 async function addStamps({ database, clock, stamp }: ExampleParts, example: ExampleCertificate): Promise<boolean> {
   const held = await findExample(database, example.id)

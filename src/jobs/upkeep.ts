@@ -30,17 +30,16 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
       throw new StatusUnanswered('ca was stopped on the way')
     })
   }
-  const unstamped = new Set<string>()
+  const [unstamped, beyond] = [new Set<string>(), new Set<string>()]
   const parts: ExampleParts = { policy, database, clock, random, signer: token, stamp: timestamper(client, random) }
   return {
     async examples() {
       const authority = settled() ? await currentAuthority(database, token, config) : null
       if (!authority) return
-      for (const example of (await keepExamples(parts, authority)).unstamped) {
-        if (unstamped.has(example)) continue
-        unstamped.add(example)
-        tell({ level: 'warning', job: 'examples', example, waits: 'no time-stamp to be had now; it is asked for again until the certificate ends (REP-2)' })
-      }
+      const turn = await keepExamples(parts, authority)
+      for (const example of newly(turn.unstamped, unstamped)) tell({ level: 'warning', job: 'examples', example, waits: 'no time-stamp to be had now; it is asked for again until the certificate ends (REP-2)' })
+      for (const example of newly(turn.beyond, beyond))
+        tell({ level: 'alert', job: 'examples', example, means: 'its files have no time-stamp, and its certificate has ended: another is made in its place once status gives time-stamps and the CA may still issue (REP-2)' })
     },
     async reconciliation() {
       const result = settled() ? await reconcileDaily({ policy, database, clock, random, client, statusUrl: config.status.url, wait, alert: tell }) : null
@@ -50,4 +49,12 @@ export function upkeep(services: Services, token: Pkcs11Signer, elapsed: () => n
     },
     stop: () => ending.abort(),
   }
+}
+
+/** Those that were not told of before; what stands no more may be told of again. */
+function newly(now: readonly string[], told: Set<string>): readonly string[] {
+  const fresh = now.filter((id) => !told.has(id))
+  for (const id of told) if (!now.includes(id)) told.delete(id)
+  for (const id of fresh) told.add(id)
+  return fresh
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { unzipSync, zipSync } from 'fflate'
 import { OID } from '../pki/oids.ts'
-import { signatureValue, signContent, type SpecimenSigner, TIMESTAMP_ATTRIBUTE, withTimestamp } from './signature.ts'
+import { signatureValue, signContent, type SpecimenSigner, TIMESTAMP_ATTRIBUTE, timestampOf, withoutTimestamp, withTimestamp } from './signature.ts'
 
 const [MANIFEST, SIGNATURE_FILE, BLOCK] = ['META-INF/MANIFEST.MF', 'META-INF/EXAMPLE.SF', 'META-INF/EXAMPLE.RSA'] as const
 const NAME = 'example.txt'
@@ -27,6 +27,15 @@ export const jarSignature = (jar: Buffer): Buffer => signatureValue(unpack(jar)[
 export function stampedJar(jar: Buffer, token: Buffer): Buffer {
   const files = unpack(jar)
   return pack({ ...files, [BLOCK]: withTimestamp(files[BLOCK]!, token, TIMESTAMP_ATTRIBUTE.cms) })
+}
+
+/** The token that `stampedJar` put in; null where there is none. */
+export const jarTimestamp = (jar: Buffer): Buffer | null => timestampOf(unpack(jar)[BLOCK]!)
+
+/** As `signedJar` made it. */
+export function unstampedJar(jar: Buffer): Buffer {
+  const files = unpack(jar)
+  return pack({ ...files, [BLOCK]: withoutTimestamp(files[BLOCK]!) })
 }
 
 const pack = (files: Record<string, Buffer>): Buffer => Buffer.from(zipSync(files, { level: 0, mtime: MTIME }))

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { bitString, context, contextPrimitive, nullValue, octetString, oid, sequence } from '../pki/der.ts'
 import { OID } from '../pki/oids.ts'
 import { attribute } from '../pki/signed-data-encoding.ts'
-import { signatureValue, signContent, type SpecimenSigner, TIMESTAMP_ATTRIBUTE, withTimestamp } from './signature.ts'
+import { signatureValue, signContent, type SpecimenSigner, TIMESTAMP_ATTRIBUTE, timestampOf, withoutTimestamp, withTimestamp } from './signature.ts'
 
 const SPC = {
   indirectData: '1.3.6.1.4.1.311.2.1.4',
@@ -41,6 +41,15 @@ export const programSignature = (program: Buffer): Buffer => signatureValue(take
 export function stampedProgram(program: Buffer, token: Buffer): Buffer {
   const { image, cms } = taken(program)
   return attach(image, withTimestamp(cms, token, TIMESTAMP_ATTRIBUTE.authenticode))
+}
+
+/** The token that `stampedProgram` put in; null where there is none. */
+export const programTimestamp = (program: Buffer): Buffer | null => timestampOf(taken(program).cms)
+
+/** As `signedProgram` made it. */
+export function unstampedProgram(program: Buffer): Buffer {
+  const { image, cms } = taken(program)
+  return attach(image, withoutTimestamp(cms))
 }
 
 function unsigned(note: string): Buffer {

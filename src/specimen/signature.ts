@@ -56,6 +56,19 @@ export function withTimestamp(cms: Buffer, token: Buffer, attributeType: string)
   return sequence(oid(OID.pkcs7SignedData), context(0, sequence(...fields.slice(0, -1).map(({ raw }) => raw), setOf(stamped))))
 }
 
+/** The token that `withTimestamp` put in; null where there is none. @throws MalformedDer */
+export function timestampOf(cms: Buffer): Buffer | null {
+  const attributes = parts(cms).signerInfo[6]?.children()
+  return attributes?.[0]?.children()[1]?.only().raw ?? null
+}
+
+/** The signature as it was before its time-stamp. @throws MalformedDer */
+export function withoutTimestamp(cms: Buffer): Buffer {
+  const { fields, signerInfo } = parts(cms)
+  const bare = sequence(...signerInfo.slice(0, 6).map(({ raw }) => raw))
+  return sequence(oid(OID.pkcs7SignedData), context(0, sequence(...fields.slice(0, -1).map(({ raw }) => raw), setOf(bare))))
+}
+
 function parts(cms: Buffer): { readonly fields: readonly Der[]; readonly signerInfo: readonly Der[] } {
   const [type, wrapped] = readDer(cms).expect(TAG.sequence, 'ContentInfo').children()
   if (type?.oid() !== OID.pkcs7SignedData || !wrapped) throw new MalformedDer('no SignedData', 0)

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto'
 import { boolean, integer, MalformedDer, nullValue, octetString, oid, readDer, sequence, TAG } from '../pki/der.ts'
 import { OID } from '../pki/oids.ts'
-import { readSignedData } from '../pki/signed-data.ts'
+import { namesCertificate, readSignedData } from '../pki/signed-data.ts'
+import { readCertificate } from '../pki/x509-certificate.ts'
 
 /** @param nonce 8 random octets */
 export function timestampRequest(signed: Buffer, nonce: Buffer): Buffer {
@@ -24,4 +25,10 @@ export function readTimestamp(answer: Buffer, signed: Buffer, nonce: Buffer): { 
   const same = imprint?.children()[1]?.value.equals(createHash('sha256').update(signed).digest())
   if (!same || !genTime || !rest.some(({ raw }) => raw.equals(integer(nonce)))) throw new MalformedDer('a time-stamp of something else', 0)
   return { token: token!.raw, at: genTime.time() }
+}
+
+/** Whether the key of this certificate gave the token, as the token itself names it. @throws MalformedDer */
+export function isTokenOf(token: Buffer, certificateDer: Buffer): boolean {
+  const certificate = readCertificate(certificateDer)
+  return readSignedData(token).signers.some((signer) => namesCertificate(signer, certificate))
 }

@@ -248,6 +248,10 @@ describe('a hierarchy', () => {
     expect(done.out).toMatch(/New key +RSA 3072, used 15 months, then removed/)
     const rows = await services.database('timestamp_certificates').orderBy('not_before')
     expect(rows).toHaveLength(2)
+    for (const [which, { key_label, serial }] of [['Old', rows[0]], ['New', rows[1]]]) expect(done.out).toContain(`${which}: key ${key_label} in token status, serial number ${serial}, used until `)
+    expect(done.out).toContain(`Present           key ${rows[0].key_label} in token status, serial number ${rows[0].serial}`)
+    expect(done.out).toContain('https://portal.ca.example/repository/key-generation')
+    expect(done.out).toContain('npm run repository -- ceremonies')
     const removed = await hold('made', ['Aoki Hanako', 'Beppu Taro'], (code) => [code, code], ['remove-timestamp-key', rows[0].serial])
     expect([removed.code, removed.err]).toEqual([0, ''])
     expect((await services.database('ceremonies').orderBy('held_at')).map(({ kind, persons }: { kind: string; persons: string }) => [kind, JSON.parse(persons).length])).toEqual([

@@ -2,7 +2,10 @@ import { createPublicKey, X509Certificate } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
 import type { Database } from '../../src/database/database.ts'
-import { listExamples } from '../../src/database/example-store.ts'
+import { EXAMPLE_KINDS } from '../../src/application/example.ts'
+import { holdLater, type LaterCeremonyKind, planLater } from '../../src/ceremony/later.ts'
+import { findExample, listExamples } from '../../src/database/example-store.ts'
+import { listTimestampCertificates } from '../../src/database/timestamp-store.ts'
 import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { type ExampleParts, keepExamples } from '../../src/jobs/examples.ts'
@@ -14,7 +17,11 @@ import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import { issuedBy } from '../../src/revocation/issued-certificate.ts'
 import { readStatus } from '../../src/database/status-store.ts'
 import type { Services } from '../../src/services.ts'
+import { openConfiguredToken } from '../../src/signer/open-token.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
+import { jarSignature, jarTimestamp } from '../../src/specimen/jar.ts'
+import { programTimestamp } from '../../src/specimen/program.ts'
+import { isTokenOf } from '../../src/specimen/time-stamping.ts'
 import { describeOnBothDatabases, withDatesAhead } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 import { exampleParts } from '../support/example-life.ts'
@@ -111,7 +118,7 @@ describeOnBothDatabases('example certificates', (open) => {
 
   test('REP-2: without the policy\'s word there is none; an authority that issues no more makes none (CAK-5)', async () => {
     const { examples: _none, ...silent } = services.policy
-    expect(await turn({ policy: silent })).toEqual({ done: [], unstamped: [] })
+    expect(await turn({ policy: silent })).toEqual({ done: [], unstamped: [], beyond: [] })
     later = (services.policy.periods.issuingYears - services.policy.periods.statusYearsAfterExpiry) * 365 * DAY
     expect(await acts()).toEqual([])
   })
@@ -124,11 +131,63 @@ describeOnBothDatabases('example certificates', (open) => {
     unreachable = false
     expect(await acts()).toContain('time-stamped valid')
     unreachable = true
-    while ((await turn()).done.some(({ kind }) => kind !== 'expired'));
-    unreachable = false
+    while ((await turn()).done.length > 0);
     later += services.policy.examples!.expiringMinutes * MINUTE
-    expect((await acts()).filter((act) => act.endsWith(' expired'))).toEqual([])
+    const ended = (await listExamples(database, services.clock())).filter(({ state }) => state.endsWith('expired')).map(({ id }) => id)
+    // Another would be no better while none is to be had: one would be made each hour.
+    expect(await turn()).toMatchObject({ done: [], beyond: expect.arrayContaining(ended) })
+    unreachable = false
+    const now = await turn()
+    expect(now.beyond).toEqual([])
+    expect(now.done.map(({ act, kind }) => `${act} ${kind}`)).toEqual(expect.arrayContaining(['issued expired', 'time-stamped expired']))
+    for (const id of ended) expect((await findExample(database, id))!.stampedAt).toBeNull()
   }, 60_000)
+
+  test('REP-2: time-stamps of a revoked certificate are taken out; what is in force is stamped anew over the same signature, and what has ended is made anew', async () => {
+    const stamped = async (id: string) => {
+      const { jar, executable } = (await findExample(database, id))!
+      return [jarTimestamp(jar!), programTimestamp(executable!)]
+    }
+    const root = await openConfiguredToken(hierarchy.config('ceremony'))
+    const hold = async (kind: LaterCeremonyKind, serial: string | null = null) =>
+      holdLater(services, await planLater(services, kind, { serial, reason: serial && 'superseded' }), ['Aoki Hanako', 'Beppu Taro'], { root, status }, () => undefined)
+    let made = 0
+    while ((await listExamples(database, services.clock())).filter(({ stampedAt }) => stampedAt !== null).length < 4 && made++ < 10) {
+      await turn()
+      later += 2000
+    }
+    later += services.policy.examples!.expiringMinutes * MINUTE
+    const before = await listExamples(database, services.clock())
+    const signatures = async () => Promise.all(before.map(async ({ id }) => jarSignature((await findExample(database, id))!.jar!)))
+    const signed = await signatures()
+    const [old] = await listTimestampCertificates(database)
+    await hold('change-timestamp-key')
+    expect(await acts()).toEqual([])
+    expect((await planLater(services, 'revoke-timestamp-certificate', { serial: old!.serial, reason: 'superseded' })).lines.join('\n')).toContain('4 of the example certificates')
+    await hold('revoke-timestamp-certificate', old!.serial)
+    await root.close()
+    unreachable = true
+    const without = await turn()
+    expect(without.done.map(({ act, kind }) => `${act} ${kind}`).sort()).toEqual(EXAMPLE_KINDS.map((kind) => `time-stamp-removed ${kind}`).sort())
+    expect([without.unstamped.length, without.beyond.length]).toEqual([2, 2])
+    for (const { id } of before) expect(await stamped(id)).toEqual([null, null])
+    expect((await listExamples(database, services.clock())).map(({ stampedAt }) => stampedAt)).toEqual([null, null, null, null])
+    parts = await exampleParts(services, ca, status)
+    later += 1000
+    expect(await acts()).toEqual(['issued expired', 'time-stamped expired', 'time-stamped revoked', 'time-stamped valid'])
+    expect(await acts()).toEqual(['issued revoked-then-expired', 'revoked revoked-then-expired'])
+    later += 2000
+    expect(await acts()).toEqual(['time-stamped revoked-then-expired'])
+    expect(await signatures()).toEqual(signed)
+    later += services.policy.examples!.expiringMinutes * MINUTE
+    expect(await acts()).toEqual([])
+    const after = await listExamples(database, services.clock())
+    expect(after.map(({ kind, state }) => [kind, state])).toEqual(EXAMPLE_KINDS.map((kind) => [kind, kind]))
+    const unit = (await listTimestampCertificates(database)).find(({ id }) => id !== old!.id)!
+    for (const { id } of after) for (const token of await stamped(id)) expect([isTokenOf(token!, unit.der), isTokenOf(token!, old!.der)]).toEqual([true, false])
+    expect((await events()).filter((event) => event === 'example.time-stamp-removed')).toHaveLength(4)
+    expect(await verifyAuditChain(database)).toMatchObject({ intact: true })
+  }, 120_000)
 
   test('ISS-5: what a crash left is given up after ten minutes: its key destroyed, its octets never signed; a second host makes none beside it', async () => {
     const crash = new Error('the power went')

@@ -2,9 +2,9 @@ import { createPrivateKey, createSign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readDer } from '../../src/pki/der.ts'
-import { jarSignature, signedJar, stampedJar } from '../../src/specimen/jar.ts'
-import { programSignature, signedProgram, stampedProgram } from '../../src/specimen/program.ts'
-import { readTimestamp, timestampRequest } from '../../src/specimen/time-stamping.ts'
+import { jarSignature, jarTimestamp, signedJar, stampedJar, unstampedJar } from '../../src/specimen/jar.ts'
+import { programSignature, programTimestamp, signedProgram, stampedProgram, unstampedProgram } from '../../src/specimen/program.ts'
+import { isTokenOf, readTimestamp, timestampRequest } from '../../src/specimen/time-stamping.ts'
 import type { SpecimenSigner } from '../../src/specimen/signature.ts'
 import { opensslFolder } from '../support/openssl-folder.ts'
 import { describeWith } from '../support/signing-tools.ts'
@@ -95,6 +95,17 @@ describeWith(['openssl', 'osslsigncode'], 'a signed Windows program', () => {
     changed[0x150] = 0x41 ^ changed[0x150]!
     expect(verify(changed).code).not.toBe(0)
   })
+})
+
+test('REP-2: a time-stamp is taken out again octet for octet, and names the certificate that gave it', async () => {
+  const [jar, program] = [await signedJar('an example\n', signer), await signedProgram('an example', signer)]
+  const tokens = [stamp(jarSignature(jar)), stamp(programSignature(program))] as const
+  const stamped = [stampedJar(jar, tokens[0]), stampedProgram(program, tokens[1])] as const
+  expect([jarTimestamp(jar), programTimestamp(program)]).toEqual([null, null])
+  expect([jarTimestamp(stamped[0]), programTimestamp(stamped[1])]).toEqual(tokens)
+  expect([unstampedJar(stamped[0]).equals(jar), unstampedProgram(stamped[1]).equals(program)]).toEqual([true, true])
+  const stamper = Buffer.from(readFileSync(path('stamper.pem'), 'utf8').replace(/-----[^-]+-----|\s/g, ''), 'base64')
+  for (const token of tokens) expect([isTokenOf(token, stamper), isTokenOf(token, signer.certificateDer)]).toEqual([true, false])
 })
 
 test('REP-2: what is refused gives no token, and octets that are no answer are said to be none', () => {

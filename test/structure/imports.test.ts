@@ -41,7 +41,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'access-log': ['audit', 'database', 'revocation'],
   process: ['application', 'audit', 'certificate', 'config', 'database', 'fault', 'log', 'metrics', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
-  jobs: ['application', 'audit', 'certificate', 'database', 'log', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts', 'specimen', 'status-client'],
+  jobs: ['application', 'audit', 'certificate', 'database', 'log', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts', 'specimen', 'status-client', 'timestamp'],
   keygen: ['key-protection', 'pki', 'policy', 'signer', 'src/web/locales.ts', 'src/web/locales/en/keygen.json', 'src/web/locales/ja/keygen.json'],
   web: ['application', 'attestation', 'audit', 'certificate', 'config', 'database', 'fault', 'key-protection', 'log', 'mail', 'people', 'pki', 'policy', 'repository', 'services', 'src/keygen/package.ts', 'src/revocation/answer-times.ts', 'src/revocation/served-crl.ts'],
   commands: ['access-log', 'application', 'attestation', 'audit', 'ceremony', 'certificate', 'config', 'database', 'people', 'pki', 'policy', 'process', 'repository', 'services', 'start-refused', 'signer', 'attestations/demo', 'key-protection', 'src/web/locales.ts', 'src/keygen/package.ts', 'src/jobs/reconciliation.ts', 'status-client'],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { holdLater, planLater } from '../../src/ceremony/later.ts'
+import { holdLater, planLater, TIMESTAMP_REVOCATION_REASONS } from '../../src/ceremony/later.ts'
 import { addMonths } from '../../src/certificate/validity.ts'
 import { findTimestampAuthority, listAuthorities, type Authority } from '../../src/database/authority-store.ts'
 import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
@@ -454,6 +454,11 @@ describe('later ceremonies', () => {
     expect([fresh.key.tokenLabel, fresh.key.spkiSha256 === old!.key.spkiSha256]).toEqual(['status', false])
     expect(await tokenUnits()).toContain(sha256(fresh.der))
 
+    const early = await planLater(services, 'remove-timestamp-key', { serial: old!.serial, reason: null })
+    expect(early.lines.join('\n')).toContain(`ENDS LATER, at ${old!.useUntil.toISOString()}`)
+    const then = await planLater({ ...services, clock: () => old!.useUntil }, 'remove-timestamp-key', { serial: old!.serial, reason: null })
+    expect(then.lines.join('\n')).not.toContain('ENDS LATER')
+
     await hold('remove-timestamp-key', { serial: old!.serial })
     expect(await lastEvent()).toBe('timestamp.key-removed')
     await expect(token.publicKey(old!.key.label)).rejects.toThrow('no public key')
@@ -469,6 +474,12 @@ describe('later ceremonies', () => {
   test('TSA-2: a revocation is on the CA\'s list at once, openssl sees it, and the key signs no more', async () => {
     const fresh = (await records())[1]!
     await expect(hold('revoke-timestamp-certificate', { serial: fresh.serial, reason: 'because' })).rejects.toThrow('Give a reason')
+    const said = async (reason: string) => (await planLater(services, 'revoke-timestamp-certificate', { serial: fresh.serial, reason })).lines.join('\n')
+    for (const reason of Object.keys(TIMESTAMP_REVOCATION_REASONS)) {
+      const ends = reason === 'key-compromise'
+      const lines = await said(reason)
+      expect([/All of them lose their worth/.test(lines), /those given before the revocation stay valid/.test(lines), /many tools refuse them all the same/.test(lines)], reason).toEqual([ends, !ends, !ends])
+    }
     now = new Date(now.getTime() + 60_000)
     await hold('revoke-timestamp-certificate', { serial: fresh.serial, reason: 'key-compromise' })
     place.write('list.pem', encodePem('X509 CRL', await readCrl(services.database, (await latestCrl(services.database, authority.id))!)))
