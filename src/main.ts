@@ -7,6 +7,7 @@ import { readConfig, type Config } from './config.ts'
 import { listAuthorities } from './database/authority-store.ts'
 import { migrate } from './database/database.ts'
 import { holdDataFolder } from './instance-lock.ts'
+import { takesNoWords } from './no-words.ts'
 import { createFirstAdministratorLink } from './people/first-administrator.ts'
 import { log, nameLog } from './log.ts'
 import { addressNotice, explain, onStopSignal, refuseSamples, say, StartRefused } from './process.ts'
@@ -75,6 +76,7 @@ const isTaken = (host: string, port: number): Promise<boolean> =>
     server.listen(port, host, () => server.close(() => told(false)))
   })
 
+takesNoWords('start')
 onStopSignal(() => stop(0), killAll)
 
 try {

@@ -11,6 +11,7 @@ import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
 import { describeFault, lastingFaults, tellFault } from './fault.ts'
 import { log, nameLog } from './log.ts'
+import { takesNoWords } from './no-words.ts'
 import { createPrivateServer } from './metrics/private-port.ts'
 import { roomIn, watchRoom, type WrittenFolders } from './metrics/disk-figures.ts'
 import type { Seen } from './metrics/seen.ts'
@@ -66,6 +67,7 @@ export interface Running {
  * SIGINT and SIGTERM stop it cleanly. Under `npm start` the parent alone says when: by SIGTERM, or by going away.
  */
 export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'), start: (services: Services, config: Config) => Promise<Running & { readonly ready: string }>): Promise<void> {
+  takesNoWords(name)
   const hasParent = process.send !== undefined
   // Ctrl-C reaches the whole process group; here it would come before the parent's word, or twice.
   if (hasParent) process.on('SIGINT', () => undefined)
@@ -218,7 +220,7 @@ export async function addressNotice({ config, database }: Pick<Services, 'config
   const named = (await listAuthorities(database)).flatMap(({ certificateDer, parentId }) => (parentId === null ? [] : [{ der: certificateDer, issuerId: parentId }]))
   const lines = addressesElsewhere(named, { statusUrl: config.status.url, portalUrl: config.portal.url }, config.earlierUrls).map(({ of, base }) => {
     const [entry, url] = of === 'status' ? ['STATUS_URL', config.status.url] : ['PORTAL_URL', config.portal.url]
-    return `${entry} is ${url}, but CA certificates name ${base}: set ${entry} to that, or have that answered too (by DNS or a proxy) and name it in EARLIER_URLS`
+    return `${entry} is ${url}, but CA certificates name ${base}: set ${entry} to that, or have that answered too (by DNS or a proxy) and name it in EARLIER_URLS. Certificates issued from now on name ${url}`
   })
   if (config.production && lines.length > 0) throw new StartRefused(lines.join('\n'))
   return lines

@@ -1,7 +1,10 @@
 // `npm run portal`, `ca`, `status`, `ceremony` …: one program of src/, with its packages in place. Nothing is installed on the machine itself.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { become, command, ROOT, SetUpRefused, setUp } from './setup.mjs'
+import { asksForHelp, become, command, ROOT, SetUpRefused, setUp } from './setup.mjs'
+
+/** They look at what is there and change nothing: where there is no data folder, none is made for them. */
+const READING = ['access-log-verify', 'audit-verify', 'check-key', 'nginx-config', 'status-probe', 'status-reconcile'].map((name) => `commands/${name}`)
 
 await command(async () => {
   const [name, ...args] = process.argv.slice(2)
@@ -11,7 +14,7 @@ await command(async () => {
   const { write } = process.stdout
   process.stdout.write = process.stderr.write.bind(process.stderr)
   try {
-    await setUp({ system: false })
+    await setUp({ system: false, folder: !READING.includes(name) && !asksForHelp(args) })
   } finally {
     process.stdout.write = write
   }

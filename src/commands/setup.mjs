@@ -19,12 +19,13 @@ const LEAST_NODE = [20, 19]
 /**
  * Makes this machine ready, and leaves alone what is ready: packages, SoftHSM2, and for the tests the programs that they ask.
  * Afterwards DATA_DIR is absolute, and SOFTHSM2_MODULE names the library when there is one to be used.
- * @param {{ tests?: boolean, system?: boolean }} [extent] tests: with what the tests need; system: whether the machine may get packages and SoftHSM2 (false: npm packages only)
+ * @param {{ tests?: boolean, system?: boolean, folder?: boolean }} [extent] tests: with what the tests need; system: whether the machine may get packages and SoftHSM2 (false: npm packages only);
+ *   folder: whether the data folder is made where there is none (false: only when something has to be installed, which is logged there)
  * @throws {SetUpRefused}
  */
-export async function setUp({ tests = false, system = true } = {}) {
+export async function setUp({ tests = false, system = true, folder = true } = {}) {
   checkNode()
-  const dataDir = prepareDataDir()
+  const dataDir = prepareDataDir(folder)
   checkNamedModule()
   const log = join(dataDir, 'set-up.log')
   const dev = tests || process.env.NODE_ENV !== 'production'
@@ -41,6 +42,7 @@ export async function setUp({ tests = false, system = true } = {}) {
 }
 
 async function install({ dataDir, log, dev, tests, system, softHsm }) {
+  prepareDataDir(true)
   writeFileSync(log, '', { mode: 0o600 })
   const complete = await dependenciesPresent({ root: ROOT, log, dev })
   if (system && mayInstallPackages()) {
@@ -66,9 +68,10 @@ function checkNode() {
   }
 }
 
-function prepareDataDir() {
-  const dataDir = resolve(process.env.DATA_DIR || join(ROOT, 'var'))
+function prepareDataDir(make) {
+  const dataDir = (process.env.DATA_DIR = resolve(process.env.DATA_DIR || join(ROOT, 'var')))
   if (!existsSync(dataDir)) {
+    if (!make) return dataDir
     try {
       mkdirSync(dataDir, { recursive: true, mode: 0o700 })
       chmodSync(dataDir, 0o700)
@@ -80,7 +83,6 @@ function prepareDataDir() {
   const uid = process.getuid?.()
   // Files that root leaves in another user's folder lock that user out; PINs that another user can replace protect nothing.
   if (uid !== undefined && owner !== uid) throw new SetUpRefused(`The data folder ${dataDir} belongs to user ${owner} and you are user ${uid}; start as its owner, or set DATA_DIR to a folder of your own`)
-  process.env.DATA_DIR = dataDir
   return dataDir
 }
 
@@ -96,6 +98,9 @@ export async function become(file, args) {
   await import('./typescript.mjs')
   await import(pathToFileURL(file).href)
 }
+
+/** @param {readonly string[]} words */
+export const asksForHelp = (words) => words.some((word) => word === '--help' || word === '-h')
 
 /** Runs a command; what a set-up or the system refuses is shown in its own words, without a stack trace. */
 export async function command(work) {

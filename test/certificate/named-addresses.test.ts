@@ -44,7 +44,7 @@ describe('CAK-2, CRL-4: the addresses that CA certificates name', () => {
 
   test('a line names both addresses and what to do; production does not start, unless the old address is named as answered still', async () => {
     const moved = { ...services.config, status: { ...services.config.status, url: 'http://new.test' } }
-    const line = 'STATUS_URL is http://new.test, but CA certificates name http://status.test: set STATUS_URL to that, or have that answered too (by DNS or a proxy) and name it in EARLIER_URLS'
+    const line = 'STATUS_URL is http://new.test, but CA certificates name http://status.test: set STATUS_URL to that, or have that answered too (by DNS or a proxy) and name it in EARLIER_URLS. Certificates issued from now on name http://new.test'
     const { database } = services
     expect(await addressNotice(services)).toEqual([])
     expect(await addressNotice({ config: moved, database })).toEqual([line])

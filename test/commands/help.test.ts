@@ -1,4 +1,5 @@
 /** Every command says how it is used, before it opens or makes anything. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { LATER_CEREMONIES } from '../../src/ceremony/later.ts'
 import { RESPONDER_CEREMONIES } from '../../src/ceremony/responder-keys.ts'
-import { run } from '../support/program.ts'
+import { cleanEnvironment, run } from '../support/program.ts'
 
 const { scripts } = JSON.parse(readFileSync(fileURLToPath(new URL('../../package.json', import.meta.url)), 'utf8')) as { scripts: Record<string, string> }
 const COMMANDS = Object.entries(scripts).flatMap(([name, line]) => {
@@ -32,3 +33,23 @@ test('words that a command does not know are answered in one line, with code 2',
   expect(await ended(['--rot', 'x'])).toMatchObject({ code: 2, out: '', err: "Unknown option '--rot'; --help tells the words\n" })
   expect(await ended(['x'])).toMatchObject({ code: 2, out: '', err: expect.stringMatching(/^Unexpected argument 'x'.*; --help tells the words\n$/) })
 })
+
+/** As npm calls it, set-up and all. */
+const called = (file: string, words: readonly string[], env: Readonly<Record<string, string>> = {}) => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [join('src', 'commands', file), ...words], { cwd: fileURLToPath(new URL('../..', import.meta.url)), encoding: 'utf8', timeout: 60_000, env: cleanEnvironment({ DATA_DIR: NOWHERE, DATABASE_URL: `sqlite:${NOWHERE}/portal.sqlite`, ...env }) })
+  return { code: status, out: stdout, err: stderr }
+}
+
+test.each<[string, string, string[]]>([['npm start', 'start.mjs', []], ['npm run portal', 'run.mjs', ['portal']], ['npm run ca', 'run.mjs', ['ca']], ['npm run status', 'run.mjs', ['status']]])('%s answers --help, and starts nothing for a word that it does not know', async (call, file, name) => {
+  expect(called(file, [...name, '--help'])).toEqual({ code: 0, out: expect.stringMatching(new RegExp(`^${call}\n\n`)), err: '' })
+  expect(existsSync(NOWHERE)).toBe(false)
+  expect(await run(name[0] ?? 'main', { DATA_DIR: NOWHERE, DATABASE_URL: `sqlite:${NOWHERE}/portal.sqlite` }, ['--port', '9'])).toMatchObject({ code: 2, out: '', err: `${call} takes no words, was given '--port'; --help tells more\n` })
+  expect(existsSync(NOWHERE)).toBe(false)
+})
+
+test('LOG-1: a command that only reads makes no data folder where there is none', () => {
+  expect(called('run.mjs', ['commands/audit-verify'])).toMatchObject({ code: 2, out: '', err: `There is no database at ${NOWHERE}/portal.sqlite.\n` })
+  expect(called('run.mjs', ['commands/access-log-verify']).code).not.toBe(0)
+  expect(called('run.mjs', ['commands/anchors', '--help']).code).toBe(0)
+  expect(existsSync(NOWHERE)).toBe(false)
+}, 60_000)

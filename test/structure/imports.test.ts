@@ -11,6 +11,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   policy: [],
   'start-refused': [],
   'instance-lock': ['start-refused', 'src/signer/lock-file.mjs'],
+  'no-words': [],
   fault: [],
   config: ['policy'],
   secrets: [],
@@ -39,7 +40,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   log: [],
   metrics: ['database', 'revocation'],
   'access-log': ['audit', 'database', 'revocation'],
-  process: ['application', 'audit', 'certificate', 'config', 'database', 'fault', 'log', 'metrics', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
+  process: ['application', 'audit', 'certificate', 'config', 'database', 'fault', 'log', 'metrics', 'no-words', 'policy', 'services', 'start-refused', 'src/signer/signer.ts'],
   ceremony: ['audit', 'certificate', 'database', 'pki', 'policy', 'revocation', 'services', 'start-refused', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   jobs: ['application', 'audit', 'certificate', 'database', 'log', 'pki', 'policy', 'revocation', 'services', 'src/signer/signer.ts', 'src/signer/authority.ts', 'src/signer/pkcs11.ts', 'specimen', 'status-client', 'timestamp'],
   keygen: ['key-protection', 'pki', 'policy', 'signer', 'src/web/locales.ts', 'src/web/locales/en/keygen.json', 'src/web/locales/ja/keygen.json'],
@@ -51,7 +52,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ca: ['clock-watching', 'database', 'fault', 'jobs', 'metrics', 'process', 'revocation', 'signer'],
   timestamps: ['audit', 'certificate', 'clock', 'database', 'fault', 'process', 'revocation', 'services', 'timestamp', 'src/signer/signer.ts', 'src/signer/authority.ts'],
   status: ['access-log', 'clock-watching', 'database', 'fault', 'metrics', 'process', 'revocation', 'services', 'config', 'signer', 'timestamps', 'workers'],
-  main: ['instance-lock', 'commands', 'config', 'database', 'log', 'people', 'process', 'services'],
+  main: ['instance-lock', 'commands', 'config', 'database', 'log', 'no-words', 'people', 'process', 'services'],
 }
 
 /** Beyond the arrows of their parts: files that put parts together. */
