@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto'
 import { CeremonyRefused, planCeremony } from '../ceremony/ceremony.ts'
-import { ceremonyLines, LATER_CEREMONIES, type LaterCeremonyKind, planLater } from '../ceremony/later.ts'
-import { planResponderKeys, RESPONDER_CEREMONIES, type ResponderCeremonyKind } from '../ceremony/responder-keys.ts'
+import { ceremonyLines, LATER_CEREMONIES, planLater, TIMESTAMP_REVOCATION_REASONS } from '../ceremony/later.ts'
+import { planResponderKeys, RESPONDER_CEREMONIES } from '../ceremony/responder-keys.ts'
 import { twoPersons } from '../ceremony/refused.ts'
 import { readConfig } from '../config.ts'
 import { migrate } from '../database/database.ts'
@@ -15,18 +15,16 @@ import { openServices } from '../services.ts'
 import { openQuestions } from './ask.ts'
 import { changeHierarchy, changeResponderKeys, makeHierarchy } from './hierarchy.ts'
 import { askPersons, confirmPlan } from './two-persons.ts'
-import { answerHelp } from './words.ts'
+import { readWords, refuseWords } from './words.ts'
 
-/** `serial`: of a certificate; the name of a CA or of a key where the ceremony asks for one. */
-const [kind, serial = null, reason = null] = process.argv.slice(2)
 const CEREMONIES = { ...LATER_CEREMONIES, ...RESPONDER_CEREMONIES }
+type Later = keyof typeof CEREMONIES
 const LINES = [['npm run ceremony', 'makes the first hierarchy'], ...Object.entries(CEREMONIES).map(([name, { words, what }]) => [`npm run ceremony -- ${name} ${words}`, what])] as const
-const USAGE = [...LINES.map(([command, what]) => `${command.trim().padEnd(64)} ${what}`), '', 'Two persons each time: each gives a name, reads the plan, and types the code that stands under it.'].join('\n')
-answerHelp(USAGE)
-if (kind !== undefined && !Object.hasOwn(CEREMONIES, kind)) {
-  say(USAGE)
-  process.exit(1)
-}
+const USAGE = `${LINES.map(([command, what]) => `${command.trim().padEnd(64)} ${what}`).join('\n')}
+
+Two persons each time: each gives a name, reads the plan, and types the code that stands under it.
+Exit code: 0 it was held; 1 it was refused or broken off; 2 the command does not know the words.`
+const { kind, serial, reason } = readCeremony()
 
 const services = openOrExit()
 const terminal = { say, ask: openQuestions(() => new CeremonyRefused(`The ceremony was broken off: nothing was ${kind === undefined ? 'made' : 'done'}`)).ask }
@@ -35,13 +33,30 @@ try {
   refuseSamples(services)
   await migrate(services.database)
   if (kind === undefined) await holdFirst()
-  else await hold(kind as keyof typeof CEREMONIES)
+  else await hold(kind)
   await services.close()
   process.exit(0)
 } catch (error) {
   process.stderr.write(`ceremony: ${explain(error)}\n`)
   await services.close()
   process.exit(1)
+}
+
+/** `serial`: of a certificate; the name of a CA or of a key where the ceremony asks for one. What is missing is asked for with what there is. */
+function readCeremony(): { readonly kind: Later | undefined; readonly serial: string | null; readonly reason: string | null } {
+  const [kind, serial = null, reason = null, ...others] = readWords(USAGE, []).positionals
+  if (kind === undefined) return { kind, serial, reason }
+  if (!isCeremony(kind)) return refuseWords(`Unknown ceremony '${kind}'`)
+  const { words } = CEREMONIES[kind]
+  const most = words.split(' ').filter((word) => word !== '').length
+  const extra = [serial, reason, ...others][most] ?? null
+  if (extra !== null) return refuseWords(`Unexpected argument '${extra}': ${words === '' ? `${kind} takes none` : `${kind} takes ${words}`}`)
+  if (reason !== null && !Object.hasOwn(TIMESTAMP_REVOCATION_REASONS, reason)) return refuseWords(`Unknown reason '${reason}': there are ${Object.keys(TIMESTAMP_REVOCATION_REASONS).join(', ')}`)
+  return { kind, serial, reason }
+}
+
+function isCeremony(name: string): name is Later {
+  return Object.hasOwn(CEREMONIES, name)
 }
 
 async function holdFirst(): Promise<void> {
@@ -55,7 +70,7 @@ async function holdFirst(): Promise<void> {
   for (const authority of made) say(`${authority.id.padEnd(12)} SHA-256 ${createHash('sha256').update(authority.certificateDer).digest('hex')}`)
 }
 
-async function hold(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<void> {
+async function hold(later: Later): Promise<void> {
   const held = await planned(later)
   const persons = await askPersons(terminal)
   twoPersons(persons)
@@ -68,7 +83,7 @@ function whereReported(): string {
   return `What made keys is published at ${services.config.portal.url}/repository/key-generation and listed by  npm run repository -- ceremonies; every ceremony stands on the audit log (ceremony.held).`
 }
 
-async function planned(later: LaterCeremonyKind | ResponderCeremonyKind): Promise<{ readonly lines: readonly string[]; carryOut(persons: readonly string[]): Promise<void> }> {
+async function planned(later: Later): Promise<{ readonly lines: readonly string[]; carryOut(persons: readonly string[]): Promise<void> }> {
   const progress = (step: string) => say(`  ${step}`)
   if (later === 'add-responder-key' || later === 'remove-responder-key') {
     const plan = await planResponderKeys(services, later, serial)

@@ -6,7 +6,8 @@ import { readOptions } from './words.ts'
 
 const USAGE = `npm run database:migrate
 
-Makes or brings up the tables of DATABASE_URL. Give it the account of the tables' owner; the processes' own may not change tables.`
+Makes or brings up the tables of DATABASE_URL. Give it the account of the tables' owner; the processes' own may not change tables.
+Exit code: 0 the tables are those of this program; 1 they could not be made so; 2 the command does not know the words.`
 
 readOptions(USAGE, [])
 let code = 0

@@ -4,7 +4,11 @@ import type { Config } from '../config.ts'
 import { StartRefused } from '../start-refused.ts'
 import type { NginxFacts } from './nginx-file.ts'
 
-export const USAGE = 'usage: npm run --silent nginx:config -- --certificate FILE --key FILE [--portal HOST:PORT]… [--status HOST:PORT]… [--portal-ca FILE] [--listen ADDRESS]… [--cache FOLDER] [--log FOLDER]'
+export const USAGE = `npm run --silent nginx:config -- --certificate FILE --key FILE [--portal HOST:PORT]… [--status HOST:PORT]… [--portal-ca FILE] [--listen ADDRESS]… [--cache FOLDER] [--log FOLDER]
+
+Prints nginx's configuration for PORTAL_URL and STATUS_URL and these nodes; those not named are those of this configuration.
+Exit code: 0 it was printed; 2 nothing was, and one line says why.`
+const SEE = '--help tells the words'
 const NODE = /^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/
 const WORD = /^[\w./:*[\]-]+$/
 
@@ -14,14 +18,15 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: { portal: many, status: many, listen: many, certificate: one, key: one, 'portal-ca': one, cache: one, log: one } }).values
   } catch (error) {
-    throw new StartRefused(`${(error as Error).message}\n${USAGE}`)
+    // What follows the first sentence is for who writes programs.
+    throw new StartRefused(`${(error as Error).message.split('. ')[0]}; ${SEE}`)
   }
 }
 
 /** @throws StartRefused */
 export function nginxFacts(args: readonly string[], { portal, status }: Pick<Config, 'portal' | 'status'>): NginxFacts {
   const given = parse(args)
-  if (!given.certificate || !given.key) throw new StartRefused(USAGE)
+  if (!given.certificate || !given.key) throw new StartRefused(`--certificate FILE and --key FILE are wanted; ${SEE}`)
   if (!portal.url.startsWith('https:')) throw new StartRefused('PORTAL_URL: nginx ends TLS for the portal; give its https:// address')
   for (const { pathname } of [portal.url, status.url].map((url) => new URL(url))) if (pathname !== '/') throw new StartRefused(`PORTAL_URL and STATUS_URL: nginx leads whole names to the nodes; there may be no path, is "${pathname}"`)
   const facts: NginxFacts = {

@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto'
 import { basename } from 'node:path'
 import { readFileSync, statSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { MalformedStatement } from '../attestation/verifier.ts'
 import { twoPersons } from '../ceremony/refused.ts'
 import { insertStatement, listCeremonies, listStatements, type CeremonyStatement, type StatementFiles } from '../database/ceremony-store.ts'
@@ -27,24 +26,34 @@ export const USAGE = `npm run repository -- ceremonies
 npm run repository -- publish-statement CEREMONY FILE [SIGNATURE] --as witness|auditor
 
 FILE is a PDF or a plain text with its signature inside or around it (CMS), or with a detached one in SIGNATURE.
-What is published stays: everybody can read it at /repository/key-generation.`
+What is published stays: everybody can read it at /repository/key-generation.
+Exit code: 0 published, or listed; 1 refused or broken off, nothing was published; 2 the command does not know the words.`
 
-/** Runs one command. @throws StartRefused with what the operator must know, when nothing was published */
-export async function publishStatements(services: Services, args: readonly string[], terminal: Terminal): Promise<void> {
-  const { positionals, values } = parse(args)
-  const [command, ceremony, ...files] = positionals
-  if (command === 'ceremonies' && ceremony === undefined) return listThem(services, terminal)
-  const part = values.as
-  if (command !== 'publish-statement' || ceremony === undefined || files.length < 1 || files.length > 2 || (part !== 'witness' && part !== 'auditor')) throw new StartRefused(USAGE)
-  return publish(services, terminal, ceremony, files, part)
+const PARTS = ['witness', 'auditor'] as const satisfies readonly CeremonyStatement['part'][]
+
+/** What is asked of the command: the list, or that a statement be published. */
+export type RepositoryOrder = { readonly ceremonies: true } | { readonly ceremonyId: string; readonly paths: readonly string[]; readonly part: CeremonyStatement['part'] }
+
+/** The command's words understood; or what is wrong with them, in one line. */
+export function readOrder({ positionals, values }: { readonly positionals: readonly string[]; readonly values: { readonly as?: string } }): RepositoryOrder | { readonly wrong: string } {
+  const [command, ...rest] = positionals
+  if (command === 'ceremonies') {
+    if (rest.length > 0 || values.as !== undefined) return { wrong: `Unexpected argument '${rest[0] ?? '--as'}': ceremonies takes none` }
+    return { ceremonies: true }
+  }
+  if (command === undefined) return { wrong: 'Say what to do: ceremonies or publish-statement' }
+  if (command !== 'publish-statement') return { wrong: `Unknown command '${command}': there are ceremonies and publish-statement` }
+  const [ceremonyId, ...paths] = rest
+  const part = PARTS.find((each) => each === values.as)
+  if (!part) return { wrong: values.as === undefined ? 'Say whose statement it is: --as witness or --as auditor' : `--as is witness or auditor, not '${values.as}'` }
+  if (ceremonyId === undefined || paths.length === 0) return { wrong: `publish-statement wants ${ceremonyId === undefined ? 'a ceremony and a file' : 'a file'}` }
+  if (paths.length > 2) return { wrong: `Unexpected argument '${paths[2]}': a document and its signature at most` }
+  return { ceremonyId, paths, part }
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: { as: { type: 'string' } }, allowPositionals: true })
-  } catch (error) {
-    throw new StartRefused(`${(error as Error).message}\n\n${USAGE}`)
-  }
+/** Does what is asked. @throws StartRefused with what the operator must know, when nothing was published */
+export async function publishStatements(services: Services, order: RepositoryOrder, terminal: Terminal): Promise<void> {
+  return 'ceremonies' in order ? listThem(services, terminal) : publish(services, terminal, order.ceremonyId, order.paths, order.part)
 }
 
 async function listThem({ database, policy }: Services, { say }: Terminal): Promise<void> {

@@ -12,15 +12,31 @@ export function answerHelp(usage: string): void {
   process.exit(0)
 }
 
+/** Ends the process with one line about the words that it was given. */
+export function refuseWords(message: string): never {
+  process.stderr.write(`${message}; --help tells the words\n`)
+  return process.exit(WRONG_WORDS)
+}
+
 /** The values of the options that take a text. Other words end the process with one line. */
-export function readOptions<const T extends readonly string[]>(usage: string, names: T): { readonly [name in T[number]]?: string } {
+export const readOptions = <const T extends readonly string[]>(usage: string, names: T): { readonly [name in T[number]]?: string } => read(usage, names, false).values
+
+/** The same where other words are wanted too: which, the command itself asks. */
+export const readWords = <const T extends readonly string[]>(usage: string, names: T): Words<T> => read(usage, names, true)
+
+interface Words<T extends readonly string[]> {
+  readonly values: { readonly [name in T[number]]?: string }
+  readonly positionals: readonly string[]
+}
+
+function read<const T extends readonly string[]>(usage: string, names: T, allowPositionals: boolean): Words<T> {
   answerHelp(usage)
   try {
-    return parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: 'string' }])), strict: true }).values as { readonly [name in T[number]]?: string }
+    const { values, positionals } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: 'string' }])), strict: true, allowPositionals })
+    return { values: values as Words<T>['values'], positionals }
   } catch (error) {
     // What follows the first sentence is for who writes programs.
-    process.stderr.write(`${(error as Error).message.split('. ')[0]}; --help tells the words\n`)
-    return process.exit(WRONG_WORDS)
+    return refuseWords((error as Error).message.split('. ')[0]!)
   }
 }
 

@@ -40,5 +40,5 @@ export const RESPONDER_REMEDY: Readonly<Record<ResponderAlarm['alarm'], string>>
   'no-successor-key': 'one OCSP responder key is left, without a successor: npm run ceremony -- add-responder-key (OCS-2)',
   'no-certificate': 'no OCSP responder certificate is in force: OCSP answers tryLater; see why ca does not certify (OCS-2)',
   'certificate-ends': 'the last OCSP responder certificate ends and was not renewed: see why ca does not certify (OCS-2)',
-  'authority-ends': 'the issuing CA ends before its next OCSP responder certificate would: hold the ceremony of the next generation (CAK-3)',
+  'authority-ends': 'the issuing CA ends before its next OCSP responder certificate would: a next generation is needed (CAK-3), and no ceremony of this program makes one',
 }

@@ -271,12 +271,6 @@ describe('a hierarchy', () => {
     expect(ended.out).not.toContain('first person')
   })
 
-  test('CAK-1: an unknown ceremony is answered with those that there are', async () => {
-    const ended = await run('commands/ceremony', env('made'), ['again'])
-    expect(ended.code).toBe(1)
-    for (const name of ['add-timestamps', 'renew-lists', 'change-timestamp-key', 'remove-timestamp-key', 'revoke-timestamp-certificate']) expect(ended.out).toContain(name)
-  })
-
   test('demo commands are refused under a hierarchy that is none', async () => {
     for (const [command, parameters] of [['people', []], ['key', ['--subject', 'CN=X']], ['life', ['--out', join(folder, 'life')]]] as const) {
       const ended = await run(`commands/demo-${command}`, env('made'), parameters)

@@ -24,6 +24,7 @@ test('--help is answered by every command, with code 0, and nothing is opened or
     expect(out, name).toMatch(new RegExp(`npm run (--silent )?${name}\\b`))
   }
   expect(existsSync(NOWHERE)).toBe(false)
+  for (const name of ['ceremony', 'repository', 'nginx:config', 'database:migrate', 'audit:verify', 'status:probe']) expect(said.find((each) => each.name === name)!.out, name).toMatch(/^Exit code: 0 .*\b2 /m)
   const ceremony = said.find(({ name }) => name === 'ceremony')!.out
   for (const [kind, { words }] of Object.entries({ ...LATER_CEREMONIES, ...RESPONDER_CEREMONIES })) expect(ceremony).toMatch(new RegExp(`^npm run ceremony -- ${`${kind} ${words}`.trim().replace(/[[\]]/g, '\\$&')} {2,}\\S`, 'm'))
 }, 120_000)
@@ -53,3 +54,19 @@ test('LOG-1: a command that only reads makes no data folder where there is none'
   expect(called('run.mjs', ['commands/anchors', '--help']).code).toBe(0)
   expect(existsSync(NOWHERE)).toBe(false)
 }, 60_000)
+
+test.each<[string, string[], string]>([
+  ['ceremony', ['frobnicate'], "Unknown ceremony 'frobnicate'"],
+  ['ceremony', ['constructor'], "Unknown ceremony 'constructor'"],
+  ['ceremony', ['renew-lists', 'extra'], "Unexpected argument 'extra': renew-lists takes none"],
+  ['ceremony', ['remove-timestamp-key', 'ab', 'extra'], "Unexpected argument 'extra': remove-timestamp-key takes SERIAL"],
+  ['ceremony', ['revoke-timestamp-certificate', 'ab', 'superseded', 'extra'], "Unexpected argument 'extra': revoke-timestamp-certificate takes SERIAL REASON"],
+  ['ceremony', ['revoke-timestamp-certificate', 'abc', 'nonsense'], "Unknown reason 'nonsense': there are key-compromise, affiliation-changed, superseded, cessation-of-operation"],
+  ['ceremony', ['--quick'], "Unknown option '--quick'"],
+  ['repository', ['publish-statement', 'nope', '/nofile', '--as', 'boss'], "--as is witness or auditor, not 'boss'"],
+  ['repository', ['ceremonies', '--all'], "Unknown option '--all'"],
+  ['repository', [], 'Say what to do: ceremonies or publish-statement'],
+])('CAK-1, REP-2: npm run %s -- %j is refused in one line, with code 2, before anything is opened or made', async (command, words, said) => {
+  expect(await run(`commands/${command}`, { DATA_DIR: NOWHERE, DATABASE_URL: `sqlite:${NOWHERE}/portal.sqlite` }, words)).toMatchObject({ code: 2, out: '', err: `${said}; --help tells the words\n` })
+  expect(existsSync(NOWHERE)).toBe(false)
+})

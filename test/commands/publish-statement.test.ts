@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { verifyAuditChain } from '../../src/audit/audit-log.ts'
-import { publishStatements } from '../../src/commands/publish-statement.ts'
+import { publishStatements, readOrder, type RepositoryOrder } from '../../src/commands/publish-statement.ts'
 import { listStatements } from '../../src/database/ceremony-store.ts'
 import { readConfig } from '../../src/config.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { writeCms } from '../support/cms-writer.ts'
 import { openFresh } from '../support/database.ts'
-import { run } from '../support/program.ts'
 import { signatory, SIGNED_AT } from '../support/witness.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'statement-'))
@@ -41,21 +40,22 @@ afterAll(async () => {
 })
 
 /** Two persons at a terminal; null stands for the code. */
-async function publish(args: readonly string[], answers: readonly (string | null)[] = ['Aoki Hanako', 'Beppu Taro', null, null]): Promise<void> {
+async function publish(order: RepositoryOrder, answers: readonly (string | null)[] = ['Aoki Hanako', 'Beppu Taro', null, null]): Promise<void> {
   lines = []
   const left = [...answers]
-  await publishStatements(services, args, { say: (line) => void lines.push(line), ask: async () => left.shift() ?? /^Code of this plan {2}([0-9a-f]{8})$/m.exec(lines.join('\n'))![1]! })
+  await publishStatements(services, order, { say: (line) => void lines.push(line), ask: async () => left.shift() ?? /^Code of this plan {2}([0-9a-f]{8})$/m.exec(lines.join('\n'))![1]! })
 }
-const refusal = async (args: readonly string[], answers?: readonly (string | null)[]): Promise<string> => {
-  const error = await publish(args, answers).then(() => null, (thrown: unknown) => thrown as Error)
+const refusal = async (order: RepositoryOrder, answers?: readonly (string | null)[]): Promise<string> => {
+  const error = await publish(order, answers).then(() => null, (thrown: unknown) => thrown as Error)
   expect(error, 'it was published').not.toBeNull()
   expect(error).toBeInstanceOf(Error)
   return error!.message
 }
-const order = (...paths: readonly string[]) => ['publish-statement', CEREMONY, ...paths, '--as', 'auditor']
+const orderOf = (ceremonyId: string, ...paths: readonly string[]): RepositoryOrder => ({ ceremonyId, paths, part: 'auditor' })
+const order = (...paths: readonly string[]) => orderOf(CEREMONY, ...paths)
 
 describe('REP-2 CAK-1: statements about a ceremony', () => {
-  test.each<[string, () => readonly string[], RegExp]>([
+  test.each<[string, () => RepositoryOrder, RegExp]>([
     ['a text without a signature', () => order(file('bare.txt', REPORT)), /^bare\.txt carries no signature/],
     ['a signature that is broken', () => order(file('broken.p7m', signed({ breakSignature: true }))), /^A signature of broken\.p7m does not hold: /],
     ['a signature over another text', () => order(file('other.txt', Buffer.from('Something else\n')), file('other.p7s', signed({ attached: false }))), /^A signature of other\.txt does not hold: /],
@@ -67,9 +67,8 @@ describe('REP-2 CAK-1: statements about a ceremony', () => {
     ['a second signature from before its certificate', () => order(file('soon.p7m', signed({ beside: [{ ...besides, signingTime: new Date('2025-12-31T00:00:00Z') }] }))), /^soon\.p7m was signed at 2025-12-31T00:00:00\.000Z, outside/],
     ['octets that are no document', () => order(file('noise.bin', Buffer.from([0, 1, 2, 3]))), /^noise\.bin can't be read: /],
     ['a file that is not there', () => order(join(folder, 'gone.p7m')), /^There is no file /],
-    ['an unknown ceremony', () => ['publish-statement', 'other', file('a.p7m', signed()), '--as', 'auditor'], /^No ceremony other made keys/],
-    ['a ceremony that made no keys', () => ['publish-statement', 'without-keys', file('a.p7m', signed()), '--as', 'auditor'], /^No ceremony without-keys made keys/],
-    ['a part that there is not', () => ['publish-statement', CEREMONY, file('a.p7m', signed()), '--as', 'friend'], /^npm run repository/],
+    ['an unknown ceremony', () => orderOf('other', file('a.p7m', signed())), /^No ceremony other made keys/],
+    ['a ceremony that made no keys', () => orderOf('without-keys', file('a.p7m', signed())), /^No ceremony without-keys made keys/],
   ])('REP-2: %s is refused before anybody is asked', async (_, args, reason) => {
     expect(await refusal(args(), [])).toMatch(reason)
     expect(lines).toEqual([])
@@ -100,13 +99,25 @@ describe('REP-2 CAK-1: statements about a ceremony', () => {
     expect((await verifyAuditChain(services.database)).intact).toBe(true)
     expect(await refusal(order(join(folder, 'report 2026.txt'), join(folder, 'report.p7s')))).toBe('This document is published already')
     expect(await services.database('audit_events')).toHaveLength(1)
-    await publish(['ceremonies'], [])
+    await publish({ ceremonies: true }, [])
     expect(lines.join('\n')).toContain(`auditor: Midori Ueda, SHA-256 ${sha256}`)
   })
 
-  test('the command tells its words', async () => {
-    const ended = await run('commands/repository', { DATA_DIR: join(folder, 'apart') }, ['publish'])
-    expect([ended.code, ended.err.includes('npm run repository -- publish-statement CEREMONY FILE')]).toEqual([1, true])
+  test.each<[readonly string[], string | undefined, RegExp | RepositoryOrder]>([
+    [['ceremonies'], undefined, { ceremonies: true }],
+    [['ceremonies', 'all'], undefined, /^Unexpected argument 'all': ceremonies takes none$/],
+    [['ceremonies'], 'auditor', /^Unexpected argument '--as'/],
+    [[], undefined, /^Say what to do: ceremonies or publish-statement$/],
+    [['publish'], undefined, /^Unknown command 'publish': there are ceremonies and publish-statement$/],
+    [['publish-statement', 'nope', '/nofile'], 'boss', /^--as is witness or auditor, not 'boss'$/],
+    [['publish-statement', 'nope', '/nofile'], undefined, /^Say whose statement it is: --as witness or --as auditor$/],
+    [['publish-statement'], 'auditor', /^publish-statement wants a ceremony and a file$/],
+    [['publish-statement', CEREMONY], 'auditor', /^publish-statement wants a file$/],
+    [['publish-statement', CEREMONY, 'a', 'b', 'c'], 'auditor', /^Unexpected argument 'c': a document and its signature at most$/],
+    [['publish-statement', CEREMONY, 'a', 'b'], 'witness', { ceremonyId: CEREMONY, paths: ['a', 'b'], part: 'witness' }],
+  ])('the words %j with --as %s are understood, or what is wrong with them is said', (positionals, as, wanted) => {
+    const read = readOrder({ positionals, values: as === undefined ? {} : { as } })
+    if (wanted instanceof RegExp) expect('wrong' in read && read.wrong).toMatch(wanted)
+    else expect(read).toEqual(wanted)
   })
-
 })

@@ -1,4 +1,4 @@
-/** Key generation reports (REP-2, CAK-1; CSBR 6.1.1.1), one for each CA key of every generation, from what its ceremony put on record. */
+/** Key generation reports (REP-2, CAK-1; CSBR 6.1.1.1), one for each CA key on record, from what its ceremony put on record. */
 import { listAuthorities } from '../../database/authority-store.ts'
 import { findStatement, listCeremonies, listStatements } from '../../database/ceremony-store.ts'
 import { factsOf } from '../../repository/certificate-facts.ts'
