@@ -45,3 +45,16 @@ export function lastingFaults(elapsed: () => number): (message: string) => boole
     return !said
   }
 }
+
+/** What the system says of a host or a connection, and PostgreSQL of itself (SQLSTATE 08, 53300, 57P): it will be there again. */
+const AWAY = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|08[0-9A-Z]{3}|53300|57P0[1-5])$/
+/** Words of the driver and the pool, which give these no code; the statement may stand before them. */
+const AWAY_WORDS = /(?:^| - )(?:Connection terminated(?: unexpectedly| due to connection timeout)?|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error and is not queryable|Knex: Timeout acquiring a connection\b.*|Unable to acquire a connection)$/
+
+/** Whether the database could not be reached, rather than refused something. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error instanceof AggregateError && error.errors.length > 0) return isDatabaseAway(error.errors[0])
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? AWAY.test(code) : AWAY_WORDS.test(error.message)
+}

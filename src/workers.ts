@@ -51,8 +51,10 @@ export async function startWorkers(name: string, file: string, count: number): P
   const workers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker): worker is Worker => worker !== undefined)
   const stop = async (): Promise<void> => {
     stopping = true
+    // One that has ended stays among them until its channel is closed too, and ends no second time.
+    const living = workers().filter((worker) => !worker.isDead())
     await Promise.all(
-      workers().map(
+      living.map(
         (worker) =>
           new Promise<void>((ended) => {
             worker.once('exit', () => ended())

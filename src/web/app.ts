@@ -4,7 +4,7 @@ import express, { type ErrorRequestHandler, type Express, type NextFunction, typ
 import session from 'express-session'
 import passport from 'passport'
 import { audit } from '../audit/audit-log.ts'
-import { describeFault } from '../fault.ts'
+import { describeFault, isDatabaseAway, lastingFaults, tellFault } from '../fault.ts'
 import type { LogLine } from '../log.ts'
 import { findSignedIn } from '../people/accounts.ts'
 import type { Services } from '../services.ts'
@@ -19,12 +19,22 @@ import { wellFormed } from './well-formed.ts'
 
 const ASSETS = fileURLToPath(new URL('./assets', import.meta.url))
 const SECOND_FACTOR_MINUTES = 10
+/** A database comes back within seconds as a rule. */
+const RETRY_SECONDS = '30'
 
 type SessionWithData = session.Session & { data?: SessionData }
 const sessionData = (request: Request): SessionData => ((request.session as SessionWithData).data ??= {})
 
 export function createApp(services: Services, log: (line: LogLine) => void = () => {}): Express {
   const { config } = services
+  const toBeSaid = lastingFaults(() => performance.now())
+  /** While the database is away everybody meets it: the log says it now and then. */
+  const away = (error: unknown): boolean => {
+    if (!isDatabaseAway(error)) return false
+    const said = tellFault(error)
+    if (toBeSaid(said)) log({ level: 'error', job: 'pages', error: `The database can't be reached: ${said}` })
+    return true
+  }
   const https = config.portal.url.startsWith('https:')
   const app = express()
   app.disable('x-powered-by')
@@ -36,7 +46,7 @@ export function createApp(services: Services, log: (line: LogLine) => void = () 
   app.use(chooseLanguageOnce(https))
   const routes = routeTable(services).filter((route) => !(route.developmentOnly && config.production))
   // Before the session: whoever calls from a program gets no cookie, and a cookie that comes along is not looked at.
-  for (const route of routes.filter(({ stateless }) => stateless)) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answerProgram(services, log, route, request, response))
+  for (const route of routes.filter(({ stateless }) => stateless)) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answerProgram(services, log, away, route, request, response))
   app.use(express.urlencoded({ extended: false, limit: '200kb', parameterLimit: 200 }))
   app.use(
     session({
@@ -56,7 +66,7 @@ export function createApp(services: Services, log: (line: LogLine) => void = () 
   for (const route of routes.filter(({ stateless }) => !stateless)) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
   for (const path of formOnlyPaths(routes)) app.get(path, leadToForm(routes, path))
   app.use(async (request: Request, response: Response) => send(services, request, response, { kind: 'not-found' }))
-  const onError: ErrorRequestHandler = (error, request, response, next) => void answerError(services, log, error, request, response, next)
+  const onError: ErrorRequestHandler = (error, request, response, next) => void answerError(services, log, away, error, request, response, next)
   app.use(onError)
   return app
 }
@@ -162,7 +172,7 @@ async function answer(services: Services, route: Route, request: Request, respon
 }
 
 /** A stateless route. What the sender does wrong, and what goes wrong here, is JSON too. */
-async function answerProgram(services: Services, log: (line: LogLine) => void, route: Route, request: Request, response: Response): Promise<void> {
+async function answerProgram(services: Services, log: (line: LogLine) => void, away: (error: unknown) => boolean, route: Route, request: Request, response: Response): Promise<void> {
   const language = languageOf(request)
   const params = single(request.params)
   if (Object.values(params).some((value) => value.includes('\0'))) return void response.status(404).set('Cache-Control', 'no-store').json({ error: { code: 'not-found', message: translate(language, 'errors.not-found.title') } })
@@ -190,6 +200,10 @@ async function answerProgram(services: Services, log: (line: LogLine) => void, r
     if (reply.kind !== 'json') throw new Error(`${route.path} answers programs with ${reply.kind}`)
     response.status(reply.status).set({ 'Cache-Control': 'no-store', ...reply.headers }).json(reply.body)
   } catch (error) {
+    if (away(error)) {
+      if (!response.headersSent) response.status(503).set({ 'Cache-Control': 'no-store', 'Retry-After': RETRY_SECONDS }).json({ error: { code: 'unavailable', message: translate(language, 'errors.unavailable.program') } })
+      return
+    }
     const reference = services.random(6).toString('hex')
     log({ level: 'error', reference, method: request.method, path: route.path, error: describeFault(error) })
     if (!response.headersSent) response.status(500).set('Cache-Control', 'no-store').json({ error: { code: 'fault', message: translate(language, 'errors.fault.program', { reference }) } })
@@ -286,20 +300,33 @@ async function sendPage(services: Services, request: Request, response: Response
   response.type('html').send(html)
 }
 
+/** Without the database nobody is known, and no session is kept. */
+async function sendUnavailable(services: Services, request: Request, response: Response): Promise<void> {
+  // One that was begun for this request is kept nowhere.
+  ;(request as { session?: unknown }).session = undefined
+  const language = languageOf(request)
+  const { production } = services.config
+  const frame = { language, account: null, path: request.path, query: '', csrf: '', notice: null, demo: false, production, operator: services.policy.operator.name[language], idleMinutes: services.config.session.idleMinutes }
+  const html = await renderPage('errors/unavailable', { key: 'errors.unavailable.title' }, {}, frame)
+  response.status(503).set({ 'Cache-Control': 'no-store', 'Retry-After': RETRY_SECONDS }).type('html').send(html)
+}
+
 /** The path as the table names it: links that were mailed, and tickets, are secrets in the path itself. */
 const loggedPath = (request: Request): string => (request.route as { path?: string } | undefined)?.path ?? request.path.split('/').map((part) => (part.length > 16 ? '…' : part)).join('/')
 
 /** What went wrong below the handlers: the sender's fault gets a sentence, ours gets a number to quote and a line in the log. */
-async function answerError(services: Services, log: (line: LogLine) => void, error: unknown, request: Request, response: Response, next: NextFunction): Promise<void> {
+async function answerError(services: Services, log: (line: LogLine) => void, away: (error: unknown) => boolean, error: unknown, request: Request, response: Response, next: NextFunction): Promise<void> {
   if (response.headersSent) return next(error)
   const status = (error as { status?: unknown }).status
   try {
     if (status === 413) return await sendPage(services, request, response, 'errors/too-large', { key: 'errors.too-large.title' }, {}, 413)
     if (typeof status === 'number' && status >= 400 && status < 500) return await sendPage(services, request, response, 'errors/bad-request', { key: 'errors.bad-request.title' }, {}, 400)
+    if (away(error)) return await sendUnavailable(services, request, response)
     const reference = services.random(6).toString('hex')
     log({ level: 'error', reference, method: request.method, path: loggedPath(request), error: describeFault(error) })
     await sendPage(services, request, response, 'errors/fault', { key: 'errors.fault.title' }, { reference }, 500)
   } catch (fault) {
+    if (away(fault)) return await sendUnavailable(services, request, response)
     log({ level: 'error', path: loggedPath(request), error: describeFault(fault) })
     response.status(500).type('text').send('500')
   }

@@ -367,6 +367,8 @@ describe.skipIf(missing.length > 0 && process.env['CI'] !== 'true')('many machin
         const { status: code, headers } = await ask(`http://${address}`, '/crl/issuing-g1.crl')
         expect([code, headers['retry-after'], headers['cache-control']]).toEqual([503, '30', 'no-store'])
       }
+    const { status: paged } = await client.get('/')
+    expect(paged).toBe(503)
     await sleep(2500)
     const during = answers.length - from
     await resume()

@@ -198,6 +198,6 @@ describe('GET /api/openapi.json', () => {
     expect(document.openapi).toMatch(/^3\.1\./)
     expect(document.servers).toEqual([{ url: scene.portal.url }])
     expect(Object.keys(document.paths)).toEqual(['/api/check-key', '/api/openapi.json'])
-    expect(Object.keys(document.paths['/api/check-key']!['post']!.responses)).toEqual(['200', '413', '415', '422', '429', '500'])
+    expect(Object.keys(document.paths['/api/check-key']!['post']!.responses)).toEqual(['200', '413', '415', '422', '429', '500', '503'])
   })
 })
