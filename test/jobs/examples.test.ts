@@ -9,6 +9,8 @@ import { listTimestampCertificates } from '../../src/database/timestamp-store.ts
 import { latestCrl, readCrl } from '../../src/database/crl-store.ts'
 import { issueCrl } from '../../src/jobs/crl.ts'
 import { type ExampleParts, keepExamples } from '../../src/jobs/examples.ts'
+import { upkeep } from '../../src/jobs/upkeep.ts'
+import type { LogLine } from '../../src/log.ts'
 import { authoritiesOn, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { loadPolicy, type Policy } from '../../src/policy/policy.ts'
 import { OID } from '../../src/pki/oids.ts'
@@ -188,6 +190,24 @@ describeOnBothDatabases('example certificates', (open) => {
     expect((await events()).filter((event) => event === 'example.time-stamp-removed')).toHaveLength(4)
     expect(await verifyAuditChain(database)).toMatchObject({ intact: true })
   }, 120_000)
+
+  test('REP-2: an alert tells once of what has ended without a time-stamp while another can\'t be made, and of nothing that waits', async () => {
+    const lines: LogLine[] = []
+    let elapsed = 0
+    // Where nobody listens.
+    const config = { ...services.config, status: { ...services.config.status, url: 'http://127.0.0.1:9' } }
+    const leisure = upkeep({ ...services, config }, ca, () => elapsed, (line) => void lines.push(line))
+    elapsed = 60_000
+    const alerts = () => lines.filter(({ level }) => level === 'alert').map(({ example }) => example)
+    for (let each = 0; each < 5; each++) await leisure.examples()
+    expect([lines.length > 0, alerts()]).toEqual([true, []])
+    later += services.policy.examples!.expiringMinutes * MINUTE
+    for (let each = 0; each < 2; each++) await leisure.examples()
+    const ended = (await listExamples(database, services.clock())).filter(({ state }) => state.endsWith('expired')).map(({ id }) => id)
+    expect([ended.length, new Set(alerts())]).toEqual([2, new Set(ended)])
+    expect(alerts()).toHaveLength(2)
+    leisure.stop()
+  }, 60_000)
 
   test('ISS-5: what a crash left is given up after ten minutes: its key destroyed, its octets never signed; a second host makes none beside it', async () => {
     const crash = new Error('the power went')
