@@ -1,12 +1,11 @@
 /** `ca` and `status` watch their clock: what they need of database, audit log and log for it, put together. */
-import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { audit } from './audit/audit-log.ts'
 import { type ProcessClock, processClock } from './clock/process-clock.ts'
 import { systemClock } from './clock/system-clock.ts'
 import { latestCrls } from './database/crl-store.ts'
 import { dropOldFigures, lastSeen, noteClock, noteNode } from './database/node-store.ts'
-import { keptTime } from './clock/kept-time.ts'
+import { keptTime, lastSeenPath } from './clock/kept-time.ts'
 import { every, explain, log } from './process.ts'
 import type { Services } from './services.ts'
 import type { ClockSource } from './timestamp/clock-watch.ts'
@@ -22,7 +21,7 @@ const TOLD_MS = 5 * 60_000
 export async function watchProcessClock(services: Services, name: 'ca' | 'status', lastSigned: () => Date | null = () => null, source: ClockSource = systemClock()): Promise<WatchedClock> {
   const { policy, database, clock, config } = services
   const demo = await services.demoHierarchy()
-  const kept = keptTime(join(config.dataDir, `last-seen-${name}`))
+  const kept = keptTime(lastSeenPath(config.dataDir, name))
   let ahead: string | null = null
   const watched = processClock({
     rules: policy.clock,

@@ -39,7 +39,7 @@ function alertOnce({ table, authorityId, serial }: FalseRow): void {
   const row = `${table} ${authorityId} ${serial}`
   if (alerted.has(row) || alerted.size >= ALERTS) return
   alerted.add(row)
-  const why = 'this row holds no certificate that the authority signed: its status is unknown (OCS-3)'
+  const why = table === 'revocations' ? 'the date of this row is none: its certificate is answered for as revoked since it began' : 'this row holds no certificate that the authority signed: its status is unknown (OCS-3)'
   log({ level: 'alert', job: 'ocsp', table, authority: authorityId, serial, refused: why })
 }
 

@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks'
 import { audit, lastEntry } from './audit/audit-log.ts'
 import type { AuditEventName } from './audit/events.ts'
 import { TSA_PATH } from './certificate/addresses.ts'
+import { keptTime, lastSeenPath } from './clock/kept-time.ts'
 import { systemClock } from './clock/system-clock.ts'
 import { latestCrl } from './database/crl-store.ts'
 import { lastTokenTime, listTimestampCertificates, tokenRecorder } from './database/timestamp-store.ts'
@@ -105,13 +106,23 @@ export async function openTimestamps(
   }
 
   let doubted = false
+  let toldAhead: string | null = null
+  // What this node itself last saw no other writes: a clock that went back by less than the database tolerates shows here.
+  const kept = keptTime(lastSeenPath(services.config.dataDir, 'status'))
   const watch = watchClock({
     rules: policy.clock,
     demo,
     clock,
     monotonic: () => performance.now(),
     source,
-    lastToken: () => lastTokenTime(database),
+    async lastToken() {
+      const { at, ahead } = await lastTokenTime(database, 2 * policy.clock.maximumErrorMilliseconds)
+      const says = ahead?.toISOString() ?? null
+      if (says !== null && says !== toldAhead) log({ level: 'alert', job: 'timestamps', refused: `a token of ${says} is ahead of the database's clock`, means: 'the clock of another node is wrong, or the row is false: nothing stops for it' })
+      toldAhead = says
+      const known = [at, await kept.read()].filter((each) => each !== null)
+      return known.length === 0 ? null : new Date(Math.max(...known.map(Number)))
+    },
     async note({ event, details }) {
       await noteClock({ event, details } as ClockNote)
       // At the start `ready` says it.

@@ -1,7 +1,10 @@
 /** A time that a process keeps in a file of its own, so that no row which another may write counts as its memory. */
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
+
+/** Where a process keeps the last time that it saw with a clock that was sure. */
+export const lastSeenPath = (dataDir: string, name: 'ca' | 'status'): string => join(dataDir, `last-seen-${name}`)
 
 export interface KeptTime {
   /** Null before the first, and where what stands there is no time. */

@@ -208,6 +208,7 @@ export async function publishCrl(trx: Transaction, crl: Pick<CrlRecord, 'authori
   return taken === 1 && (await trx('crls').where({ ...key(crl), shard: crl.shard, seal: null }).update({ seal })) === 1
 }
 
+const UNDATED = '-'.repeat(24)
 /** Rows a page: some milliseconds of work each. */
 const PAGE = 4000
 
@@ -220,7 +221,9 @@ const PAGE = 4000
 export async function* revokedPages(db: Database | Transaction, { authorityId, shard }: ListId, latest: Date, odd: (row: RevokedRow) => void): AsyncGenerator<RevokedPage> {
   const postgres = isPostgres(db)
   const order = postgres ? 'serial COLLATE "C"' : 'serial'
-  const dated = `CASE WHEN revoked_at${postgres ? ' COLLATE "C"' : ''} > ? THEN ? ELSE revoked_at END`
+  // What has not the length of a date, or would end its line, has none.
+  const none = postgres ? `octet_length(revoked_at) <> ${UNDATED.length} OR strpos(revoked_at, chr(10)) > 0` : `length(CAST(revoked_at AS BLOB)) <> ${UNDATED.length} OR instr(revoked_at, char(10)) > 0`
+  const dated = `CASE WHEN ${none} THEN '${UNDATED}' WHEN revoked_at${postgres ? ' COLLATE "C"' : ''} > ? THEN ? ELSE revoked_at END`
   const page = `SELECT serial, ${dated} || serial || '/' || reason_code AS line FROM revocations WHERE authority_id = ? AND crl_shard = ? AND ${order} > ? AND retention_run_id IS NULL ORDER BY ${order} LIMIT ${PAGE}`
   // One value for a page: one for each column of each row takes several times as long.
   const all = postgres

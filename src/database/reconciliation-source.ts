@@ -1,6 +1,7 @@
 /** Every certificate with its status as the database has it, in batches, for the comparison with what relying parties get. */
 import { X509Certificate } from 'node:crypto'
 import type { KnownCertificate, ReconciliationSource } from '../revocation/reconcile.ts'
+import { revocationDate } from '../revocation/revocation-date.ts'
 import type { Authority } from '../signer/authority.ts'
 import { listAuthorities } from './authority-store.ts'
 import { latestCrls } from './crl-store.ts'
@@ -13,7 +14,7 @@ const read = (row: Row): KnownCertificate => ({
   issued: row['state'] === 'issued',
   der: row['der'],
   notAfter: new Date(row['not_after']),
-  revoked: row['revoked_at'] === null ? null : { at: new Date(row['revoked_at']), reason: Number(row['reason_code']) },
+  revoked: row['revoked_at'] === null ? null : { at: revocationDate(row['revoked_at'], { der: row['der'] }), reason: Number(row['reason_code']) },
 })
 
 /** One table's certificates in one shape. */

@@ -2,6 +2,8 @@
 import type { Responder } from '../signer/authority.ts'
 import type { IssuedBy } from '../revocation/issued-certificate.ts'
 import type { CertificateStatus } from '../revocation/ocsp-response.ts'
+import { isDate } from '../revocation/crl-entries.ts'
+import { revocationDate } from '../revocation/revocation-date.ts'
 import type { ServedCrl } from '../revocation/served-crl.ts'
 import { crlOctets, latestCrl } from './crl-store.ts'
 import type { Database, Row } from './database.ts'
@@ -9,7 +11,8 @@ import { respondersAt } from './responder-store.ts'
 
 /** What a row says and its certificate doesn't bear out. */
 export interface FalseRow {
-  readonly table: 'certificates' | 'responder_certificates'
+  /** `revocations` where its date is none. */
+  readonly table: 'certificates' | 'responder_certificates' | 'revocations'
   readonly authorityId: string
   readonly serial: string
 }
@@ -29,13 +32,13 @@ export interface StatusChecks {
  */
 export async function readStatus(db: Database, checks: StatusChecks, authorityId: string, serial: string): Promise<CertificateStatus> {
   const revoked = await db('revocations').where({ authority_id: authorityId, serial }).first('revoked_at', 'reason_code')
-  if (revoked) return revocation(revoked)
+  if (revoked) return readRevocation(db, checks, authorityId, serial, revoked)
   const certificate = await db('certificates')
     .leftJoin('revocations', 'revocations.certificate_id', 'certificates.id')
     .where({ 'certificates.authority_id': authorityId, 'certificates.serial': serial, 'certificates.state': 'issued' })
     .first('certificates.der', 'revocations.revoked_at', 'revocations.reason_code')
   // Whatever serial number the row of the revocation says, its certificate is revoked.
-  if (certificate && certificate.revoked_at !== null) return revocation(certificate)
+  if (certificate && certificate.revoked_at !== null) return readRevocation(db, checks, authorityId, serial, certificate)
   const found = [
     { table: 'certificates', row: certificate },
     { table: 'responder_certificates', row: await db('responder_certificates').where({ authority_id: authorityId, serial }).whereNotNull('der').first('der') },
@@ -49,7 +52,13 @@ export async function readStatus(db: Database, checks: StatusChecks, authorityId
   return { state: good ? 'good' : 'unknown' }
 }
 
-const revocation = (row: Row): CertificateStatus => ({ state: 'revoked', at: new Date(row['revoked_at']), ...(Number(row['reason_code']) === 0 ? {} : { reason: Number(row['reason_code']) }) })
+async function readRevocation(db: Database, checks: StatusChecks, authorityId: string, serial: string, row: Row): Promise<CertificateStatus> {
+  const reason = Number(row['reason_code']) === 0 ? {} : { reason: Number(row['reason_code']) }
+  if (isDate(row['revoked_at'])) return { state: 'revoked', at: new Date(row['revoked_at']), ...reason }
+  checks.falseRow({ table: 'revocations', authorityId, serial })
+  const certificate = await db('certificates').where({ authority_id: authorityId, serial }).first('der', 'tbs')
+  return { state: 'revoked', at: revocationDate(row['revoked_at'], certificate ?? null), ...reason }
+}
 
 /** The one that answers first: of two that begin in one second, the one that was recorded later. */
 export const RESPONDER_ORDER = [

@@ -1,7 +1,7 @@
 /** Time-stamping units and their tokens in the database. The ceremony writes the units, `status` the tokens. */
 import type { TokenRecord } from '../timestamp/timestamp-authority.ts'
 import type { TimestampCertificate } from '../timestamp/unit.ts'
-import { isUniqueViolation, type Database, type Row, type Transaction } from './database.ts'
+import { isPostgres, isUniqueViolation, type Database, type Row, type Transaction } from './database.ts'
 
 const moment = (text: string | null): Date | null => (text === null ? null : new Date(text))
 
@@ -59,10 +59,29 @@ export async function listRevokedTimestampCertificates(db: Database | Transactio
   return rows.map((row) => ({ serial: row['serial'], revokedAt: new Date(row['revoked_at']), reason: Number(row['reason_code']), notAfter: new Date(row['not_after']) }))
 }
 
-/** The latest time that any node has put on record: five minutes ahead at most, since nothing was released before migration 0035, which refuses more. */
-export async function lastTokenTime(db: Database): Promise<Date | null> {
-  const row = await db('timestamp_tokens').orderBy('gen_time', 'desc').first('gen_time')
-  return row ? new Date(row.gen_time) : null
+export interface LastToken {
+  /** Null before the first. */
+  readonly at: Date | null
+  /** The time of a token ahead of the database's own clock, which counts for nothing: of a node whose clock is wrong, or a false row. */
+  readonly ahead: Date | null
+}
+
+/** As migration 0035 has it. */
+const TOLERATED_MS = 5 * 60_000
+
+/**
+ * The latest time that any node has put on record. On PostgreSQL, where another account could write it, none that is ahead of the server's own clock: what the server tolerates would
+ * stop every node until then. Still later than that no row can be, unless the server's own clock went back.
+ * @param differenceMs by how much clocks that are right may differ: nobody is told of less
+ */
+export async function lastTokenTime(db: Database, differenceMs: number): Promise<LastToken> {
+  const newest = () => db('timestamp_tokens').orderBy('gen_time', 'desc').first('gen_time')
+  const at = moment((await newest())?.gen_time ?? null)
+  if (at === null || !isPostgres(db)) return { at, ahead: null }
+  const { rows: [{ now }] }: { rows: [{ now: string }] } = await db.raw(`SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS now`)
+  const difference = at.getTime() - new Date(now).getTime()
+  if (difference <= 0 || difference > TOLERATED_MS) return { at, ahead: null }
+  return { at: moment((await newest().where('gen_time', '<=', now))?.gen_time ?? null), ahead: difference > differenceMs ? at : null }
 }
 
 /** The oldest tokens of a certificate given before a moment, about so many: whole seconds of them, since others may share the last one. Null when there is none. */

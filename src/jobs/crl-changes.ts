@@ -1,7 +1,8 @@
 /** What may have changed on an authority's lists since the last ones: for each list, its entries as the database would have them now. */
 import { findRevoked, type RevokedCertificate } from '../database/crl-store.ts'
 import type { Database } from '../database/database.ts'
-import { canonicalSerial, encodeRevoked, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
+import { canonicalSerial, encodeRevoked, isDate, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
+import { revocationDate } from '../revocation/revocation-date.ts'
 import { serialOfCertificate, shardOfCertificate } from '../revocation/crl-shard.ts'
 
 export type Alert = (line: { readonly level: 'alert' } & Readonly<Record<string, unknown>>) => void
@@ -33,7 +34,8 @@ function ownSerial(authorityId: string, revoked: RevokedCertificate, alert: Aler
 /** The revocations among these serial numbers, by list, none dated after `latest`. */
 export async function changesByList(db: Database, authorityId: string, serials: readonly string[], latest: Date, alert: Alert): Promise<ReadonlyMap<number, RevokedPage>> {
   const lists = new Map<number, RevokedRow[]>()
-  for (const revoked of await findRevoked(db, authorityId, serials)) {
+  for (const row of await findRevoked(db, authorityId, serials)) {
+    const revoked = isDate(row.revokedAt) ? row : { ...row, revokedAt: sinceItsBeginning(authorityId, row, alert) }
     const shard = listOf(authorityId, revoked, alert)
     const stamp = latest.toISOString()
     const dated = revoked.revokedAt > stamp ? { ...revoked, revokedAt: stamp } : revoked
@@ -41,6 +43,22 @@ export async function changesByList(db: Database, authorityId: string, serials: 
     lists.set(shard, [...(lists.get(shard) ?? []), dated, ...(own === null ? [] : [{ ...dated, serial: own }])])
   }
   return new Map([...lists].map(([shard, rows]) => [shard, inOrder(rows)]))
+}
+
+/**
+ * Rows with dates that lists can have (see `revocationDate`), and somebody told of each that had none; the others as they are.
+ */
+export async function withDates(db: Database, authorityId: string, rows: readonly RevokedRow[], alert: Alert): Promise<readonly RevokedRow[]> {
+  const undated = rows.filter(({ revokedAt }) => !isDate(revokedAt)).map(({ serial }) => serial)
+  if (undated.length === 0) return rows
+  const found = new Map((await findRevoked(db, authorityId, undated)).map((revoked) => [revoked.serial, revoked]))
+  return rows.map((row) => (isDate(row.revokedAt) ? row : { ...row, revokedAt: sinceItsBeginning(authorityId, found.get(row.serial) ?? row, alert) }))
+}
+
+function sinceItsBeginning(authorityId: string, revoked: RevokedRow & Partial<Pick<RevokedCertificate, 'der' | 'tbs'>>, alert: Alert): string {
+  const listed = revocationDate(revoked.revokedAt, { der: null, ...revoked }).toISOString()
+  alert({ level: 'alert', job: 'crl', authority: authorityId, serial: revoked.serial, refused: 'the row of its revocation has a date that no calendar has', means: `it is listed as revoked since ${listed}: correct its date` })
+  return listed
 }
 
 /** @throws RangeError as encodeRevoked does */

@@ -33,7 +33,7 @@ import { mergeEntries, type ChunkRef, type Merged } from '../revocation/crl-merg
 import type { StatusChange } from '../revocation/status-watch.ts'
 import type { Services } from '../services.ts'
 import { type Signer, verifyDigest } from '../signer/signer.ts'
-import { changesByList, inOrder, listOf, type Alert } from './crl-changes.ts'
+import { changesByList, inOrder, listOf, withDates, type Alert } from './crl-changes.ts'
 import { CA_ACTOR } from './actor.ts'
 import type { SigningAuthority } from './issuing-authority.ts'
 import { draftList, listName } from './list-draft.ts'
@@ -226,6 +226,7 @@ export class CrlPublisher {
       const ahead = await revokedAfter(database, { authorityId: authority.id, shard }, new Date(now.getTime() + AHEAD_MS))
       if (ahead.length > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `the revocation of ${ahead.join(', ')} is dated ahead`, means: 'it is listed as revoked when the list was made: correct its date' })
       const odd: RevokedRow[] = []
+      const dated = (rows: readonly RevokedRow[]) => withDates(database, authority.id, rows, alert)
       const belongs = async (serial: string): Promise<boolean> => {
         const [revoked] = await findRevoked(database, authority.id, [serial])
         if (revoked && listOf(authority.id, revoked, alert) === shard) return true
@@ -233,12 +234,12 @@ export class CrlPublisher {
         return false
       }
       merged = await mergeEntries(list.chunks, revokedPages(database, { authorityId: authority.id, shard }, now, (row) => void odd.push(row)), { ...store.parts, ...(shards.length > 1 ? { belongs } : {}) }, true)
-      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(odd)), store.parts, false))
+      if (odd.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(await dated(odd))), store.parts, false))
       if (merged.withoutRow.length > 0) {
         // Gone by a retention run, or a row of another list's; what has none at all stays on the list.
         const rows = await findRevoked(database, authority.id, merged.withoutRow)
         const gone = rows.filter((row) => row.gone)
-        if (gone.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(gone)), store.parts, false))
+        if (gone.length > 0) merged = both(merged, await mergeEntries(merged.chunks, pagesOf(inOrder(await dated(gone))), store.parts, false))
         const without = merged.withoutRow.length - rows.length
         if (without > 0) alert({ level: 'alert', job: 'crl', list: listName(authority.id, shard), refused: `${without} entries have no revocation on record`, means: 'they stay on the list (REV-7): restore the rows' })
       }

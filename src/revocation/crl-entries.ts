@@ -33,7 +33,7 @@ const PUBLISHED = Array.from({ length: 11 }, (_, code) => isPublishedReason(code
 /**
  * Encodes rows as a list has them, each as `encodeEntry` would: few of them, however they are spelled.
  * @param rows ascending by serial number
- * @throws RangeError for a reason that is never published (REV-5), or a serial number that is none
+ * @throws RangeError for a reason that is never published (REV-5), a serial number that is none, or a date that is none (see `isDate`)
  */
 export function encodeRevoked(rows: readonly RevokedRow[]): RevokedPage {
   let end = 0
@@ -43,9 +43,12 @@ export function encodeRevoked(rows: readonly RevokedRow[]): RevokedPage {
 
 const HEX = new Uint8Array(256).fill(0xff)
 for (const [value, digit] of [...'0123456789abcdef'].entries()) HEX[digit.charCodeAt(0)] = value
-const [MINUS, SLASH, NEWLINE, ZERO, NINE] = [0x2d, 0x2f, 0x0a, 0x30, 0x39]
+const [SLASH, NEWLINE, ZERO, NINE] = [0x2f, 0x0a, 0x30, 0x39]
 /** In 2026-11-22T03:37:36.123Z: year without century, month, day, hour, minute, second; the rest of a second is cut. */
 const TIME_PLACES = [2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]
+/** What stands between the digits, and in the rest of the second. */
+const BETWEEN = [[4, '-'], [7, '-'], [10, 'T'], [13, ':'], [16, ':'], [19, '.'], [23, 'Z']].map(([place, character]) => [place as number, (character as string).charCodeAt(0)] as const)
+const REST_OF_SECOND = [20, 21, 22]
 const STAMP = 24
 /** The longest entry of the usual form, and where the next octet may be written before its length is known. */
 const LONGEST = 64
@@ -56,7 +59,7 @@ const ROOM = 4096
  * than a second: no row becomes an object, and what is not of the usual form is left to the other function.
  * @param lines ascending by serial number
  * @param room where the entries are written, when it is large enough
- * @param odd told of a line of another form: a serial number spelled in another way, a year before 2000 or from 2050 on, a reason that is never published
+ * @param odd told of a line of another form: a serial number spelled in another way, a year before 2000 or from 2050 on, a day that the calendar hasn't, a reason that is never published
  * @throws RangeError when two lines are not in order
  */
 export function encodeLines(lines: Buffer, odd: (row: RevokedRow) => void, room: Buffer = Buffer.alloc(0)): RevokedPage {
@@ -89,8 +92,8 @@ const NONE: ReadonlySet<number> = new Set()
 
 /** @returns where the next line begins; 0 when this one is not of the usual form */
 function encodeLine(lines: Buffer, from: number, octets: Buffer, to: number): number {
-  // 20 and a digit below 5: UTCTime. Where there is no Z the text is none of ours.
-  if (lines[from] !== 0x32 || lines[from + 1] !== ZERO || !(lines[from + 2]! < 0x35) || lines[from + 4] !== MINUS || lines[from + 23] !== 0x5a) return 0
+  // 20 and a digit below 5: UTCTime.
+  if (lines[from] !== 0x32 || lines[from + 1] !== ZERO || !(lines[from + 2]! < 0x35) || !isOnCalendar(lines, from)) return 0
   let at = from + STAMP
   const first = HEX[lines[at]!]!
   if (first > 15) return 0
@@ -128,6 +131,16 @@ function encodeLine(lines: Buffer, from: number, octets: Buffer, to: number): nu
   return end + 1
 }
 
+/** Whether a date of the years 2000 to 2049 is one: `isDate` without making a text of it. */
+function isOnCalendar(lines: Buffer, from: number): boolean {
+  for (const [place, character] of BETWEEN) if (lines[from + place] !== character) return false
+  for (const place of REST_OF_SECOND) if (lines[from + place]! < ZERO || lines[from + place]! > NINE) return false
+  const [year, month, day] = [pair(lines, from + 2), pair(lines, from + 5), pair(lines, from + 8)]
+  if (month < 1 || month > 12 || day < 1 || pair(lines, from + 11) > 23 || pair(lines, from + 14) > 59 || pair(lines, from + 17) > 59) return false
+  if (day <= 28) return true
+  return day <= (month === 2 ? (year % 4 === 0 ? 29 : 28) : month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31)
+}
+
 /** Which of two entries of the usual form comes first on a list: by the texts of their serial numbers. */
 export function compareSerials(one: Buffer, at: number, other: Buffer, place: number): number {
   let [left, right] = [at + 4, place + 4]
@@ -140,6 +153,12 @@ export function compareSerials(one: Buffer, at: number, other: Buffer, place: nu
     if (difference !== 0) return difference
   }
   return leftEnd - left - (rightEnd - right)
+}
+
+/** Whether lists and OCSP answers can carry this date: as Date.prototype.toISOString writes it, a day that the calendar has, and not before 1950, where dates of X.509 begin. */
+export function isDate(text: string): boolean {
+  const at = new Date(text)
+  return text.length === STAMP && text >= '1950' && !Number.isNaN(at.getTime()) && at.toISOString() === text
 }
 
 /** One number, one spelling: lower case, whole octets, nothing in front that says nothing. */

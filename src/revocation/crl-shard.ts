@@ -24,6 +24,16 @@ export function serialOfCertificate(certificate: Octets): string | null {
   }
 }
 
+/** The beginning of the certificate's time, as Date.prototype.toISOString writes it; null when it can't be read. */
+export function beginOfCertificate({ der, tbs }: Pick<Octets, 'der'> & Partial<Octets>): string | null {
+  try {
+    return der ?? tbs ? tbsOf({ der, tbs: tbs ?? Buffer.alloc(0) }).notBefore.date.toISOString() : null
+  } catch (error) {
+    if (MalformedDer.is(error)) return null
+    throw error
+  }
+}
+
 /** The shard named by the certificate's distribution point, 0 for the authority's own list; null when it can't be read or names neither. */
 export function shardOfCertificate(authorityId: string, certificate: Octets): number | null {
   try {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { audit } from '../../src/audit/audit-log.ts'
+import { audit, auditHash, GENESIS, verifyAuditChain, type AuditRow } from '../../src/audit/audit-log.ts'
 import { ACCOUNTS, accountsSql, GRANTS, type Account } from '../../src/database/accounts.ts'
 import { migrate, openDatabase, TablesTooOld, type Database } from '../../src/database/database.ts'
 import { listNodes, noteNode, type NodeState } from '../../src/database/node-store.ts'
@@ -109,6 +109,25 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     }).catch(() => undefined)
     await expect(as.portal('revocations').insert(wrong)).rejects.toThrow('a revocation is of the certificate that its row names')
     expect(await owner('revocations').where({ certificate_id: 'certificate-3' })).toEqual([])
+  })
+
+  const entry = async (change: Partial<AuditRow> = {}): Promise<AuditRow> => {
+    const last = await owner('audit_events').orderBy('seq', 'desc').first('seq', 'hash')
+    const row = { seq: Number(last?.seq ?? 0) + 1, at: AT, actor: 'process:ca', event: 'process.started', subject: 'process:ca', details: '{}', previous_hash: last?.hash ?? GENESIS, ...change }
+    return { ...row, hash: change.hash ?? auditHash(row) }
+  }
+  test.each<[Account, string, RegExp, () => Promise<unknown>]>([
+    ['status', 'an audit entry whose hash is none, after which nothing would be issued', /hash that is not its own/, async () => as.status('audit_events').insert(await entry({ hash: 'f'.repeat(64) }))],
+    ['status', 'an audit entry longer than `ca` can read', /too long/, async () => as.status('audit_events').insert(await entry({ details: JSON.stringify({ x: 'x'.repeat(1 << 20) }) }))],
+    ['portal', 'an audit entry that is not JSON', /type json/, async () => as.portal('audit_events').insert(await entry({ details: 'not json' }))],
+    ['portal', 'an application longer than `ca` can read', /applications_size/, async () => as.portal('applications').where({ id: 'application-1' }).update({ decision_reason: 'x'.repeat(1 << 20) })],
+    ['portal', 'a revocation of a day that no calendar has', /out of range/, async () => as.portal('revocations').insert({ ...revocation('certificate-3', '33'), revoked_at: '2025-99-99T99:99:99.999Z' })],
+    ['portal', 'a revocation of the year 0', /out of range|dated on a day that is/, async () => as.portal('revocations').insert({ ...revocation('certificate-3', '33'), revoked_at: '0000-01-01T00:00:00.000Z' })],
+  ])('ISS-6: %s can’t stop another process with %s', async (_, __, reason, act) => {
+    const before = await owner('audit_events').count({ n: '*' })
+    await expect(act()).rejects.toThrow(reason)
+    expect(await owner('audit_events').count({ n: '*' })).toEqual(before)
+    expect(await verifyAuditChain(as.ca)).toMatchObject({ intact: true })
   })
 
   test('ISS-6: what was given and is no longer due is taken away', async () => {

@@ -132,7 +132,7 @@ describeOnBothDatabases('constraints', (open, engine) => {
 
     test('REV-7: a revocation neither goes nor moves to another certificate; its date and reason may be corrected (REV-3)', async () => {
       await database('revocations').insert(revocation('first', '23'))
-      await database('revocations').where({ certificate_id: 'first' }).update({ revoked_at: '2026-10-01T00:00:00.000Z', reason_code: 4 })
+      await database('revocations').where({ certificate_id: 'first' }).update({ revoked_at: '2026-11-03T00:00:00.000Z', reason_code: 4 })
       for (const change of [{ certificate_id: 'abandoned-1' }, { serial: '21' }]) {
         expect((await refusal(database('revocations').where({ certificate_id: 'first' }).update(change))).message).toContain('rows of revocations are never rewritten')
       }
@@ -178,7 +178,7 @@ describeOnBothDatabases('constraints', (open, engine) => {
         ['a certificate by its id', 'certificates', () => certificate('first', '77', { state: 'abandoned' })],
         ['a certificate by its serial number', 'certificates', () => certificate('new', '23', { state: 'abandoned' })],
         ['a certificate by its approval', 'certificates', () => certificate('new', '78')],
-        ['a revocation', 'revocations', () => ({ ...revocation('first', '23'), revoked_at: '2026-10-05T00:00:00.000Z' })],
+        ['a revocation', 'revocations', () => ({ ...revocation('first', '23'), revoked_at: '2026-11-05T00:00:00.000Z' })],
         ['a compromised key', 'compromised_keys', () => ({ spki_sha256: KEY, source: 'other', recorded_at: AT })],
         ['a certified key', 'certified_keys', () => ({ spki_sha256: KEY, organisation_id: 'fits', purpose: 'code-signing', first_certified_at: AT })],
       ]

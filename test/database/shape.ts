@@ -8,7 +8,7 @@ export interface TableShape {
   unique: string[]
   /** `column -> table.column` */
   references: string[]
-  /** Names of the CHECK constraints that have one. */
+  /** Names of the CHECK constraints that have one; on SQLite also of the trigger that stands in for one on sizes, which can't be added there. */
   checks: string[]
 }
 
@@ -34,6 +34,7 @@ async function sqliteTable(database: Database, table: string): Promise<TableShap
   const indexes: { name: string; unique: number; partial: number; origin: string }[] = await database.raw(`PRAGMA index_list(${table})`)
   const keys: { from: string; table: string; to: string }[] = await database.raw(`PRAGMA foreign_key_list(${table})`)
   const [{ sql }] = await database.raw('SELECT sql FROM sqlite_master WHERE name = ?', [table])
+  const sizes: { name: string }[] = await database.raw("SELECT name FROM sqlite_master WHERE type = 'trigger' AND name = ?", [`${table}_size`])
   const found = [columns.filter(({ pk }) => pk > 0).sort((a, b) => a.pk - b.pk).map(({ name }) => name)].map((all) => unique(all, false))
   for (const index of indexes.filter((one) => one.unique === 1 && one.origin !== 'pk')) {
     const parts: { name: string }[] = await database.raw(`PRAGMA index_info(${index.name})`)
@@ -43,7 +44,7 @@ async function sqliteTable(database: Database, table: string): Promise<TableShap
     columns: columns.map(({ name, notnull }) => `${name}${notnull ? '' : '?'}`).sort(),
     unique: found.sort(),
     references: keys.map((key) => `${key.from} -> ${key.table}.${key.to}`).sort(),
-    checks: [...String(sql).matchAll(/constraint (\w+) check/g)].map(([, name]) => name!).sort(),
+    checks: [...[...String(sql).matchAll(/constraint (\w+) check/g)].map(([, name]) => name!), ...sizes.map(({ name }) => name)].sort(),
   }
 }
 

@@ -13,7 +13,7 @@ import { issuedBy, type IssuedBy } from '../../src/revocation/issued-certificate
 import type { Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import { insertApprovedApplication, type ApprovedApplication } from '../support/approved-application.ts'
-import { describeOnBothDatabases, dropTrigger } from '../support/database.ts'
+import { describeOnBothDatabases, dropTrigger, withDatesOfNoDay } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 
 let hierarchy: DemoHierarchy
@@ -161,6 +161,23 @@ describeOnBothDatabases('the status of a certificate', (open) => {
     const row = await database('certificates').where({ authority_id: authority.id, serial: issued.serial }).first('id')
     await database('revocations').insert({ certificate_id: row.id, authority_id: authority.id, serial: '5e99', reason_code: 1, ground: 'key-compromise', explanation: '', revoked_at: at, recorded_at: at, requested_by: application.applicant })
     expect(await statusOf(issued.serial)).toBe('revoked')
+  })
+
+  test('REV-4, OCS-3: a revocation dated on no day is answered for as since its certificate began, and told of', async () => {
+    await withDatesOfNoDay(database)
+    const at = services.clock().toISOString()
+    const row = await database('certificates').where({ authority_id: authority.id, serial: issued.serial }).first('id')
+    for (const serial of [issued.serial, '5e98']) {
+      await dropTrigger(database, 'revocations', 'revocations_own')
+      await dropTrigger(database, 'revocations', 'revocations_not_rewritten')
+      await database('revocations').insert({ certificate_id: row.id, authority_id: authority.id, serial, reason_code: 1, ground: 'key-compromise', explanation: '', revoked_at: at, recorded_at: at, requested_by: application.applicant }).onConflict('certificate_id').ignore().catch(() => undefined)
+      for (const date of ['2025-99-99T99:99:99.999Z', '0000-01-01T00:00:00.000Z', 'today']) {
+        told.splice(0)
+        await database('revocations').where({ certificate_id: row.id }).update({ serial, revoked_at: date })
+        expect(await readStatus(database, checks(), authority.id, issued.serial)).toEqual({ state: 'revoked', at: readCertificate(issued.der).tbs.notBefore.date, reason: 1 })
+        expect(told).toEqual([{ table: 'revocations', authorityId: authority.id, serial: issued.serial }])
+      }
+    }
   })
 
   test('OCS-2: a false row of a responder, however new, does not take the place of a certificate that the authority signed', async () => {

@@ -86,10 +86,26 @@ describeOnBothDatabases('time-stamps on record', (open, engine) => {
   test('TSA-3: the latest time that any node stamped', async () => {
     const database = await withDatesAhead(await open())
     await foundations(database)
-    expect(await lastTokenTime(database)).toBe(null)
+    expect(await lastTokenTime(database, 0)).toEqual({ at: null, ahead: null })
     const record = tokenRecorder(database)
     await Promise.all([record(token('01', 5)), record(token('02', 90)), record(token('03', 7))])
-    expect(await lastTokenTime(database)).toEqual(new Date(AT.getTime() + 90_000))
+    expect(await lastTokenTime(database, 0)).toEqual({ at: new Date(AT.getTime() + 90_000), ahead: null })
+  })
+
+  test.runIf(engine === 'PostgreSQL')('TSA-3, ISS-6: a token ahead of the database’s own clock, within what the database takes, counts for nothing and is told of', async () => {
+    const database = await open()
+    await foundations(database)
+    const write = (serial: string, at: Date) => database('timestamp_tokens').insert({ serial, certificate_id: 'unit-1', gen_time: at.toISOString(), imprint_hash: 'sha256', tst_info_sha256: 'b'.repeat(64) })
+    const [past, soon, ahead] = [-60_000, 3_000, 298_000].map((milliseconds) => new Date(Date.now() + milliseconds)) as [Date, Date, Date]
+    await write('01', past)
+    await write('02', soon)
+    expect(await lastTokenTime(database, 10_000)).toEqual({ at: past, ahead: null })
+    await write('03', ahead)
+    expect(await lastTokenTime(database, 10_000)).toEqual({ at: past, ahead })
+    // So far ahead no row was taken: the database's clock went back, and counts for nothing itself.
+    await withDatesAhead(database)
+    await write('04', AT)
+    expect(await lastTokenTime(database, 10_000)).toEqual({ at: AT, ahead: null })
   })
 
   describe('CSBR 5.4.1.2 (3)', () => {

@@ -10,12 +10,13 @@ import { refuseBackwards } from '../../src/jobs/list-draft.ts'
 import { runRetention } from '../../src/jobs/retention.ts'
 import { authoritiesOn, signingAuthority, type SigningAuthority } from '../../src/jobs/issuing-authority.ts'
 import { issueWaiting, issuingParts } from '../../src/jobs/issuing.ts'
+import { readCertificate } from '../../src/pki/x509-certificate.ts'
 import { readCertificateList } from '../../src/revocation/crl-reader.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Pkcs11Signer } from '../../src/signer/pkcs11.ts'
 import type { Signer } from '../../src/signer/signer.ts'
 import { insertApprovedApplication, insertPeople, type People } from '../support/approved-application.ts'
-import { connectAgain, describeOnBothDatabases, dropTrigger } from '../support/database.ts'
+import { connectAgain, describeOnBothDatabases, dropTrigger, withDatesOfNoDay } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
 
 let hierarchy: DemoHierarchy
@@ -114,6 +115,7 @@ describeOnBothDatabases('revocation lists', (open) => {
   })
 
   test('REV-3: issues a list at once when the date or the reason of a revocation was corrected, and none when neither was', async () => {
+    later = -60_000
     const made = await certificate()
     later = 60_000
     await revoke(made, 1)
@@ -166,6 +168,8 @@ describeOnBothDatabases('revocation lists', (open) => {
   })
 
   test('CRL-3: a row that says an earlier end than its certificate keeps its place on the list, and keeps no other there', async () => {
+    // A certificate of the day after tomorrow is revoked today.
+    await withDatesOfNoDay(database)
     const [made, other] = [await certificate(), await certificate()]
     later = 48 * HOUR
     const belied = await certificate()
@@ -209,6 +213,31 @@ describeOnBothDatabases('revocation lists', (open) => {
     const { list, thisUpdate } = await published()
     expect(list.tbs.entries!.map(({ serial }) => serial).sort()).toEqual([made.serial, other.serial].sort())
     for (const { revocationDate } of list.tbs.entries!) expect(revocationDate.at.getTime()).toBeLessThanOrEqual(thisUpdate.getTime())
+  })
+
+  test.each(['2025-99-99T99:99:99.999Z', '2026-02-31T00:00:00.000Z', '0000-01-01T00:00:00.000Z', 'today', 'a line\nthat ends so soon', 'あああああああああああああああああああああああ'])('CRL-2, REV-4: a revocation dated %j stops no list: it is listed since its certificate began, by whichever way it comes, and operators are told', async (date) => {
+    await withDatesOfNoDay(database)
+    const [made, other, dated] = [await certificate(), await certificate(), await certificate()]
+    const undated = async ({ id, serial }: { id: string; serial: string }) => {
+      await revoke({ id, serial })
+      await database('revocations').where({ certificate_id: id }).update({ revoked_at: date })
+    }
+    await undated(made)
+    await revoke(dated)
+    const own = publisher()
+    expect(await own.turn([authority])).toHaveLength(1)
+    await undated(other)
+    own.changed([{ authorityId: authority.id, serial: other.serial }])
+    expect(await own.turn([authority])).toHaveLength(1)
+    for (const { serial } of [made, other]) expect(alerts).toContainEqual(expect.objectContaining({ level: 'alert', serial, refused: 'the row of its revocation has a date that no calendar has' }))
+    const { list } = await published()
+    expect(list.tbs.entries!.map(({ serial }) => serial).sort()).toEqual([made.serial, other.serial, dated.serial].sort())
+    for (const { id, serial } of [made, other]) {
+      const began = readCertificate((await database('certificates').where({ id }).first()).der).tbs.notBefore.date
+      expect(list.tbs.entries!.find((entry) => entry.serial === serial)!.revocationDate.at).toEqual(began)
+    }
+    // Nothing changed since: both ways say the same.
+    expect(await publisher().turn([authority])).toEqual([])
   })
 
   test('REV-7, CRL-3: an entry stays on the list though its row is gone, and operators are told', async () => {

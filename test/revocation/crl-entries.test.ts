@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { encodeEntry } from '../../src/revocation/crl.ts'
-import { canonicalSerial, compareSerials, encodeLines, encodeRevoked, isPlain, serialAt, usualLength, type RevokedRow } from '../../src/revocation/crl-entries.ts'
+import { canonicalSerial, compareSerials, encodeLines, encodeRevoked, isDate, isPlain, serialAt, usualLength, type RevokedRow } from '../../src/revocation/crl-entries.ts'
 import { lintEntries } from '../../src/revocation/crl-lints.ts'
 import { readListedCertificates } from '../../src/revocation/crl-reader.ts'
 import { PUBLISHED_REASONS } from '../../src/revocation/reason.ts'
@@ -36,6 +36,21 @@ describe('entries in bulk', () => {
     expect(some.octets.equals(Buffer.concat(ROWS.map(alone)))).toBe(true)
     expect([...some.gone]).toEqual([2])
     expect(readListedCertificates(some.octets).map(({ serial }) => serial)).toEqual(ROWS.map(({ serial }) => serial))
+  })
+
+  test('CRL-2: a date that no calendar has is left over, and every other is taken', () => {
+    const form = (parts: readonly number[]) => `${parts[0]}-${[1, 2].map((at) => String(parts[at]).padStart(2, '0')).join('-')}T${[3, 4, 5].map((at) => String(parts[at]).padStart(2, '0')).join(':')}.000Z`
+    const dates = ['2025-99-99T99:99:99.999Z', '2026-02-31T00:00:00.000Z', '2026-11-22 03:37:36.999Z', '2026-11-22T03:37:36,999Z', '2026-11-22T03:37:36.99xZ', '2026-1-022T03:37:36.999Z', '------------------------']
+    for (const year of [2000, 2023, 2024, 2049]) for (let month = 0; month <= 13; month++) for (let day = 0; day <= 32; day++) dates.push(form([year, month, day, 1, 2, 3]))
+    for (const [hour, minute, second] of [[23, 59, 59], [24, 0, 0], [0, 60, 0], [0, 0, 60]] as const) dates.push(form([2026, 11, 22, hour, minute, second]))
+    const taken = dates.filter((date) => encodeLines(Buffer.from(`${date}7f/1`), () => undefined).ends.length === 1)
+    expect(taken).toEqual(dates.filter(isDate))
+    expect(taken).toHaveLength(366 + 365 + 366 + 365 + 1)
+  })
+
+  test('CRL-2: dates of X.509 begin in 1950', () => {
+    expect(['1950-01-01T00:00:00.000Z', '2050-01-01T00:00:00.000Z'].map(isDate)).toEqual([true, true])
+    for (const none of ['1949-12-31T23:59:59.999Z', '0000-01-01T00:00:00.000Z', '+275760-09-13T00:00:00.000Z', 'today', '', '2026-02-31T00:00:00.000Z', '2026-11-22T03:37:36Z']) expect(isDate(none), none).toBe(false)
   })
 
   test('CRL-2: a line of another form is left over, whatever is wrong with it', () => {

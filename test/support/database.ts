@@ -111,6 +111,12 @@ export async function withDatesAhead(database: Database): Promise<Database> {
   return database
 }
 
+/** For a row with a date that no calendar has, as an intruder who owns the database could write it. */
+export async function withDatesOfNoDay(database: Database): Promise<Database> {
+  for (const trigger of ['revocations_not_ahead', 'revocations_on_a_day', 'revocations_on_a_day_insert', 'revocations_on_a_day_update']) await dropTrigger(database, 'revocations', trigger)
+  return database
+}
+
 function open(url: string): Database {
   const database = openDatabase(url)
   urls.set(database, url)

@@ -1,7 +1,9 @@
 import { createHash, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { holdLater, planLater, TIMESTAMP_REVOCATION_REASONS } from '../../src/ceremony/later.ts'
 import { addMonths } from '../../src/certificate/validity.ts'
@@ -22,6 +24,7 @@ import { openTimestamps, type Timestamps } from '../../src/timestamps.ts'
 import type { ClockReading } from '../../src/timestamp/clock-watch.ts'
 import { dropTrigger, openFresh } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { findPostgres } from '../support/postgres.ts'
 import { opensslFolder, writeAuthorities } from '../support/openssl-folder.ts'
 import { DIGESTS, readReply, readToken, timestampQuery } from './timestamp-parts.ts'
 
@@ -396,6 +399,34 @@ describe('in the `status` process', () => {
     if ('none' in other) throw new Error(other.none)
     await other.stop()
     expect((await services.database('audit_events').where({ subject: 'node:another' }).orderBy('seq')).map(({ event }: { event: string }) => event)).toEqual(['timestamp.signing-changed', 'timestamp.clock-sure'])
+  })
+
+  test('TSA-3, ISS-6: this machine\'s own memory stops a clock that went back, by however little', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'portal-seen-'))
+    try {
+      const seen = (at: Date) => writeFileSync(join(dataDir, 'last-seen-status'), `${at.toISOString()}\n`)
+      const apart = { ...running(), config: { ...services.config, dataDir } }
+      for (const [ahead, doubt] of [[60_000, 'behind-an-earlier-token'], [-60_000, null]] as const) {
+        seen(new Date(Date.now() + ahead))
+        const found = await openTimestamps(apart, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+        if ('none' in found) throw new Error(found.none)
+        expect(found.clockDoubt()).toBe(doubt)
+        await found.stop()
+      }
+    } finally {
+      rmSync(dataDir, { recursive: true })
+    }
+  })
+
+  test.skipIf(findPostgres() === null)('TSA-3, ISS-6: a token that an account dates ahead, as far as the database takes, stops no node', async () => {
+    const other = await openFresh('PostgreSQL')
+    for (const table of ['ceremonies', 'authorities', 'timestamp_certificates']) await other(table).insert(await services.database(table).orderBy(table === 'authorities' ? 'not_before' : 'id'))
+    await other('timestamp_tokens').insert({ serial: 'ff', certificate_id: unit.certificateId, gen_time: new Date(Date.now() + 298_000).toISOString(), imprint_hash: 'sha256', tst_info_sha256: 'b'.repeat(64) })
+    const found = await openTimestamps({ ...running(), database: other }, { signer: token, authorities: () => authorities, issuedBy: issuedBy(authorities), source: { read: async () => reading } })
+    if ('none' in found) throw new Error(found.none)
+    expect(found.clockDoubt()).toBe(null)
+    expect(readReply(await found.respond(timestampQuery()))).toHaveProperty('token')
+    await found.stop()
   })
 
   test('TSA-2: a row whose certificate the time-stamp CA did not sign is no unit', async () => {
