@@ -21,7 +21,7 @@ export interface AuditFilter {
   readonly subject: string
   /** Part of a name or address, or the beginning of an actor (`process:`); empty for all. */
   readonly person: string
-  /** Days, year-month-day in UTC, both included; null for no bound. */
+  /** Instants, ISO 8601 in UTC to the millisecond: from the first on, before the second; null for no bound. */
   readonly from: string | null
   readonly until: string | null
   /** Only events after this sequence number in the page's order. */
@@ -69,7 +69,7 @@ async function seqsOf(database: Database, filter: AuditFilter): Promise<readonly
   }
   // Times are ISO 8601 in UTC, so that texts compare as they do.
   if (filter.from !== null) query.where('at', '>=', filter.from)
-  if (filter.until !== null) query.where('at', '<=', `${filter.until}T23:59:59.999Z`)
+  if (filter.until !== null) query.where('at', '<', filter.until)
   const last = filter.before !== null && byTime(filter) ? await database('audit_events').where({ seq: filter.before }).first('at') : undefined
   if (last) query.whereRaw('(at, seq) < (?, ?)', [last.at, filter.before!])
   else if (filter.before !== null) query.where('seq', '<', filter.before)

@@ -79,7 +79,7 @@ export function reportText(lines: readonly ReportLine[], ceremony: Ceremony, sta
     ...lines.map(({ term, text }) => `${term}\n${indented(text)}`),
     ...(ceremony.plan ? [`${t(language, 'script.title')}\n${indented(ceremony.plan.lines.join('\n'))}`] : []),
     `${t(language, 'together.title')}\n${indented(ceremony.keys.map(({ label, spkiSha256 }) => `${label}  ${spkiSha256}`).join('\n'))}`,
-    `${t(language, 'statements.title')}\n${indented(statements.length === 0 ? t(language, 'statements.none') : statements.map((each) => `${t(language, `statement.${each.part}`)}: ${each.signer}\n${each.fileName}\nSHA-256 ${each.sha256}`).join('\n'))}`,
+    `${t(language, 'statements.title')}\n${indented(statements.length === 0 ? t(language, 'statements.none') : statements.map((each) => `${t(language, `statement.${each.part}`)}${translate(language, 'frame.colon')}${each.signer}\n${each.fileName}\nSHA-256 ${each.sha256}`).join('\n'))}`,
     '',
   ].join('\n\n')
 }

@@ -36,7 +36,8 @@ export function translate(language: Language, key: string, values: Readonly<Reco
   return sentence.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole)
 }
 
-const ZONES: Readonly<Record<Language, { zone: string; label: string; tag: string }>> = { en: { zone: 'UTC', label: 'UTC', tag: 'en-GB' }, ja: { zone: 'Asia/Tokyo', label: 'JST', tag: 'ja-JP' } }
+/** `offset`: hours ahead of UTC, in Japan the same all year since 1951. */
+const ZONES: Readonly<Record<Language, { zone: string; label: string; tag: string; offset: number }>> = { en: { zone: 'UTC', label: 'UTC', tag: 'en-GB', offset: 0 }, ja: { zone: 'Asia/Tokyo', label: 'JST', tag: 'ja-JP', offset: 9 } }
 
 /** An instant to the minute in the language's zone, the zone named: `2026-11-21 09:30 UTC`. */
 export function formatInstant(language: Language, instant: Date | string): string {
@@ -45,6 +46,9 @@ export function formatInstant(language: Language, instant: Date | string): strin
   const part = (type: string) => parts.find((each) => each.type === type)?.value ?? ''
   return `${part('year')}-${part('month')}-${part('day')} ${part('hour')}:${part('minute')} ${label}`
 }
+
+/** When a day (`2026-11-21`) begins in the language's zone: the one in which the pages show times. */
+export const startOfDay = (language: Language, day: string): Date => new Date(Date.parse(`${day}T00:00:00.000Z`) - ZONES[language].offset * 3_600_000)
 
 /** The hour of an instant in the language's zone: `09:00`. */
 export const formatHour = (language: Language, instant: Date): string => formatInstant(language, instant).split(' ')[1]!

@@ -14,12 +14,12 @@ describeOnBothDatabases('LOG-1: reading the audit log', (open) => {
     await database('audit_events').insert(seconds.map((second, index) => ({ seq: index + 1, at: `2026-11-20T12:00:${second}.000Z`, actor: 'process:ca', event: 'process.started', subject: 'process:ca', details: '{}', previous_hash: '', hash: String(index) })))
     const pages: number[][] = []
     for (let before: number | null = null; ; before = pages.at(-1)!.at(-1)!) {
-      const page = await auditPage(database, { ...NOTHING, from: '2026-11-20', until: '2026-11-20', before, limit: 2 })
+      const page = await auditPage(database, { ...NOTHING, from: '2026-11-20T00:00:00.000Z', until: '2026-11-21T00:00:00.000Z', before, limit: 2 })
       if (page.length === 0) break
       pages.push(page.map(({ seq }) => seq))
     }
     expect(pages).toEqual([[7, 5], [6, 2], [4, 3], [1]])
-    const numbered = await auditPage(database, { ...NOTHING, subject: 'process:', from: '2026-11-20', before: 6 })
+    const numbered = await auditPage(database, { ...NOTHING, subject: 'process:', from: '2026-11-20T00:00:00.000Z', before: 6 })
     expect(numbered.map(({ seq }) => seq)).toEqual([5, 4, 3, 2, 1])
   })
 

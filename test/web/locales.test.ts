@@ -42,6 +42,19 @@ describe('the words', () => {
     expect([...en].filter(([key, text]) => sentence(text) && !/[\u3040-\u30ff\u4e00-\u9fff]/.test(ja.get(key) ?? '')).map(([key]) => key)).toEqual([])
   })
 
+  test('have colons and parentheses in full width where they stand with Japanese', () => {
+    const sign = '[\\u3040-\\u30ff\\u3400-\\u9fff々〆）」』]'
+    // A number of a clause, "(4)", belongs to the clause.
+    const narrow = new RegExp(`${sign} ?:(?!//)|${sign} ?[(]|[(][^()]*${sign}[^()]*[)]|[(](?:CSBR|CP) `)
+    expect('運営: x'.match(narrow) && '適合 (CSBR 6.1)'.match(narrow) && '(認証)'.match(narrow)).not.toBeNull()
+    expect([...ja].filter(([, sentence]) => narrow.test(sentence)).map(([key]) => key)).toEqual([])
+  })
+
+  test('are joined by no colon of a view, which would be the same in both languages', () => {
+    const joined = readdirSync(join(ROOT, 'views'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ejs')).flatMap((name) => [...readFileSync(join(ROOT, 'views', name), 'utf8').matchAll(/%>(?:<\/\w+>)?:(?=[ <])/g)].map(([found]) => `${name}: ${found}`))
+    expect(joined).toEqual([])
+  })
+
   test('exist for every key that a view or the code names', () => {
     const missing: string[] = []
     for (const file of sources()) {

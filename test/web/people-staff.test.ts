@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
+import { audit } from '../../src/audit/audit-log.ts'
 import { createFirstAdministrator, createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
 import { allowTampering } from '../audit/tampering.ts'
@@ -243,7 +244,14 @@ describe('the auditor', () => {
     expect((await found(`from=${at.slice(0, 10)}`)).length).toBeGreaterThan(0)
     expect(await found(`until=${new Date(Date.parse(at) - 86_400_000).toISOString().slice(0, 10)}`)).toEqual([])
     expect((await client.get('/audit?from=soon')).errors.get('from')).toBe(words('forms.date'))
+    // Days begin as the times that the page shows: 16:00 UTC is one o'clock of the next day in Japan.
+    await database.transaction((trx) => audit(trx, { at: new Date('2026-03-10T16:00:00Z'), actor: 'process:ca', event: 'process.stopped', subject: 'process:ca', details: {} }))
+    const onDay = async (day: string) => (await found(`from=${day}&until=${day}`)).length
+    expect([await onDay('2026-03-10'), await onDay('2026-03-11'), await onDay('9999-12-31')]).toEqual([1, 0, 0])
+    expect((await found('until=9999-12-31')).length).toBeGreaterThan(1)
     expect((await client.get('/audit?lang=ja')).title).toBe(words('audit.title', {}, 'ja'))
+    expect([await onDay('2026-03-10'), await onDay('2026-03-11')]).toEqual([0, 1])
+    expect((await client.get('/audit?from=2026-03-11&until=2026-03-11')).text).toContain('2026-03-11 01:00 JST')
   })
 
   test('LOG-1: an altered entry is shown with its number', async () => {

@@ -5,10 +5,11 @@ import { auditPage } from '../../database/audit-reader.ts'
 import type { Services } from '../../services.ts'
 import { countEndingAnchors } from '../anchor-notice.ts'
 import { cleanText } from '../form.ts'
-import { WORDS } from '../locales.ts'
+import { startOfDay, WORDS } from '../locales.ts'
 import { page, type Route } from '../reply.ts'
 
 const PER_PAGE = 50
+const DAY_MS = 86_400_000
 
 export function auditRoutes(_services: Services): readonly Route[] {
   return [
@@ -25,7 +26,15 @@ export function auditRoutes(_services: Services): readonly Route[] {
         const before = /^[1-9]\d{0,14}$/.test(query['before'] ?? '') ? Number(query['before']) : null
         const asked = { ...(subject === '' ? {} : { subject }), ...(person === '' ? {} : { person }), ...(days.from === '' ? {} : { from: days.from }), ...(days.until === '' ? {} : { until: days.until }) }
         const at = (more: Record<string, string>) => `/audit?${new URLSearchParams({ ...asked, ...more })}`
-        const events = errors.length > 0 ? [] : await auditPage(services.database, { subject, person, from: readEnteredDay(days.from), until: readEnteredDay(days.until), before, limit: PER_PAGE })
+        // In the zone of the times beside: a day has another beginning on Japanese pages than on English ones.
+        const begins = (entered: string, days: number): string | null => {
+          const day = readEnteredDay(entered)
+          if (day === null) return null
+          const at = new Date(startOfDay(language, day).getTime() + days * DAY_MS).toISOString()
+          // Beyond the year 9999 texts no longer compare as times do, and nothing is.
+          return at.startsWith('+') ? null : at
+        }
+        const events = errors.length > 0 ? [] : await auditPage(services.database, { subject, person, from: begins(days.from, 0), until: begins(days.until, 1), before, limit: PER_PAGE })
         const last = events.at(-1)
         const older = events.length === PER_PAGE && last && last.seq > 1 ? at({ before: String(last.seq) }) : null
         return page('people/audit', 'audit.title', {

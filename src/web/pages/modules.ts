@@ -96,7 +96,7 @@ async function show(request: PageRequest, module: ShippedModule, errors: readonl
         ...(module.shipped ? [row('shipped', `${by(module.shipped)}, ${module.shipped.carrier}, ${module.tracking ?? '–'}`)] : []),
         ...(module.received ? [row('received', by(module.received))] : []),
         ...(module.letterSent ? [row('letter-sent', `${by(module.letterSent)}, ${module.letterSent.route}`)] : []),
-        ...(module.withdrawn ? [row('withdrawn', `${by(module.withdrawn)}: ${module.withdrawn.because}`)] : []),
+        ...(module.withdrawn ? [row('withdrawn', `${by(module.withdrawn)}${translate(language, 'frame.colon')}${module.withdrawn.because}`)] : []),
       ],
       keys: module.keys.map(({ label, keyId, spkiSha256 }) => ({ label, keyId, sha256: spkiSha256, references: applications.filter(({ spki_sha256 }) => spki_sha256 === spkiSha256).map(({ reference }) => reference) })),
       may: {
