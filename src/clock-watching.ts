@@ -4,7 +4,7 @@ import { audit } from './audit/audit-log.ts'
 import { type ProcessClock, processClock } from './clock/process-clock.ts'
 import { systemClock } from './clock/system-clock.ts'
 import { latestCrls } from './database/crl-store.ts'
-import { dropOldFigures, lastSeen, noteClock, noteNode } from './database/node-store.ts'
+import { dropOldFigures, dropOldNodes, lastSeen, noteClock, noteNode } from './database/node-store.ts'
 import { keptTime, lastSeenPath } from './clock/kept-time.ts'
 import { every, explain, log } from './process.ts'
 import type { Services } from './services.ts'
@@ -55,6 +55,7 @@ export async function watchProcessClock(services: Services, name: 'ca' | 'status
         await kept.write(clock())
         await noteNode(database, { node: config.node, process: name, seenAt: clock(), clock: watched.standing() })
       } else await noteClock(database, config.node, name, watched.standing())
+      await dropOldNodes(database, name, clock())
       if (name === 'status') await dropOldFigures(database, clock())
     }),
   ]

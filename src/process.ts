@@ -6,7 +6,8 @@ import { ConfigRefused, readConfig, type Config, type ProcessName } from './conf
 import { sizesWithoutCompleteList } from './application/weak-key-import.ts'
 import { addressesElsewhere } from './certificate/named-addresses.ts'
 import { listAuthorities } from './database/authority-store.ts'
-import { migrate, TablesTooOld } from './database/database.ts'
+import { isPostgres, migrate, openDatabase, TablesTooOld } from './database/database.ts'
+import { type Blocker, findBlockers } from './database/locks.ts'
 import { weakKeyStore } from './database/weak-key-store.ts'
 import { PolicyRefused } from './policy/policy.ts'
 import { describeFault, lastingFaults, tellFault } from './fault.ts'
@@ -25,7 +26,7 @@ export const say = (line: string): void => void process.stdout.write(`${line}\n`
 
 
 /** What a driver, the system or a library refuses has a code of its own, and its message is for the operator; the rest is a fault of ours and shows where. */
-const isRefusal = (error: Error): boolean => /^(SQLITE_(CANTOPEN|READONLY|FULL|IOERR|NOTADB|CORRUPT|BUSY|PERM)|(08|28|3D|53|57)[0-9A-Z]{3}$|E[A-Z]+$|ERR_OSSL_|ERR_SSL_)/.test(String((error as NodeJS.ErrnoException).code ?? ''))
+const isRefusal = (error: Error): boolean => /^(SQLITE_(CANTOPEN|READONLY|FULL|IOERR|NOTADB|CORRUPT|BUSY|PERM)|(08|28|3D|53|57)[0-9A-Z]{3}$|55P03$|E[A-Z]+$|ERR_OSSL_|ERR_SSL_)/.test(String((error as NodeJS.ErrnoException).code ?? ''))
 
 export function explain(error: unknown): string {
   if (ConfigRefused.is(error) || PolicyRefused.is(error) || StartRefused.is(error) || TablesTooOld.is(error) || SignerUnavailable.is(error)) return error.message
@@ -75,12 +76,14 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
   try {
     const config = readConfig(name)
     nameLog({ process: name, node: config.node })
-    services = openServices(config)
+    services = openServices(config, { database: openDatabase(config.databaseUrl, LOCK_MS) })
     refuseSamples(services)
     await migrate(services.database)
     const notices = await addressNotice(services)
     const running = await start(services, config)
-    const privatePort = await openPrivatePort(name, config, running.seen).catch(async (error: unknown) => {
+    const locks = watchLocks(services)
+    const privatePort = await openPrivatePort(name, config, locks.seen(running.seen)).catch(async (error: unknown) => {
+      await locks.stop()
       await running.stop().catch(() => undefined)
       throw error
     })
@@ -96,7 +99,7 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
       stopping = true
       void privatePort
         .close()
-        .then(() => Promise.all([running.stop(), disks.stop()]))
+        .then(() => Promise.all([running.stop(), disks.stop(), locks.stop()]))
         .then(() => note(opened, name, 'process.stopped'))
         .then(() => opened.close())
         .then(
@@ -137,7 +140,7 @@ export async function runWorker(name: ProcessName & 'status', start: (services: 
   try {
     const config = readConfig(name)
     nameLog({ process: name, node: config.node, worker: process.pid })
-    const opened = (services = openServices(config))
+    const opened = (services = openServices(config, { database: openDatabase(config.databaseUrl, LOCK_MS) }))
     const running = await start(opened, config)
     let stopping = false
     const stop = () => {
@@ -185,6 +188,33 @@ function watchDisks(folders: WrittenFolders): { stop(): Promise<void> } {
   return every(ROOM_MS, 'disk', async () => (begun ? turn() : void (begun = true)))
 }
 
+/** Nobody's page, question or list waits longer for a lock: it fails, and is tried again. */
+const LOCK_MS = 15_000
+const LOCKS_MS = 5_000
+/** One that stays is said again after this. */
+const LOCKS_TOLD_MS = 600_000
+
+/** ISS-6: tells operators who keeps the others waiting, and is not ready meanwhile. */
+export function watchLocks({ database }: Pick<Services, 'database'>, look: () => Promise<readonly Blocker[]> = () => findBlockers(database)): { seen(seen: Seen): Seen; stop(): Promise<void> } {
+  let found: readonly Blocker[] = []
+  const told = new Map<number, number>()
+  const job = every(LOCKS_MS, 'locks', async () => {
+    found = await look().catch((error: unknown) => {
+      found = []
+      throw error
+    })
+    for (const blocker of found) {
+      if (performance.now() - (told.get(blocker.pid) ?? -Infinity) < LOCKS_TOLD_MS) continue
+      told.set(blocker.pid, performance.now())
+      log({ level: 'alert', job: 'locks', ...blocker, means: `what waits is not done until this connection to PostgreSQL ends: SELECT pg_terminate_backend(${blocker.pid})` })
+    }
+  })
+  const standing = () => (found.length === 0 ? null : found.map(({ pid, account, seconds }) => `PostgreSQL's ${pid} (${account ?? 'unknown'}) keeps others waiting for ${seconds} s`).join('; '))
+  const seen = (of: Seen): Seen => ({ figures: () => of.figures(), readiness: async () => ({ ...(await of.readiness()), locks: standing() }) })
+  // Elsewhere there is nothing to look at.
+  return { seen: isPostgres(database) ? seen : (of) => of, stop: () => job.stop() }
+}
+
 /** The primary has the one private port and asks its workers (workers.ts). */
 function answerPrimary(seen: Seen): void {
   process.on('message', (message: { ask?: 'figures' | 'readiness'; id?: number }) => {
@@ -199,7 +229,7 @@ function answerPrimary(seen: Seen): void {
 
 async function openPrivatePort(name: string, { metrics: { host, port } }: Config, seen: Seen): Promise<{ close(): Promise<void> }> {
   if (port === null) return { close: async () => undefined }
-  const server = createPrivateServer(seen, () => performance.now(), (error) => log({ level: 'error', job: 'metrics', error: explain(error) }))
+  const server = createPrivateServer(seen, host, () => performance.now(), (error) => log({ level: 'error', job: 'metrics', error: explain(error) }))
   await listen(server, port, host, `${name}_metrics`)
   return { close: () => stopServer(server) }
 }

@@ -127,6 +127,7 @@ async function serve(services: Services, config: Config): Promise<Running & { re
 
   const registry = new Registry()
   let stamping: Timestamps | null = null
+  let stopping = false
   /** @returns a line for who starts the process */
   const openStamping = async (): Promise<string> => {
     const opened = await openTimestamps(services, { signer: { tokenLabel: signer.tokenLabel, sign }, authorities: () => authorities, issuedBy: (...of) => checks.issuedBy(...of) })
@@ -135,20 +136,29 @@ async function serve(services: Services, config: Config): Promise<Running & { re
     timestampFigures(registry, opened)
     return opened.ready
   }
+  /** Why there are none, though there should be. */
+  let unopened: string | null = null
+  const opened = (): void => void (unopened = null)
+  const failed = (error: unknown): void => {
+    unopened = tellFault(error)
+    fault(error)
+    setTimeout(onHierarchy, 1000).unref()
+  }
   let opening = openStamping()
-  const timestamps = await opening
   // A ceremony added them: they begin without a restart.
   onHierarchy = () => {
-    if (stamping) return
-    opening = opening.catch(() => '').then(async (before) => (stamping ? before : openStamping()))
-    opening.then(
-      (line) => void (stamping && log({ level: 'info', job: 'timestamps', begun: line })),
-      (error: unknown) => {
-        fault(error)
-        setTimeout(onHierarchy, 1000).unref()
-      },
-    )
+    if (stamping || stopping) return
+    opening = opening.catch(() => '').then(async (before) => (stamping || stopping ? before : openStamping()))
+    opening.then((line) => {
+      opened()
+      if (stamping) log({ level: 'info', job: 'timestamps', begun: line })
+    }, failed)
   }
+  // OCS-1, CRL-1: what goes wrong with them holds up no OCSP answer and no list.
+  const timestamps = await opening.catch((error: unknown) => {
+    failed(error)
+    return `Time-stamps  none: ${tellFault(error)}; tried again each second`
+  })
   const server = createStatusServer({
     now: clock,
     ocsp,
@@ -215,12 +225,13 @@ async function serve(services: Services, config: Config): Promise<Running & { re
           },
         },
         { name: 'clock', run: () => watched.stops() },
-        { name: 'timestamp-clock', run: () => stamping?.clockDoubt() ?? null },
+        { name: 'timestamp-clock', run: () => stamping?.clockDoubt() ?? unopened },
       ],
       tellFault,
     ),
     more: timestamps,
     async stop() {
+      stopping = true
       await stopServer(server)
       // First, since it needs no database: what was answered is on record though that is away.
       await taking.stop()
@@ -240,10 +251,19 @@ async function serve(services: Services, config: Config): Promise<Running & { re
 }
 
 const KEEP_MS = 60_000
+/** Lines of one round. */
+const REFUSALS = 20
 /** OCS-8: one of the processes of a node keeps what all its workers wrote. */
 function keeping<R extends Running>({ database, clock, policy }: Services, { accessLogDir, node }: Config, running: R): R {
   if (accessLogDir === null) return running
-  const job = every(KEEP_MS, 'access-log', () => keepAccessLogs({ folder: accessLogDir, node, database, clock, keepYears: policy.accessLog.keepYears, lives: processLives }))
+  const told = new Set<string>()
+  const job = every(KEEP_MS, 'access-log', async () => {
+    const { refused } = await keepAccessLogs({ folder: accessLogDir, node, database, clock, keepYears: policy.accessLog.keepYears, lives: processLives })
+    for (const file of refused.filter((each) => !told.has(each)).slice(0, REFUSALS)) {
+      told.add(file)
+      log({ level: 'alert', job: 'access-log', file, refused: 'a row of access_log_files that this node did not write', means: 'no file is removed for it: npm run access-log:verify (OCS-8)' })
+    }
+  })
   return {
     ...running,
     async stop() {

@@ -101,7 +101,7 @@ export async function openTimestamps(
   const noteClock = ({ event, details }: ClockNote) => {
     if (event !== 'timestamp.clock-adjusted') return noteChange(['timestamp.clock-unsure', 'timestamp.clock-sure'], event, details, (last) => event === 'timestamp.clock-sure' || last.details['doubt'] === details.doubt)
     const { checkSeconds, stepMilliseconds } = policy.clock
-    const sameStep = ({ at, details: { milliseconds } }: Entry) => Math.abs(clock().getTime() - at.getTime()) < 2 * checkSeconds * 1000 && Math.abs(Number(milliseconds) - details.milliseconds) < SAME_STEP * stepMilliseconds
+    const sameStep = ({ at, details: { milliseconds } }: Entry) => Math.abs(clock().getTime() - at.getTime()) < 2 * checkSeconds * 1000 && typeof milliseconds === 'number' && Math.abs(milliseconds - details.milliseconds) < SAME_STEP * stepMilliseconds
     return noteChange([event], event, details, sameStep)
   }
 

@@ -10,7 +10,7 @@ import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { audit } from '../audit/audit-log.ts'
-import { accessLogFile, endedAccessLogFiles, insertAccessLogFile, listAccessLogFiles, recordAccessLogRemoval } from '../database/access-log-store.ts'
+import { type AccessLogFile, accessLogFile, endedAccessLogFiles, insertAccessLogFile, listAccessLogFiles, recordAccessLogRemoval } from '../database/access-log-store.ts'
 import type { Database } from '../database/database.ts'
 import { readName } from './names.ts'
 
@@ -28,9 +28,18 @@ export interface KeeperParts {
 const ACTOR = 'process:status'
 const DAY_MS = 86_400_000
 
-/** One round: what processes left open, what is finished, what is over. @returns the names of what it put on record and of what it removed */
-export async function keepAccessLogs(parts: KeeperParts): Promise<{ readonly kept: readonly string[]; readonly removed: readonly string[] }> {
+export interface Kept {
+  /** The names of what was put on record, and of what was removed. */
+  readonly kept: readonly string[]
+  readonly removed: readonly string[]
+  /** Of files that a row names falsely: nothing was removed for it. */
+  readonly refused: readonly string[]
+}
+
+/** One round: what processes left open, what is finished, what is over. */
+export async function keepAccessLogs(parts: KeeperParts): Promise<Kept> {
   const kept: string[] = []
+  const refused: string[] = []
   for (const file of await filesOf(parts)) {
     const name = readName(file)
     if (!name || name.node !== parts.node || name.state === 'kept') continue
@@ -40,16 +49,25 @@ export async function keepAccessLogs(parts: KeeperParts): Promise<{ readonly kep
       if (parts.lives(name.pid) && !old) continue
       await rename(join(parts.folder, file), join(parts.folder, file.replace(/\.open$/, '')))
     }
-    kept.push(await keep(parts, file.replace(/\.open$/, '')))
+    const { recorded, as } = await keep(parts, file.replace(/\.open$/, ''))
+    if (recorded) kept.push(as)
+    else refused.push(as)
   }
-  return { kept, removed: await removeEnded(parts) }
+  const ended = await removeEnded(parts)
+  return { kept, removed: ended.removed, refused: [...refused, ...ended.refused] }
 }
 
 async function filesOf({ folder }: KeeperParts): Promise<readonly string[]> {
   return (await readdir(folder).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? [] : Promise.reject(error)))).sort()
 }
 
-async function keep({ folder, node, database, clock }: KeeperParts, file: string): Promise<string> {
+/** A row is somebody's word: it names a kept file of this node and day, and nothing beside the folder. */
+function isNamedRight({ name, node, day }: Pick<AccessLogFile, 'name' | 'node' | 'day'>): boolean {
+  const says = readName(name)
+  return says?.state === 'kept' && says.node === node && says.day === day
+}
+
+async function keep({ folder, node, database, clock }: KeeperParts, file: string): Promise<{ readonly recorded: boolean; readonly as: string }> {
   const [plain, packed] = [join(folder, file), join(folder, `${file}.gz`)]
   const name = `${file}.gz`
   const known = await accessLogFile(database, name)
@@ -76,15 +94,18 @@ async function keep({ folder, node, database, clock }: KeeperParts, file: string
       await audit(trx, { at: finishedAt, actor: ACTOR, event: 'access-log.finished', subject: `access-log:${name}`.slice(0, 120), details: { file: name, lines, octets, sha256 } })
     })
   }
-  await rm(plain, { force: true })
-  return name
+  // A row that was there before may be another's: the file goes only when it is what was packed.
+  const recorded = !known || (await sha256If(packed)) === known.sha256
+  if (recorded) await rm(plain, { force: true })
+  return { recorded, as: name }
 }
 
-async function removeEnded({ folder, node, database, clock, keepYears }: KeeperParts): Promise<readonly string[]> {
+async function removeEnded({ folder, node, database, clock, keepYears }: KeeperParts): Promise<Pick<Kept, 'removed' | 'refused'>> {
   const before = new Date(clock())
   before.setUTCFullYear(before.getUTCFullYear() - keepYears)
   const ended = await endedAccessLogFiles(database, node, before.toISOString().slice(0, 10))
-  for (const { name, sha256 } of ended) {
+  const removed = ended.filter(isNamedRight)
+  for (const { name, sha256 } of removed) {
     await database.transaction(async (trx) => {
       const at = clock()
       if (!(await recordAccessLogRemoval(trx, name, at))) return
@@ -93,7 +114,7 @@ async function removeEnded({ folder, node, database, clock, keepYears }: KeeperP
       await rm(join(folder, name), { force: true })
     })
   }
-  return ended.map(({ name }) => name)
+  return { removed: removed.map(({ name }) => name), refused: ended.filter((row) => !isNamedRight(row)).map(({ name }) => name) }
 }
 
 async function sha256Of(path: string): Promise<string> {
@@ -102,14 +123,18 @@ async function sha256Of(path: string): Promise<string> {
   return digest.digest('hex')
 }
 
-export type FileVerdict = 'whole' | 'missing' | 'changed'
+const sha256If = (path: string): Promise<string | null> => sha256Of(path).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : Promise.reject(error)))
+
+export type FileVerdict = 'whole' | 'missing' | 'changed' | 'false-name'
 
 /** Compares every file of this node that is on record and not removed with its SHA-256. */
 export async function verifyAccessLogs({ folder, node, database }: Pick<KeeperParts, 'folder' | 'node' | 'database'>): Promise<readonly { readonly name: string; readonly verdict: FileVerdict }[]> {
   const verdicts: { name: string; verdict: FileVerdict }[] = []
-  for (const { name, sha256 } of await listAccessLogFiles(database, node)) {
-    const found = await sha256Of(join(folder, name)).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOENT' ? null : Promise.reject(error)))
-    verdicts.push({ name, verdict: found === null ? 'missing' : found === sha256 ? 'whole' : 'changed' })
+  for (const row of await listAccessLogFiles(database, node)) {
+    const { name, sha256 } = row
+    const right = isNamedRight(row)
+    const found = right ? await sha256If(join(folder, name)) : null
+    verdicts.push({ name, verdict: !right ? 'false-name' : found === null ? 'missing' : found === sha256 ? 'whole' : 'changed' })
   }
   return verdicts
 }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { writeAlone, type Transaction } from '../database/database.ts'
+import { readDetails } from './details.ts'
 import type { AuditEventName } from './events.ts'
 
 export interface AuditEntry {
@@ -43,7 +44,7 @@ export function auditHash(row: Omit<AuditRow, 'hash'>): string {
 export async function lastEntry(trx: Transaction, subject: string, events: readonly AuditEventName[]): Promise<{ readonly at: Date; readonly event: string; readonly details: Readonly<Record<string, unknown>> } | null> {
   await writeAlone(trx)
   const row = await trx<AuditRow>('audit_events').where({ subject }).whereIn('event', [...events]).orderBy('seq', 'desc').first('at', 'event', 'details')
-  return row ? { at: new Date(row.at), event: row.event, details: JSON.parse(row.details) as Record<string, unknown> } : null
+  return row ? { at: new Date(row.at), event: row.event, details: readDetails(row.details) } : null
 }
 
 /** Appends one entry inside the transaction of the change. Throws when it can't: the change then rolls back. */

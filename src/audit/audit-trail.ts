@@ -9,6 +9,7 @@ import type { AuditTrail, LoggedEvent } from '../application/issue-ports.ts'
 import type { Database } from '../database/database.ts'
 import { gathered } from '../database/gathered.ts'
 import { type AuditRow, type ChainBreach, findBreach, GENESIS } from './audit-log.ts'
+import { readDetails } from './details.ts'
 
 const ACTS: ReadonlySet<string> = new Set(Object.values(ACT))
 const ANCHOR_EVENTS: ReadonlySet<string> = new Set(['anchor.proposed', ...Object.values(CONFIRMING)])
@@ -76,15 +77,5 @@ export function auditTrail(database: Database, onBreach: (breach: ChainBreach) =
     eventsOf: (applicationId) => trails.get(applicationId) ?? [],
     eventsOfEntry: (entryId) => entries.get(entryId) ?? [],
     anchorActs: () => anchorActs,
-  }
-}
-
-function readDetails(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const details: unknown = JSON.parse(text)
-    return typeof details === 'object' && details !== null && !Array.isArray(details) ? (details as Record<string, unknown>) : {}
-  } catch {
-    // An entry that this software did not write proves nothing.
-    return {}
   }
 }

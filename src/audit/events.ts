@@ -110,3 +110,47 @@ export const AUDIT_EVENTS = [
 ] as const
 
 export type AuditEventName = (typeof AUDIT_EVENTS)[number]
+
+/** Whose database account may write an entry (ISS-6): the three processes, and `operator` of ceremonies and commands. */
+export type AuditWriter = 'portal' | 'ca' | 'status' | 'operator'
+
+/** By event, or by the part before its dot for all that have no line of their own. */
+const WRITERS: Readonly<Record<string, readonly AuditWriter[]>> = {
+  account: ['portal'],
+  session: ['portal'],
+  access: ['portal'],
+  application: ['portal'],
+  'application.approval-voided': ['portal', 'ca'],
+  'application.held': ['ca'],
+  certificate: ['portal'],
+  'certificate.recorded': ['ca'],
+  'certificate.issued': ['ca'],
+  'certificate.abandoned': ['ca'],
+  key: ['portal'],
+  'weak-keys': ['operator'],
+  module: ['portal'],
+  'module.prepared': ['operator'],
+  register: ['portal'],
+  ceremony: ['operator'],
+  authority: ['operator'],
+  responder: ['operator'],
+  'responder.key-refused': ['ca'],
+  'responder.certificate-issued': ['ca'],
+  crl: ['ca'],
+  // An offline CA's lists are signed in a ceremony.
+  'crl.issued': ['ca', 'operator'],
+  status: ['ca'],
+  example: ['ca'],
+  timestamp: ['status'],
+  'timestamp.certificate-issued': ['operator'],
+  'timestamp.certificate-revoked': ['operator'],
+  'timestamp.key-removed': ['operator'],
+  'timestamp.tokens-removed': ['ca'],
+  anchor: ['operator'],
+  demo: ['operator'],
+  'access-log': ['status'],
+  clock: ['ca', 'status'],
+  process: ['portal', 'ca', 'status'],
+}
+
+export const auditWriters = (event: AuditEventName): readonly AuditWriter[] => WRITERS[event] ?? WRITERS[event.split('.')[0]!] ?? []

@@ -17,7 +17,7 @@ await tellVerdict('The access log could not be checked', async () => {
   return lookInto(databaseUrl, async (database) => {
     const verdicts = await verifyAccessLogs({ folder: accessLogDir, node, database })
     const wrong = verdicts.filter(({ verdict }) => verdict !== 'whole')
-    for (const { name, verdict } of wrong) console.error(`${name}: ${verdict === 'missing' ? 'it is not there' : 'its SHA-256 is not the one on record'}`)
+    for (const { name, verdict } of wrong) console.error(`${name}: ${verdict === 'false-name' ? 'no kept file of this node and day has such a name' : verdict === 'missing' ? 'it is not there' : 'its SHA-256 is not the one on record'}`)
     if (wrong.length > 0) return 1
     console.log(`${verdicts.length} ${verdicts.length === 1 ? 'file' : 'files'} of ${node} in ${accessLogDir}: each is what was put on record.`)
     return 0

@@ -3,6 +3,8 @@
  * not stand here at all fails a test.
  */
 
+import { AUDIT_EVENTS, auditWriters } from '../audit/events.ts'
+
 export const ACCOUNTS = ['portal', 'ca', 'status', 'operator'] as const
 /** `operator`: the ceremonies, and the commands that people of the CA give at a terminal. */
 export type Account = (typeof ACCOUNTS)[number]
@@ -77,20 +79,32 @@ export const GRANTS: Readonly<Record<string, Grants>> = {
   access_log_files: { status: 'SELECT, INSERT, UPDATE (removed_at)', operator: READ },
   answer_times: { portal: READ, status: ALL },
   // … each account of its own process alone: OWN_ROWS
-  node_states: { portal: READ, ca: CHANGE, status: CHANGE },
+  node_states: { portal: READ, ca: ALL, status: ALL },
   // written by the triggers of migration 0020, with the owner's rights
   status_changes: { ca: 'SELECT, DELETE', status: READ },
-  // LOG-1: the trigger that keeps the chain in line reads it with the writer's rights
+  // LOG-1: the trigger that keeps the chain in line reads it with the writer's rights; which events each may append: OWN_ROWS
   audit_events: { portal: ADD, ca: ADD, status: ADD, operator: ADD },
 }
 
-/** Tables of which an account writes no rows but those that name its process in this column. Others read them; who owns the tables is bound by nothing. */
-const OWN_ROWS: Readonly<Record<string, string>> = { node_states: 'process' }
+/** Tables of which an account writes no rows but those of which this holds. Others read them; who owns the tables is bound by nothing. */
+const OWN_ROWS: Readonly<Record<string, (account: Account) => string>> = {
+  node_states: (account) => `process = '${account}'`,
+  audit_events: (account) => `event IN (${AUDIT_EVENTS.filter((event) => auditWriters(event).includes(account)).map((event) => `'${event}'`).join(', ')})`,
+}
 
 /** Of knex, which keeps here what was done: every process asks whether its tables are there. */
 const HISTORY = 'knex_migrations'
 /** Whose numbers the database draws. */
 const SEQUENCES: Readonly<Record<string, string>> = { attempts: 'attempts_id_seq' }
+
+/** Temporary tables and large objects fill the disk of all. Only a superuser may forbid the latter, to all accounts of this database. */
+const NO_ROOM_OF_THEIR_OWN = `DO $$ DECLARE way regprocedure; BEGIN
+  EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+  IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN RAISE NOTICE 'a superuser has to run this once, for large objects'; RETURN; END IF;
+  FOR way IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname IN ('lo_creat', 'lo_create', 'lo_from_bytea') LOOP
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', way);
+  END LOOP;
+END $$;`
 
 /**
  * SQL for the owner of the database: makes the accounts that are missing, takes from all what they had, and gives what {@link GRANTS} says. To be run again after each migration.
@@ -98,7 +112,7 @@ const SEQUENCES: Readonly<Record<string, string>> = { attempts: 'attempts_id_seq
  */
 export function accountsSql(prefix: string): string {
   if (!/^[a-z_][a-z0-9_]{0,30}$/.test(prefix)) throw new TypeError(`"${prefix}" does not begin the name of a PostgreSQL account: small letters, digits and _`)
-  const lines = ['BEGIN;', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC;']
+  const lines = ['BEGIN;', 'REVOKE CREATE ON SCHEMA public FROM PUBLIC;', NO_ROOM_OF_THEIR_OWN]
   for (const account of ACCOUNTS) {
     const name = prefix + account
     lines.push(`DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${name}') THEN CREATE ROLE ${name} LOGIN; END IF; END $$;`)
@@ -112,15 +126,17 @@ export function accountsSql(prefix: string): string {
       if (sequence !== undefined && granted.includes('INSERT')) lines.push(`GRANT USAGE ON SEQUENCE ${sequence} TO ${name};`)
     }
   }
-  for (const [table, column] of Object.entries(OWN_ROWS)) {
+  for (const [table, own] of Object.entries(OWN_ROWS)) {
     lines.push(`ALTER TABLE ${table} ENABLE ROW LEVEL SECURITY;`)
     for (const account of ACCOUNTS) {
       const name = prefix + account
-      for (const policy of ['reads', 'adds', 'changes']) lines.push(`DROP POLICY IF EXISTS ${name}_${policy} ON ${table};`)
-      if (GRANTS[table]?.[account] === undefined) continue
-      const own = `${column} = '${account}'`
-      lines.push(`CREATE POLICY ${name}_reads ON ${table} FOR SELECT TO ${name} USING (true);`)
-      if (GRANTS[table][account] !== READ) lines.push(`CREATE POLICY ${name}_adds ON ${table} FOR INSERT TO ${name} WITH CHECK (${own});`, `CREATE POLICY ${name}_changes ON ${table} FOR UPDATE TO ${name} USING (${own});`)
+      for (const policy of ['reads', 'adds', 'changes', 'removes']) lines.push(`DROP POLICY IF EXISTS ${name}_${policy} ON ${table};`)
+      const granted = GRANTS[table]?.[account] ?? ''
+      const policy = (privilege: string, words: string) => granted.includes(privilege) && lines.push(`CREATE POLICY ${name}_${words.replace('…', `ON ${table} FOR ${privilege} TO ${name}`)};`)
+      policy('SELECT', 'reads … USING (true)')
+      policy('INSERT', `adds … WITH CHECK (${own(account)})`)
+      policy('UPDATE', `changes … USING (${own(account)})`)
+      policy('DELETE', `removes … USING (${own(account)})`)
     }
   }
   return [...lines, 'COMMIT;', ''].join('\n')

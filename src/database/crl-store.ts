@@ -3,6 +3,7 @@
  * SHA-256), the octets behind them, and the seal: algorithm and signature. Nothing here holds a whole list; readers get it in pieces.
  */
 import { createHash } from 'node:crypto'
+import { readDetails } from '../audit/details.ts'
 import { crlHeader } from '../revocation/crl.ts'
 import { encodeLines, type RevokedPage, type RevokedRow } from '../revocation/crl-entries.ts'
 import { isPostgres, type Database, type Transaction, type Row } from './database.ts'
@@ -296,10 +297,6 @@ export async function numberOnLog(db: Database | Transaction, subject: string): 
 }
 
 function numberIn(details: string): bigint | null {
-  try {
-    const number: unknown = JSON.parse(details)?.number
-    return typeof number === 'string' && /^\d{1,48}$/.test(number) ? BigInt(number) : null
-  } catch {
-    return null
-  }
+  const { number } = readDetails(details)
+  return typeof number === 'string' && /^\d{1,48}$/.test(number) ? BigInt(number) : null
 }

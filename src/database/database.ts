@@ -20,8 +20,11 @@ const log = { warn() {}, error() {} }
 /** Milliseconds. A host that vanishes in the middle of a transaction keeps its locks, and all others waiting, no longer than this; nobody waits long for one that does not answer. */
 const PATIENCE = { connectionTimeoutMillis: 10_000, idle_in_transaction_session_timeout: 120_000, keepAlive: true, keepAliveInitialDelayMillis: 10_000 }
 
-/** @param url `sqlite:FILE` or `postgres://…` */
-export function openDatabase(url: string): Database {
+/**
+ * @param url `sqlite:FILE` or `postgres://…`
+ * @param lockMs on PostgreSQL: how long a statement waits for a lock before it fails (55P03); without it for as long as it takes
+ */
+export function openDatabase(url: string, lockMs?: number): Database {
   if (url.startsWith('sqlite:')) {
     const filename = url.slice('sqlite:'.length)
     if (filename !== ':memory:') mkdirSync(dirname(filename), { recursive: true })
@@ -44,7 +47,7 @@ export function openDatabase(url: string): Database {
       log,
     })
   }
-  return knex({ client: 'pg', connection: { connectionString: url, ...PATIENCE }, pool: { min: 0, max: 10 }, migrations: { migrationSource: migrations }, log })
+  return knex({ client: 'pg', connection: { connectionString: url, ...PATIENCE, ...(lockMs === undefined ? {} : { lock_timeout: lockMs }) }, pool: { min: 0, max: 10 }, migrations: { migrationSource: migrations }, log })
 }
 
 function chmodIfThere(path: string): void {
@@ -99,7 +102,11 @@ export async function migrate(database: Database): Promise<void> {
 
 async function bringUp(database: Database): Promise<void> {
   await database.transaction(async (trx) => {
-    if (isPostgres(trx)) await trx.raw('SELECT pg_advisory_xact_lock(7230002)')
+    if (isPostgres(trx)) {
+      // Another process may be at it, for as long as the tables need.
+      await trx.raw('SET LOCAL lock_timeout = 0')
+      await trx.raw('SELECT pg_advisory_xact_lock(7230002)')
+    }
     await trx.migrate.latest()
   })
 }

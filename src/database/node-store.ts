@@ -26,12 +26,23 @@ export async function lastSeen(db: Database, node: string, process: NodeState['p
   return row ? new Date(row['seen_at']) : null
 }
 
-export async function listNodes(db: Database): Promise<readonly NodeState[]> {
-  const rows: Row[] = await db('node_states').orderBy('node').orderBy('process')
+/** Of each process; of more than this something is wrong, and the page that shows them is for all. */
+const SHOWN_NODES = 300
+
+/** Those seen in the last day, of too many the latest of each process. */
+export async function listNodes(db: Database, now: Date): Promise<readonly NodeState[]> {
+  const since = new Date(now.getTime() - NODE_SHOWN_HOURS * HOUR_MS).toISOString()
+  const of = (process: NodeState['process']): PromiseLike<Row[]> => db('node_states').where({ process }).where('seen_at', '>=', since).orderBy('seen_at', 'desc').limit(SHOWN_NODES)
+  const rows = (await Promise.all((['portal', 'ca', 'status'] as const).map(of))).flat()
+  const name = (row: Row): string => `${row['node']} ${row['process']}`
+  rows.sort((one, other) => (name(one) < name(other) ? -1 : 1))
   return rows.map((row) => ({ node: row['node'], process: row['process'], seenAt: new Date(row['seen_at']), clock: row['clock_doubt'] }))
 }
 
 const MINUTE_MS = 60_000
+const NODE_SHOWN_HOURS = 24
+/** A node that comes back later has no last word that would tell of a clock moved back meanwhile; its own disk has. */
+const NODE_KEPT_HOURS = 30 * 24
 const HOUR_MS = 3_600_000
 /** A day is shown; what is older than two goes. */
 const KEEP_HOURS = 48
@@ -67,4 +78,9 @@ export async function answersByHour(db: Database, now: Date): Promise<readonly H
 export async function dropOldFigures(db: Database, now: Date): Promise<void> {
   const before = new Date(now.getTime() - KEEP_HOURS * HOUR_MS).toISOString()
   await db('answer_times').where('minute', '<', before).delete()
+}
+
+/** What one process no longer says of any node. Each takes away its own alone. */
+export async function dropOldNodes(db: Database, process: NodeState['process'], now: Date): Promise<void> {
+  await db('node_states').where({ process }).where('seen_at', '<', new Date(now.getTime() - NODE_KEPT_HOURS * HOUR_MS).toISOString()).delete()
 }

@@ -4,6 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
+import { readDetails } from '../audit/details.ts'
 import type { Database, Transaction } from '../database/database.ts'
 import { beginRun, endedRevoked, markDropped, runsOf, serialsOfRun, type RetentionRun } from '../database/retention-store.ts'
 import { MalformedDer } from '../pki/der.ts'
@@ -84,7 +85,7 @@ export async function provenDrops(db: Database, { id: authorityId }: Pick<Signin
 }
 
 async function isOnLog(db: Database, { id, authorityId }: RetentionRun, serials: readonly string[]): Promise<boolean> {
-  const entry = await db('audit_events').where({ event: 'crl.retention-run', subject: subjectOf(id) }).first('details')
-  const details = entry && JSON.parse(entry.details)
-  return details?.authority === authorityId && details.dropped === serials.length && details.sha256 === digestOf(serials)
+  const entries: readonly string[] = await db('audit_events').where({ event: 'crl.retention-run', subject: subjectOf(id) }).pluck('details')
+  const sha256 = digestOf(serials)
+  return entries.map(readDetails).some((said) => said['authority'] === authorityId && said['dropped'] === serials.length && said['sha256'] === sha256)
 }

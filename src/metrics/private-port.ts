@@ -9,7 +9,21 @@ import { inText, readinessFigure, type Seen } from './seen.ts'
 /** Whoever asks more often gets the answer of a moment ago: a check costs a query. */
 const READY_MS = 1_000
 
-export function createPrivateServer(seen: Seen, elapsed: () => number, fault: (error: unknown) => void): Server {
+const LOOPBACK: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/**
+ * Whether a request asked for this machine by a name of its own. A page in an operator's browser may have the name of its own site lead here (DNS
+ * rebinding), and its requests then carry that name. Bound beyond loopback, the port is asked for by whatever names the network has: all may pass.
+ */
+export function asksForUs(host: string | undefined, bound: string): boolean {
+  const loopback = bound === 'localhost' || bound === '::1' || /^127\./.test(bound)
+  if (!loopback || host === undefined) return true
+  const name = host.replace(/:\d*$/, '').toLowerCase()
+  return LOOPBACK.has(name) || name === bound
+}
+
+/** @param bound the address it listens on */
+export function createPrivateServer(seen: Seen, bound: string, elapsed: () => number, fault: (error: unknown) => void): Server {
   let asked = -Infinity
   let ready: ReturnType<Seen['readiness']>
   const readiness = () => {
@@ -25,6 +39,7 @@ export function createPrivateServer(seen: Seen, elapsed: () => number, fault: (e
       response.end(request.method === 'HEAD' ? undefined : text)
     }
     const plain = (status: number, text: string) => send(status, 'text/plain; charset=utf-8', `${text}\n`)
+    if (!asksForUs(request.headers.host, bound)) return plain(421, 'Here by localhost or the address alone (METRICS_HOST).')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD')
       return plain(405, 'Allowed here: GET, HEAD.')

@@ -63,6 +63,10 @@ export function createApp(services: Services, log: (line: LogLine) => void = () 
   authenticator.deserializeUser((id: string, done) => void findSignedIn(services.database, id).then((account) => done(null, (account ?? false) as Express.User | false), done))
   app.use(authenticator.initialize())
   app.use(authenticator.session())
+  app.use((request, response, next) => {
+    response.locals['session'] = fingerprint(request)
+    next()
+  })
   for (const route of routes.filter(({ stateless }) => !stateless)) app[route.method === 'GET' ? 'get' : 'post'](route.path, (request, response) => answer(services, route, request, response))
   for (const path of formOnlyPaths(routes)) app.get(path, leadToForm(routes, path))
   app.use(async (request: Request, response: Response) => send(services, request, response, { kind: 'not-found' }))
@@ -112,7 +116,6 @@ const single = (source: unknown): Record<string, string> =>
 
 async function answer(services: Services, route: Route, request: Request, response: Response): Promise<void> {
   const data = sessionData(request)
-  response.locals['session'] = fingerprint(request)
   const account = (request.user as SignedIn | undefined) ?? null
   const now = services.clock()
 
@@ -243,6 +246,7 @@ async function send(services: Services, request: Request, response: Response, re
       await storeSession(request, response)
       return response.redirect(303, reply.to)
     case 'file':
+      leaveEmpty(request)
       response.setHeader('Content-Disposition', `attachment; filename*=UTF-8''${encodeURIComponent(wellFormed(reply.name))}`)
       response.setHeader('Cache-Control', 'no-store')
       response.type(reply.type).send(reply.bytes)
@@ -261,14 +265,22 @@ async function send(services: Services, request: Request, response: Response, re
   }
 }
 
-const fingerprint = (request: Request): string => `${request.sessionID} ${JSON.stringify(sessionData(request))}`
+const fingerprint = (request: Request): string => `${request.sessionID} ${JSON.stringify((request.session as SessionWithData).data ?? {})}`
+
+/** express-session stores what it finds: a session in which nothing is held is none. */
+function leaveEmpty(request: Request): void {
+  const held = request.session as Partial<SessionWithData> | undefined
+  if (held?.data && Object.keys(held.data).length === 0) delete held.data
+}
 
 /**
  * A browser follows a redirect and fetches a page's pictures as soon as the answer's first octets arrive, which express-session
  * sends before it stores: what the next request needs is stored before the answer begins.
  */
 function storeSession(request: Request, response: Response): Promise<void> {
-  if (!request.session || response.locals['session'] === fingerprint(request)) return Promise.resolve()
+  const stored = !request.session || response.locals['session'] === fingerprint(request)
+  leaveEmpty(request)
+  if (stored) return Promise.resolve()
   return new Promise((done, failed) => request.session.save((error) => (error ? failed(error as Error) : done())))
 }
 
@@ -277,6 +289,7 @@ async function sendPage(services: Services, request: Request, response: Response
   const notice = data.notice ?? null
   delete data.notice
   const language = languageOf(request)
+  const csrf = csrfToken(data)
   const html = await renderPage(
     view,
     title,
@@ -286,7 +299,7 @@ async function sendPage(services: Services, request: Request, response: Response
       account: (request.user as SignedIn | undefined) ?? null,
       path: request.path,
       query: request.method === 'GET' ? (request.originalUrl.split('?')[1] ?? '') : '',
-      csrf: csrfToken(data),
+      csrf,
       notice,
       demo: await services.demoHierarchy(),
       production: services.config.production,
@@ -295,6 +308,8 @@ async function sendPage(services: Services, request: Request, response: Response
     },
     errors,
   )
+  // A page without a form needs none: whoever only reads leaves no row in the database.
+  if (html.includes(csrf)) data.csrfToken = csrf
   await storeSession(request, response)
   response.status(status).setHeader('Cache-Control', 'no-store')
   response.type('html').send(html)

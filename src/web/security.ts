@@ -26,10 +26,8 @@ export function securityHeaders(https: boolean): RequestHandler {
   })
 }
 
-/** The session's token, made when first asked for. */
-export function csrfToken(session: SessionData): string {
-  return (session.csrfToken ??= randomBytes(32).toString('base64url'))
-}
+/** The session's token, or one for a page that may turn out to have no form. */
+export const csrfToken = (session: SessionData): string => session.csrfToken ?? randomBytes(32).toString('base64url')
 
 export function csrfMatches(session: SessionData, given: string | undefined): boolean {
   const expected = Buffer.from(session.csrfToken ?? '', 'utf8')

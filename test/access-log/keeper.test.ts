@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { keepAccessLogs, verifyAccessLogs } from '../../src/access-log/keeper.ts'
 import type { Database } from '../../src/database/database.ts'
-import { describeOnBothDatabases } from '../support/database.ts'
+import { describeOnBothDatabases, dropTrigger } from '../support/database.ts'
 
 describeOnBothDatabases('the keeper of access logs', (open) => {
   let database: Database
@@ -28,14 +28,14 @@ describeOnBothDatabases('the keeper of access logs', (open) => {
 
   test('OCS-8: a finished file is packed, its SHA-256 goes on record with an audit event, and nothing is done twice', async () => {
     const name = file('2026-11-22')
-    expect(await keepAccessLogs(parts())).toEqual({ kept: [`${name}.gz`], removed: [] })
+    expect(await keepAccessLogs(parts())).toEqual({ kept: [`${name}.gz`], removed: [], refused: [] })
     expect(readdirSync(folder)).toEqual([`${name}.gz`])
     const octets = readFileSync(join(folder, `${name}.gz`))
     expect(gunzipSync(octets).toString()).toBe('# heading\n2026-11-22 line\n')
     const sha256 = createHash('sha256').update(octets).digest('hex')
     expect(await database('access_log_files')).toMatchObject([{ name: `${name}.gz`, node: 'node-7', day: '2026-11-22', sha256, removed_at: null }])
     expect(JSON.parse((await events('access-log.finished'))[0].details)).toEqual({ file: `${name}.gz`, lines: 2, octets: 26, sha256 })
-    expect(await keepAccessLogs(parts())).toEqual({ kept: [], removed: [] })
+    expect(await keepAccessLogs(parts())).toEqual({ kept: [], removed: [], refused: [] })
     expect(await events('access-log.finished')).toHaveLength(1)
   })
 
@@ -80,5 +80,46 @@ describeOnBothDatabases('the keeper of access logs', (open) => {
     appendFileSync(join(folder, `${changed}.gz`), 'x')
     rmSync(join(folder, `${missing}.gz`))
     expect(await verifyAccessLogs(parts())).toEqual([{ name: `${changed}.gz`, verdict: 'changed' }, { name: `${missing}.gz`, verdict: 'missing' }, { name: `${whole}.gz`, verdict: 'whole' }])
+  })
+
+  const row = (name: string, more = {}) => ({ name, node: 'node-7', day: '2000-01-01', lines: 1, octets: 1, kept_octets: 1, sha256: '0'.repeat(64), finished_at: '2000-01-02T00:00:00.000Z', ...more })
+  const FALSE = [
+    ['a path out of the folder', row('../pins/issuing')],
+    ['a path that begins as a name does', row('ocsp-2000-01-01-node-7.5-abcdef.1.log.gz/../../pins/issuing')],
+    ['another day', row('ocsp-2026-11-22-node-7.5-abcdef.1.log.gz')],
+    ['another node', row('ocsp-2000-01-01-node-8.5-abcdef.1.log.gz')],
+    ['a file that is not packed', row('ocsp-2000-01-01-node-7.5-abcdef.1.log')],
+    ['no day', row('ocsp-..-node-7.5-abcdef.1.log.gz', { day: '..' })],
+  ] as const
+  test.each(FALSE)('OCS-8, ISS-6: the database takes no row of %s', async (_, each) => {
+    await expect(database('access_log_files').insert(each)).rejects.toThrow('name a kept file of their node and day')
+  })
+
+  test('OCS-8, ISS-6: a false row of long ago deletes and reads no file, and is told of', async () => {
+    await dropTrigger(database, 'access_log_files', 'access_log_files_named')
+    const pins = join(folder, 'pins')
+    const inner = join(folder, 'log')
+    for (const made of [pins, inner]) mkdirSync(made)
+    writeFileSync(join(pins, 'issuing'), '1234')
+    for (const [, each] of FALSE) {
+      mkdirSync(join(inner, each.name, '..'), { recursive: true })
+      if (each.name.endsWith('.gz') && !each.name.includes('/')) writeFileSync(join(inner, each.name), 'x')
+      await database('access_log_files').insert(each)
+    }
+    const before = readdirSync(inner)
+    const { removed, refused } = await keepAccessLogs({ ...parts(), folder: inner })
+    expect(removed).toEqual([])
+    expect([...refused].sort()).toEqual(FALSE.map(([, { name }]) => name).sort())
+    expect(readFileSync(join(pins, 'issuing'), 'utf8')).toBe('1234')
+    expect(readdirSync(inner)).toEqual(before)
+    expect(await events('access-log.removed')).toEqual([])
+    expect((await verifyAccessLogs({ ...parts(), folder: inner })).map(({ verdict }) => verdict)).toEqual(FALSE.map(() => 'false-name'))
+  })
+
+  test('OCS-8, ISS-6: a row that somebody put there before the file was packed takes no line from the archive', async () => {
+    const name = file('2026-11-22')
+    await database('access_log_files').insert(row(`${name}.gz`, { day: '2026-11-22' }))
+    expect(await keepAccessLogs(parts())).toEqual({ kept: [], removed: [], refused: [`${name}.gz`] })
+    expect(readFileSync(join(folder, name), 'utf8')).toContain('2026-11-22 line')
   })
 })

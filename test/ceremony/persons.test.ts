@@ -10,6 +10,13 @@ const ONE: readonly (readonly [string, string])[] = [
   ['青木花子、認証局管理者', '青木花子，内部監査人'],
   ['Aoki Hanako', ', CA administrator'],
   ['Aoki Hanako', ''],
+  ['Taro Tanaka', 'Tanaka Taro'],
+  ['Taro Tanaka', 'Taro Tanaka (witness)'],
+  ['青木花子', '青木花子（立会人）'],
+  ['Taro Tanaka', 'Taro Tanaka.'],
+  ['Taro Tanaka', 'Ta\u200bro Tanaka'],
+  ['Taro Tanaka', 'T\u0430ro Tanaka'],
+  ['Taro Tanaka', 'Tar\u03bf Tanaka'],
 ]
 
 test.each(ONE)('CAK-1, ATT-1: "%s" and "%s" are one person, and refused', (...persons) => {

@@ -30,19 +30,19 @@ test('CRL-2: after a list from an hour ahead `ca` signs none, says so on the aud
   const [event] = await database('audit_events').where({ event: 'clock.unsure' })
   expect([event.actor, JSON.parse(event.details)]).toMatchObject(['process:ca', { doubt: 'behind-what-was-signed', stops: true, node: services.config.node }])
   // A time that is doubted is no time to compare with after the next start.
-  expect(await listNodes(database)).toEqual([])
+  expect(await listNodes(database, new Date())).toEqual([])
   await expect(issueCrl({ ...services, policy: { ...services.policy, periods: { ...services.policy.periods, crlIssueHours: -2 } } }, token, authority)).rejects.toThrow('before the previous list')
   // The hour passes.
   ahead = 3_700_000
   const later = await watchProcessClock(services, 'ca', () => null, source)
   expect(later.stops()).toBe(null)
-  await expect.poll(() => listNodes(database), { timeout: 5000 }).toMatchObject([{ process: 'ca', clock: null }])
+  await expect.poll(() => listNodes(database, new Date()), { timeout: 5000 }).toMatchObject([{ process: 'ca', clock: null }])
   await later.stop()
   // An hour back again: the row tells that the clock is doubted, and keeps the time of before.
-  const [seen] = await listNodes(database)
+  const [seen] = await listNodes(database, new Date())
   ahead = 0
   const back = await watchProcessClock(services, 'ca', () => null, source)
-  await expect.poll(() => listNodes(database), { timeout: 5000 }).toEqual([{ ...seen, clock: 'behind-what-was-signed' }])
+  await expect.poll(() => listNodes(database, new Date()), { timeout: 5000 }).toEqual([{ ...seen, clock: 'behind-what-was-signed' }])
   await back.stop()
   rmSync(folder, { recursive: true })
 })
@@ -53,7 +53,7 @@ test('REV-4: a node whose operating system tells nothing of its clock puts that 
   const from = await hierarchy.services(database)
   const watched = await watchProcessClock({ ...from, config: { ...from.config, dataDir: folder } }, 'status', () => null, { read: async () => ({ state: 'unreadable', why: 'no program' }) })
   expect([watched.stops(), watched.doubt()]).toEqual([null, null])
-  await expect.poll(() => listNodes(database), { timeout: 5000 }).toMatchObject([{ process: 'status', clock: 'unreadable' }])
+  await expect.poll(() => listNodes(database, new Date()), { timeout: 5000 }).toMatchObject([{ process: 'status', clock: 'unreadable' }])
   await watched.stop()
   rmSync(folder, { recursive: true })
 })

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { audit, auditHash, GENESIS, verifyAuditChain, type AuditRow } from '../../src/audit/audit-log.ts'
+import type { AuditEventName } from '../../src/audit/events.ts'
 import { ACCOUNTS, accountsSql, GRANTS, type Account } from '../../src/database/accounts.ts'
 import { migrate, openDatabase, TablesTooOld, type Database } from '../../src/database/database.ts'
-import { listNodes, noteNode, type NodeState } from '../../src/database/node-store.ts'
+import { findBlockers } from '../../src/database/locks.ts'
+import { dropOldNodes, listNodes, noteNode, type NodeState } from '../../src/database/node-store.ts'
 import { isSecretOfDatabase } from '../../src/database/secret-mark.ts'
 import { openSecrets } from '../../src/secrets.ts'
 import { describeOnBothDatabases, openEmpty, openFresh, urlOf } from '../support/database.ts'
@@ -85,7 +87,7 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     expect(await as.status('status_changes')).toHaveLength(before + 2)
     await as.ca('certificates').insert(certificate('certificate-3', '33', { application_id: 'application-2', approval_id: 'approval-2' }))
     await as.ca('certificates').where({ id: 'certificate-3' }).update({ state: 'abandoned' })
-    for (const account of ACCOUNTS) await as[account].transaction((trx) => audit(trx, { at: new Date(AT), actor: `process:${account}`, event: 'process.started', subject: `process:${account}` }))
+    for (const account of ACCOUNTS) await as[account].transaction((trx) => audit(trx, { at: new Date(AT), actor: `process:${account}`, event: account === 'operator' ? 'ceremony.held' : 'process.started', subject: `process:${account}` }))
     expect(await owner('audit_events')).toHaveLength(4)
   })
 
@@ -95,13 +97,57 @@ describe.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('accoun
     for (const [account, other] of [['ca', 'status'], ['status', 'ca'], ['ca', 'portal'], ['portal', 'ca'], ['portal', 'portal']] as const) await expect(noteNode(as[account], state(other, 'x')), `${account} of ${other}`).rejects.toEqual(DENIED)
     expect(await as.ca('node_states').where({ process: 'status' }).update({ clock_doubt: 'x' })).toBe(0)
     await expect(as.ca('node_states').where({ process: 'ca' }).update({ process: 'status', node: 'b' })).rejects.toEqual(DENIED)
-    for (const account of ['portal', 'ca', 'status'] as const) expect(await listNodes(as[account])).toEqual([state('ca'), state('status')])
+    for (const account of ['portal', 'ca', 'status'] as const) expect(await listNodes(as[account], new Date(AT))).toEqual([state('ca'), state('status')])
     for (const all of ['portal', 'ca'] as const) await noteNode(owner, state(all))
-    expect(await listNodes(owner)).toHaveLength(3)
+    expect(await listNodes(owner, new Date(AT))).toHaveLength(3)
+  })
+
+  test.each<[Account, AuditEventName]>([['portal', 'status.reconciled'], ['portal', 'timestamp.signing-changed'], ['portal', 'crl.issued'], ['status', 'application.approved'], ['ca', 'application.approved'], ['operator', 'certificate.issued']])('ISS-6: %s appends no entry %s to the audit log: it is another’s', async (account, event) => {
+    const before = await owner('audit_events').count({ n: '*' })
+    await expect(as[account].transaction((trx) => audit(trx, { at: new Date(AT), actor: 'process:ca', event, subject: 'reconciliation:1', details: { outcome: 'agreed' } }))).rejects.toEqual(DENIED)
+    expect(await owner('audit_events').count({ n: '*' })).toEqual(before)
+  })
+
+  test('ISS-6: each takes away the rows of its own process alone', async () => {
+    for (const process of ['ca', 'status'] as const) await owner('node_states').insert({ node: 'gone', process, seen_at: '2020-01-01T00:00:00.000Z', clock_doubt: null })
+    await dropOldNodes(as.status, 'ca', new Date(AT))
+    await dropOldNodes(as.status, 'status', new Date(AT))
+    expect(await owner('node_states').where({ node: 'gone' })).toMatchObject([{ process: 'ca' }])
+    await expect(dropOldNodes(as.portal, 'ca', new Date(AT))).rejects.toEqual(DENIED)
+  })
+
+  test.each(ACCOUNTS)('ISS-6: %s fills the disk neither with temporary tables nor with large objects', async (account) => {
+    await expect(as[account].raw('CREATE TEMPORARY TABLE mine (x integer)')).rejects.toEqual(DENIED)
+    for (const way of ['lo_create(0)', 'lo_creat(-1)', "lo_from_bytea(0, 'x')"]) await expect(as[account].raw(`SELECT ${way}`), way).rejects.toEqual(DENIED)
+  })
+
+  test('ISS-6: a lock that one account keeps is found by another, with its number and its name, and a change fails instead of waiting for ever', async () => {
+    const holder = await as.status.transaction()
+    const hurried = openDatabase(urlAs('portal', owner), 300)
+    try {
+      await holder.raw('SELECT pg_advisory_xact_lock(7230001)')
+      const { rows: [own] } = await holder.raw('SELECT pg_backend_pid() AS pid')
+      expect(await findBlockers(as.portal, 500)).toEqual([{ pid: own.pid, account: `${prefix}status`, waiting: 1, seconds: 0 }])
+      await expect(hurried.transaction((trx) => audit(trx, { at: new Date(AT), actor: 'x', event: 'process.started', subject: 'process:portal' }))).rejects.toEqual(expect.objectContaining({ code: '55P03' }))
+      // A lock of a table, behind which somebody else waits.
+      await holder.commit()
+      const other = await as.status.transaction()
+      await other.raw('LOCK TABLE node_states IN ACCESS EXCLUSIVE MODE')
+      const waits = listNodes(as.ca, new Date(AT))
+      await expect.poll(() => findBlockers(as.portal, 300), { timeout: 5000 }).toMatchObject([{ account: `${prefix}status` }])
+      await other.rollback()
+      await waits
+      expect(await findBlockers(as.portal, 300)).toEqual([])
+    } finally {
+      await hurried.destroy()
+    }
   })
 
   test('ISS-6: the portal can’t revoke one certificate under the serial number of none, not with a table of its own either', async () => {
     const wrong = { ...revocation('certificate-3', '34') }
+    // Where somebody let it make one.
+    const { rows: [{ name }] } = await owner.raw('SELECT current_database() AS name')
+    await owner.raw(`GRANT TEMPORARY ON DATABASE ${name} TO ${prefix}portal`)
     await as.portal.transaction(async (trx) => {
       await trx.raw('CREATE TEMPORARY TABLE certificates (id text, authority_id text, serial text) ON COMMIT DROP')
       await trx.raw("INSERT INTO pg_temp.certificates VALUES ('certificate-3', 'issuing', '34')")

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
-import { addAnswerTimes, answersByHour, dropOldFigures, lastSeen, listNodes, noteClock, noteNode } from '../../src/database/node-store.ts'
+import { addAnswerTimes, answersByHour, dropOldFigures, dropOldNodes, lastSeen, listNodes, noteClock, noteNode } from '../../src/database/node-store.ts'
 import { TIME_BOUNDS } from '../../src/revocation/answer-times.ts'
 import { describeOnBothDatabases } from '../support/database.ts'
 
@@ -33,16 +33,29 @@ describeOnBothDatabases('what nodes tell of themselves', (open) => {
     expect((await database('answer_times')).map(({ minute }: { minute: string }) => minute)).toEqual(['2026-11-22T10:00:00.000Z'])
   })
 
+  test('ISS-6: what was not seen for a day is not shown, of thousands of one process the latest alone; each takes away its own of a month ago', async () => {
+    const state = { node: 'a', process: 'status', seenAt: at('21T09:00:00.000'), clock: null } as const
+    await noteNode(database, state)
+    const known = { ...state, process: 'ca', seenAt: at('22T09:00:00.000') } as const
+    await noteNode(database, known)
+    expect(await listNodes(database, at('22T10:00:00.000'))).toEqual([known])
+    await database.batchInsert('node_states', Array.from({ length: 2000 }, (_, n) => ({ node: `n${n}`, process: 'status', seen_at: at('22T09:59:00.000').toISOString(), clock_doubt: null })), 100)
+    const shown = await listNodes(database, at('22T10:00:00.000'))
+    expect([shown.length, shown[0]]).toEqual([301, known])
+    await dropOldNodes(database, 'status', new Date('2026-12-23T00:00:00.000Z'))
+    expect(await database('node_states')).toMatchObject([{ process: 'ca' }])
+  })
+
   test('a node has one row for each process, with its last word', async () => {
     const state = { node: 'a', process: 'status', seenAt: at('22T10:00:00.000'), clock: 'unsynchronised' } as const
     await noteNode(database, state)
     await noteNode(database, { ...state, process: 'ca', clock: null })
     await noteNode(database, { ...state, seenAt: at('22T10:01:00.000'), clock: null })
-    expect(await listNodes(database)).toEqual([{ ...state, process: 'ca', clock: null }, { ...state, seenAt: at('22T10:01:00.000'), clock: null }])
+    expect(await listNodes(database, at('22T10:05:00.000'))).toEqual([{ ...state, process: 'ca', clock: null }, { ...state, seenAt: at('22T10:01:00.000'), clock: null }])
     // A clock that tells no time says what is wrong with it, and nothing of when.
     await noteClock(database, 'a', 'status', 'stepped')
     await noteClock(database, 'b', 'status', 'stepped')
-    expect(await listNodes(database)).toEqual([{ ...state, process: 'ca', clock: null }, { ...state, seenAt: at('22T10:01:00.000'), clock: 'stepped' }])
+    expect(await listNodes(database, at('22T10:05:00.000'))).toEqual([{ ...state, process: 'ca', clock: null }, { ...state, seenAt: at('22T10:01:00.000'), clock: 'stepped' }])
     expect([await lastSeen(database, 'a', 'status'), await lastSeen(database, 'b', 'status')]).toEqual([at('22T10:01:00.000'), null])
   })
 })

@@ -1,8 +1,8 @@
-import type { Server } from 'node:http'
+import { get, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { afterEach, expect, test } from 'vitest'
-import { createPrivateServer } from '../../src/metrics/private-port.ts'
+import { asksForUs, createPrivateServer } from '../../src/metrics/private-port.ts'
 import { gauge, keep, keepBy, processFigures } from '../../src/metrics/process-figures.ts'
 import { type Figures, inText, type ReadinessCheck, seen, sumOf, worstOf } from '../../src/metrics/seen.ts'
 import { remembered } from '../../src/metrics/state-figures.ts'
@@ -13,7 +13,7 @@ const servers: Server[] = []
 afterEach(() => servers.splice(0).forEach((server) => server.close()))
 
 async function open(checks: readonly ReadinessCheck[], registry = new Registry(), elapsed = () => performance.now()): Promise<string> {
-  const server = createPrivateServer(seen(registry, checks, told), elapsed, (error) => expect.fail(String(error)))
+  const server = createPrivateServer(seen(registry, checks, told), '127.0.0.1', elapsed, (error) => expect.fail(String(error)))
   servers.push(server)
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
@@ -48,6 +48,17 @@ test('/health answers while the process lives, /ready names each thing that is n
 test('what /ready says is a figure too, one for each check', async () => {
   const text = await (await fetch(`${await open([{ name: 'database', run: () => Promise.reject(new Error('connection refused')) }, { name: 'token', run: () => null }])}/metrics`)).text()
   expect(text).toMatch(/^ready_check\{check="database"\} 0\nready_check\{check="token"\} 1$/m)
+})
+
+test('a page elsewhere whose name was led to this machine (DNS rebinding) learns nothing; beyond loopback whatever name the network has is answered', async () => {
+  const port = await open([{ name: 'database', run: () => null }])
+  const { host } = new URL(port)
+  const asked = (name: string) => new Promise<number>((done, failed) => get(`${port}/ready`, { headers: { host: name } }, (answer) => done(answer.resume().statusCode!)).once('error', failed))
+  for (const name of [host, 'localhost', 'LOCALHOST:9', '[::1]:9', '127.0.0.1']) expect(await asked(name), name).toBe(200)
+  for (const name of ['attacker.example', `attacker.example:${host.split(':')[1]}`, '127.0.0.1.attacker.example', '10.0.0.7']) expect(await asked(name), name).toBe(421)
+  expect(['0.0.0.0', '10.0.0.7', '::'].map((bound) => asksForUs('ca-1.internal:9100', bound))).toEqual([true, true, true])
+  expect(['127.0.0.2', 'localhost', '::1'].map((bound) => asksForUs('ca-1.internal:9100', bound))).toEqual([false, false, false])
+  expect(asksForUs('127.0.0.2:9100', '127.0.0.2')).toBe(true)
 })
 
 test('/ready is 200 when nothing stands against it, and who asks again and again costs one look a second', async () => {

@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database } from '../../src/database/database.ts'
+import { appendAnything } from '../audit/entries.ts'
 import { ENGINE, openFresh, urlOf } from '../support/database.ts'
 import { demoHierarchy, type DemoHierarchy } from '../support/demo-hierarchy.ts'
+import { findPostgres } from '../support/postgres.ts'
 import { freePorts, oneLine, run, start, type Program } from '../support/program.ts'
 
 let hierarchy: DemoHierarchy
@@ -135,6 +137,43 @@ test('OCS-2: status whose clock lies an hour behind its own last word signs no a
   })
   rmSync(lastSeen)
 })
+
+test('OCS-1, ISS-6: status starts and answers though an entry of the log is not JSON, and though its time-stamps can’t be opened; these begin when they can', async () => {
+  const apart = await openFresh()
+  await hierarchy.services(apart)
+  for (const event of ['timestamp.signing-changed', 'timestamp.clock-sure']) await appendAnything(apart, { event, subject: 'node:node-7', details: 'not json' })
+  await apart.schema.renameTable('timestamp_certificates', 'away')
+  const STATUS_METRICS_PORT = await freePort()
+  const status = start('status', { ...env, ...(await freePorts()), DATABASE_URL: urlOf(apart), STATUS_METRICS_PORT })
+  await within(status, async () => {
+    await status.said('Status ')
+    await status.said('Time-stamps  none: ')
+    expect((await ready(STATUS_METRICS_PORT))[1]).toContain('timestamp-clock')
+    expect((await fetch(`${/http:\S+/.exec(status.output())![0].replace(/,$/, '')}/ca/issuing-g1.crt`)).status).toBe(200)
+    await apart.schema.renameTable('away', 'timestamp_certificates')
+    await status.said('"begun":"Time-stamps')
+    await expect.poll(async () => (await ready(STATUS_METRICS_PORT))[1], { timeout: 10_000 }).not.toContain('timestamp-clock')
+  })
+})
+
+test.skipIf(findPostgres() === null && process.env['CI'] !== 'true')('ISS-6: who keeps a lock shows at /ready and in one alert line, with its number and its account, and is gone when it is ended', async () => {
+  const apart = await openFresh('PostgreSQL')
+  await hierarchy.services(apart)
+  const PORTAL_METRICS_PORT = await freePort()
+  const portal = start('portal', { ...env, ...(await freePorts()), DATABASE_URL: urlOf(apart), PORTAL_METRICS_PORT })
+  await within(portal, async () => {
+    await portal.said('Portal ')
+    expect(await ready(PORTAL_METRICS_PORT)).toEqual([200, []])
+    const holder = await apart.transaction()
+    const { rows: [{ pid, account }] } = await holder.raw('SELECT pg_backend_pid() AS pid, current_user AS account, pg_advisory_lock(7230001)')
+    await portal.said(`"job":"locks","pid":${pid},"account":"${account}"`)
+    expect(await ready(PORTAL_METRICS_PORT)).toEqual([503, ['locks']])
+    await apart.raw('SELECT pg_terminate_backend(?)', [pid])
+    await holder.rollback().catch(() => undefined)
+    await expect.poll(() => ready(PORTAL_METRICS_PORT), { timeout: 20_000 }).toEqual([200, []])
+    expect(portal.output().match(/"job":"locks"/g)).toHaveLength(1)
+  })
+}, 60_000)
 
 test('portal tells requests, mail and sign-ins; with its database gone it lives and is not ready', async () => {
   const PORTAL_METRICS_PORT = await freePort()

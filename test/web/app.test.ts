@@ -127,6 +127,15 @@ async function rawLocation(path: string): Promise<string> {
 }
 
 describe('the session', () => {
+  test('ACC-3: who only reads public pages gets no cookie and leaves no row; a page with a form keeps its token', async () => {
+    const count = async () => Number((await portal.services.database('sessions').count({ n: '*' }))[0]!['n'])
+    const before = await count()
+    for (const path of ['/', '/status', '/repository', '/anchors', '/devices', '/no-such-page']) expect((await ask(path)).headers.getSetCookie(), path).toEqual([])
+    expect(await count()).toBe(before)
+    expect((await ask('/sign-in')).headers.getSetCookie()).toHaveLength(1)
+    expect(await count()).toBe(before + 1)
+  })
+
   test('ACC-3: its cookie is HttpOnly and SameSite, for the whole site; the table holds only its hash', async () => {
     const page = await ask('/sign-in')
     const cookie = page.headers.getSetCookie().find((each) => each.startsWith('portal='))!

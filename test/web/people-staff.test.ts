@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { audit } from '../../src/audit/audit-log.ts'
 import { createFirstAdministrator, createFirstAdministratorLink } from '../../src/people/first-administrator.ts'
 import { rsaKeyPair } from '../pki/keys.ts'
+import { appendAnything, NO_DETAILS } from '../audit/entries.ts'
 import { allowTampering } from '../audit/tampering.ts'
 import { createPerson, signIn, startPortal, totpCode, words, type Client, type Person, type Portal } from '../support/portal.ts'
 import { applicantOf, applicationAt, fillDraft, ORGANISATION, startScene, submit } from './applicant.ts'
@@ -201,6 +202,19 @@ describe('invitations', () => {
 })
 
 describe('the auditor', () => {
+  test('LOG-1, ISS-6: sees an entry that is none of ours as it stands, and the others beside it', async () => {
+    const other = await startPortal()
+    for (const details of NO_DETAILS) await appendAnything(other.services.database, { event: 'no.event', subject: 'x:1', details, at: 'no time' })
+    const auditor = await createPerson(other.services, { roles: ['auditor'] })
+    const client = other.client()
+    await signIn(other, client, auditor)
+    const page = await client.get('/audit')
+    expect(page.status).toBe(200)
+    expect(page.text).toContain('not json')
+    expect(page.text).toContain('no time')
+    expect(other.faults).toEqual([])
+  })
+
   test('ACC-2: reads every event, by subject and page by page, sees the chain’s verdict, and has nothing to send but the filter', async () => {
     portal = await startPortal()
     const auditor = await createPerson(portal.services, { roles: ['auditor'], name: 'Akiko Audit' })

@@ -1,5 +1,6 @@
 /** The auditor's page: every event, newest first, read only (ACC-2: auditors read and change nothing; LOG-1). */
 import { verifyAuditChain } from '../../audit/audit-log.ts'
+import { readDetails } from '../../audit/details.ts'
 import { readEnteredDay } from '../../key-protection/entered-day.ts'
 import { auditPage } from '../../database/audit-reader.ts'
 import type { Services } from '../../services.ts'
@@ -10,6 +11,8 @@ import { page, type Route } from '../reply.ts'
 
 const PER_PAGE = 50
 const DAY_MS = 86_400_000
+/** Characters of an entry that is not ours. */
+const SHOWN = 2_000
 
 export function auditRoutes(_services: Services): readonly Route[] {
   return [
@@ -42,7 +45,7 @@ export function auditRoutes(_services: Services): readonly Route[] {
           person,
           ...days,
           endingAnchors: await countEndingAnchors(services, now),
-          events: events.map((event) => ({ ...event, words: WORDS[language].get(`audit.events.${event.event}`) ?? event.event, facts: factsOf(event.details) })),
+          events: events.map((event) => ({ ...event, words: WORDS[language].get(`audit.events.${event.event}`) ?? event.event, timed: !Number.isNaN(Date.parse(event.at)), facts: factsOf(event.details) })),
           older,
           newest: before === null ? null : at({}),
           // The whole chain is walked, so only where the list begins.
@@ -53,7 +56,9 @@ export function auditRoutes(_services: Services): readonly Route[] {
   ]
 }
 
-/** The details as lines: each fact by the name under which it was sealed; what is a list or holds facts of its own, as JSON. */
+/** The details as lines: each fact by the name under which it was sealed; what is a list or holds facts of its own, as JSON. What this software did not write is shown as it stands. */
 function factsOf(details: string): readonly { readonly name: string; readonly value: string }[] {
-  return Object.entries(JSON.parse(details) as Record<string, unknown>).map(([name, value]) => ({ name, value: typeof value === 'string' ? value : JSON.stringify(value) }))
+  const facts = Object.entries(readDetails(details))
+  if (facts.length === 0 && details !== '{}') return [{ name: '?', value: details.slice(0, SHOWN) }]
+  return facts.map(([name, value]) => ({ name, value: typeof value === 'string' ? value : JSON.stringify(value) }))
 }

@@ -61,7 +61,7 @@ async function readFacts({ database }: Services, at: Date): Promise<Facts> {
     responders: await respondersInForce(database, at),
     lists: await latestCrls(database),
     reconciliation: await lastReconciliation(database, at),
-    nodes: await listNodes(database),
+    nodes: await listNodes(database, at),
     hours: await answersByHour(database, at),
   }
 }
