@@ -149,7 +149,7 @@ test('OCS-1, ISS-6: status starts and answers though an entry of the log is not 
     await status.said('Status ')
     await status.said('Time-stamps  none: ')
     expect((await ready(STATUS_METRICS_PORT))[1]).toContain('timestamp-clock')
-    expect((await fetch(`${/http:\S+/.exec(status.output())![0].replace(/,$/, '')}/ca/issuing-g1.crt`)).status).toBe(200)
+    expect((await fetch(`${/http:\S+/.exec(status.output())![0].replace(/,$/, '')}/ca/issuing-g1.cer`)).status).toBe(200)
     await apart.schema.renameTable('away', 'timestamp_certificates')
     await status.said('"begun":"Time-stamps')
     await expect.poll(async () => (await ready(STATUS_METRICS_PORT))[1], { timeout: 10_000 }).not.toContain('timestamp-clock')
