@@ -46,8 +46,8 @@ export function lastingFaults(elapsed: () => number): (message: string) => boole
   }
 }
 
-/** What the system says of a host or a connection, and PostgreSQL of itself (SQLSTATE 08, 53300, 57P): it will be there again. */
-const AWAY = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|08[0-9A-Z]{3}|53300|57P0[1-5])$/
+/** What the system says of a host or a connection, and PostgreSQL of itself (SQLSTATE 08, 53300, 57P, 55P03 of a lock that somebody keeps): it will be there again. */
+const AWAY = /^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|08[0-9A-Z]{3}|53300|55P03|57P0[1-5])$/
 /** Words of the driver and the pool, which give these no code; the statement may stand before them. */
 const AWAY_WORDS = /(?:^| - )(?:Connection terminated(?: unexpectedly| due to connection timeout)?|timeout expired|timeout exceeded when trying to connect|Client has encountered a connection error and is not queryable|Knex: Timeout acquiring a connection\b.*|Unable to acquire a connection)$/
 
