@@ -121,7 +121,7 @@ test('OCS-8: where the access log can’t be written status answers all the same
   expect(said.map((line) => JSON.parse(line) as object)).toMatchObject([{ job: 'access-log', error: expect.stringContaining('EEXIST'), lostAnswers: 0 }])
 })
 
-test('OCS-2: status whose clock lies an hour behind its own last word signs no answer: tryLater, an alert, an audit event', async () => {
+test('OCS-2, TSA-3: status whose clock lies an hour behind its own last word signs no answer and no time-stamp: tryLater, an alert, an audit event', async () => {
   const STATUS_METRICS_PORT = await freePort()
   const lastSeen = join(env['DATA_DIR']!, 'last-seen-status')
   writeFileSync(lastSeen, `${new Date(Date.now() + 3_600_000).toISOString()}\n`)
@@ -130,7 +130,7 @@ test('OCS-2: status whose clock lies an hour behind its own last word signs no a
   await within(status, async () => {
     const ask = async () => Buffer.from(await (await fetch(`http://127.0.0.1:${env['STATUS_PORT']}/ocsp`, { method: 'POST', headers: { 'content-type': 'application/ocsp-request' }, body: '0' })).arrayBuffer()).toString('hex')
     expect(await ask()).toBe('30030a0103')
-    expect(await ready(STATUS_METRICS_PORT)).toEqual([503, ['clock']])
+    expect(await ready(STATUS_METRICS_PORT)).toEqual([503, ['clock', 'timestamp-clock']])
     expect(await metrics(STATUS_METRICS_PORT)).toMatch(/^clock_sure 0$/m)
     expect(JSON.parse(status.output().split('\n').find((line) => line.includes('"clock.unsure"'))!)).toMatchObject({ level: 'alert', doubt: 'behind-what-was-signed', stops: true })
     expect(await database('audit_events').where({ event: 'clock.unsure', actor: 'process:status' })).toHaveLength(1)
