@@ -62,9 +62,9 @@ describeOnBothDatabases('LOG-1: the auditor’s questions', (open) => {
     ['the beginning of a subject', { subject: 'application:00ff' }, 'audit_events_by_subject', 20],
     ['a person', { person: 'ken' }, 'audit_events_by_actor', 50],
     ['the beginning of an actor', { person: 'process:' }, 'audit_events_by_actor', 40],
-    ['a day', { from: '2026-01-05', until: '2026-01-05' }, 'audit_events_by_time', 50],
-    ['a day and a person', { from: '2026-01-05', until: '2026-01-05', person: 'ken' }, 'audit_events_by_', 3],
-    ['an older page of a day', { from: '2026-01-02', until: '2026-01-02', before: 1500 }, 'audit_events_by_time', 50],
+    ['a day', { from: '2026-01-05T00:00:00.000Z', until: '2026-01-06T00:00:00.000Z' }, 'audit_events_by_time', 50],
+    ['a day and a person', { from: '2026-01-05T00:00:00.000Z', until: '2026-01-06T00:00:00.000Z', person: 'ken' }, 'audit_events_by_', 3],
+    ['an older page of a day', { from: '2026-01-02T00:00:00.000Z', until: '2026-01-03T00:00:00.000Z', before: 1500 }, 'audit_events_by_time', 50],
     ['nothing in particular', {}, 'audit_events', 50],
   ])('LOG-1: %s is found in an index, without a walk through the log', async (_, filter, index, expected) => {
     const { plan, found } = await plansOf(database, filter)
