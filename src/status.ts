@@ -148,11 +148,13 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   // A ceremony added them: they begin without a restart.
   onHierarchy = () => {
     if (stamping || stopping) return
-    opening = opening.catch(() => '').then(async (before) => (stamping || stopping ? before : openStamping()))
-    opening.then((line) => {
-      opened()
+    opening = opening.catch(() => '').then(async (before) => {
+      if (stamping || stopping) return before
+      const line = await openStamping()
       if (stamping) log({ level: 'info', job: 'timestamps', begun: line })
-    }, failed)
+      return line
+    })
+    opening.then(opened, failed)
   }
   // OCS-1, CRL-1: what goes wrong with them holds up no OCSP answer and no list.
   const timestamps = await opening.catch((error: unknown) => {
