@@ -39,6 +39,15 @@ export function family(pid: number): readonly number[] {
   return all(pid)
 }
 
+/** What a process was started as, its words apart by NUL; empty when it is gone. */
+export function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** Microseconds of CPU that a process and all below it have used. */
 export function cpuOf(pid: number): number {
   const { below, ticks } = processes()

@@ -19,7 +19,7 @@ import { SESSIONS } from '../../src/signer/pkcs11.ts'
 import { makeAuthority } from '../revocation/openssl-authority.ts'
 import { insertApprovedApplication } from '../support/approved-application.ts'
 import { demoHierarchy } from '../support/demo-hierarchy.ts'
-import { Children, cpuOf, family, type Figure, lua, median, onPath, pin, wrk } from './measure.ts'
+import { Children, commandOf, cpuOf, family, type Figure, lua, median, onPath, pin, wrk } from './measure.ts'
 import { type How, issuerOf, questionFor, type Server, startBare, startCfssl, startNginx, startNpmOcsp, startOpenssl, startStatus, withNonce } from './ocsp-servers.ts'
 import type { Bench } from './run.ts'
 
@@ -46,7 +46,8 @@ function script({ path, body }: Server, how: How): string {
 
 function load(folder: string, { server, how, connections, cores }: Case, seconds: number): Promise<Figure> {
   if (server.name === 'openssl ocsp') return loadSerially(server, seconds)
-  const all = family(server.pid)
+  // The loader of TypeScript keeps a compiler running beside each.
+  const all = family(server.pid).filter((pid) => !commandOf(pid).includes('esbuild'))
   const workers = all.length > 1 ? all.slice(1) : all
   workers.forEach((worker, index) => pin(worker, cores?.[index % cores.length] ?? `0-${availableParallelism() - 1}`))
   return wrk(server, { connections, script: script(server, how), file: join(folder, 'load.lua'), ...(cores ? { cores } : {}) }, seconds)
