@@ -1,9 +1,9 @@
 /** The addresses that CA certificates name, held against those that a configuration serves: they must be answered as long as anybody relies on them. */
 import { MalformedDer } from '../pki/der.ts'
-import { readAuthorityInfoAccess, readCertificatePolicies, readCrlDistributionPoints } from '../pki/extension-values.ts'
+import { readCertificatePolicies } from '../pki/extension-values.ts'
 import { OID } from '../pki/oids.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
-import { issuerUrls } from './addresses.ts'
+import { issuerUrls, namedServices } from './addresses.ts'
 
 export interface NamedElsewhere {
   /** Whose address it is: that of the lists, OCSP and CA certificates, or that of the repository. */
@@ -44,14 +44,11 @@ function baseOf(url: string, issuerId: string): string {
 function addressesIn(der: Buffer): readonly { readonly of: NamedElsewhere['of']; readonly url: string }[] {
   try {
     const { extensions } = readCertificate(der).tbs
-    const read = <T>(oid: string, reader: (value: Buffer) => readonly T[]): readonly T[] => {
-      const found = extensions.find((extension) => extension.oid === oid)
-      return found ? reader(found.value) : []
-    }
-    const status = [...read(OID.crlDistributionPoints, readCrlDistributionPoints).flatMap(({ fullName }) => fullName), ...read(OID.authorityInfoAccess, readAuthorityInfoAccess).map(({ location }) => location)]
-    const pointers = read(OID.certificatePolicies, readCertificatePolicies).flatMap(({ qualifiers }) => qualifiers)
+    const { lists, ocsp, caIssuers } = namedServices(extensions)
+    const policies = extensions.find(({ oid }) => oid === OID.certificatePolicies)
+    const pointers = policies ? readCertificatePolicies(policies.value).flatMap(({ qualifiers }) => qualifiers) : []
     return [
-      ...status.flatMap(({ uri }) => (uri === null ? [] : [{ of: 'status', url: uri } as const])),
+      ...[...lists, ...ocsp, ...caIssuers].map((url) => ({ of: 'status', url }) as const),
       ...pointers.flatMap(({ cps }) => (cps === null ? [] : [{ of: 'portal', url: cps } as const])),
     ]
   } catch (error) {
