@@ -1,5 +1,6 @@
 /** The step after what was prepared is on record: signed, verified, and compared with what is on record. */
-import { createPublicKey, verify } from 'node:crypto'
+import { verify } from 'node:crypto'
+import { publicKeyObject } from '../pki/key-object.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 import { assembleCertificate, type signatureAlgorithmOf } from './profile.ts'
 
@@ -18,7 +19,7 @@ export interface CertificateSigner {
  */
 export async function signCertificate(what: string, tbs: Buffer, { hash, der: algorithm }: ReturnType<typeof signatureAlgorithmOf>, { spki, sign }: CertificateSigner): Promise<Buffer> {
   const signature = await sign(tbs, hash)
-  if (!verify(hash, tbs, createPublicKey({ key: spki, format: 'der', type: 'spki' }), signature)) throw new Error(`${what}: the signature is not the authority's; it was thrown away`)
+  if (!verify(hash, tbs, publicKeyObject(spki), signature)) throw new Error(`${what}: the signature is not the authority's; it was thrown away`)
   const der = assembleCertificate(tbs, algorithm, signature)
   const read = readCertificate(der)
   if (!read.tbs.raw.equals(tbs) || !read.signatureAlgorithm.raw.equals(read.tbs.signature.raw)) throw new Error(`${what}: what was signed is not what was recorded`)

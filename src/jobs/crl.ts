@@ -2,7 +2,6 @@
  * Publishes revocation lists: in time, at once when a certificate was revoked, and never backwards (CRL-1…4; CSBR 4.9.7). Each list is made from
  * the one before it, whose signature was verified, by what changed; a million entries are read in pieces and never stand in memory.
  */
-import { createPublicKey } from 'node:crypto'
 import { audit } from '../audit/audit-log.ts'
 import { findIssuingAuthority } from '../database/authority-store.ts'
 import {
@@ -27,6 +26,7 @@ import {
 } from '../database/crl-store.ts'
 import { ChunkStore } from '../database/chunk-store.ts'
 import { isUniqueViolation } from '../database/database.ts'
+import { publicKeyObject } from '../pki/key-object.ts'
 import { crlSeal } from '../revocation/crl.ts'
 import type { RevokedPage, RevokedRow } from '../revocation/crl-entries.ts'
 import { mergeEntries, type ChunkRef, type Merged } from '../revocation/crl-merge.ts'
@@ -303,7 +303,7 @@ export class CrlPublisher {
   }
 }
 
-const keyOf = ({ spki }: SigningAuthority) => createPublicKey({ key: spki, format: 'der', type: 'spki' })
+const keyOf = ({ spki }: SigningAuthority) => publicKeyObject(spki)
 
 const both = (one: Merged, other: Merged): Merged => ({
   chunks: other.chunks,

@@ -1,6 +1,7 @@
 /** Whether a list may be taken for its authority's, as a relying party would now (CRL-3). */
-import { createPublicKey, verify } from 'node:crypto'
+import { verify } from 'node:crypto'
 import { readDer, TAG } from '../pki/der.ts'
+import { publicKeyObject } from '../pki/key-object.ts'
 import { readCertificate } from '../pki/x509-certificate.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { Authority } from '../signer/authority.ts'
@@ -16,7 +17,7 @@ const second = (date: Date): number => Math.floor(date.getTime() / 1000)
 /** Why not; null when it may. @throws MalformedDer */
 export function listRefused(authority: Authority, { tbsDer, signature, head }: WalkedList, policy: Policy, now: Date): string | null {
   const hash = authority.kind === 'issuing' ? policy.keys.authority.issuingHash : null
-  const key = createPublicKey({ key: readCertificate(authority.certificateDer).tbs.spki, format: 'der', type: 'spki' })
+  const key = publicKeyObject(readCertificate(authority.certificateDer).tbs.spki)
   const hashes = hash ? [hash] : (['sha256', 'sha384', 'sha512'] as const)
   if (!head.issuerNameDer.equals(authority.subjectDer) || !hashes.some((each) => verify(each, tbsDer, key, signature))) return "the list is not the authority's"
   if (!head.nextUpdate || head.nextUpdate.at < now) return `the list ended ${head.nextUpdate ? stamp(head.nextUpdate.at) : 'without saying when'}`
