@@ -76,7 +76,7 @@ export async function runProcess(name: ProcessName & ('portal' | 'ca' | 'status'
   try {
     const config = readConfig(name)
     nameLog({ process: name, node: config.node })
-    services = openServices(config, { database: openDatabase(config.databaseUrl, LOCK_MS) })
+    services = openWithLimit(config)
     refuseSamples(services)
     await migrate(services.database)
     const notices = await addressNotice(services)
@@ -140,7 +140,7 @@ export async function runWorker(name: ProcessName & 'status', start: (services: 
   try {
     const config = readConfig(name)
     nameLog({ process: name, node: config.node, worker: process.pid })
-    const opened = (services = openServices(config, { database: openDatabase(config.databaseUrl, LOCK_MS) }))
+    const opened = (services = openWithLimit(config))
     const running = await start(opened, config)
     let stopping = false
     const stop = () => {
@@ -190,6 +190,7 @@ function watchDisks(folders: WrittenFolders): { stop(): Promise<void> } {
 
 /** Nobody's page, question or list waits longer for a lock: it fails, and is tried again. */
 const LOCK_MS = 15_000
+const openWithLimit = (config: Config): Services => openServices(config, { database: openDatabase(config.databaseUrl, LOCK_MS) })
 const LOCKS_MS = 5_000
 /** One that stays is said again after this. */
 const LOCKS_TOLD_MS = 600_000

@@ -138,7 +138,6 @@ async function serve(services: Services, config: Config): Promise<Running & { re
   }
   /** Why there are none, though there should be. */
   let unopened: string | null = null
-  const opened = (): void => void (unopened = null)
   const failed = (error: unknown): void => {
     unopened = tellFault(error)
     fault(error)
@@ -154,7 +153,7 @@ async function serve(services: Services, config: Config): Promise<Running & { re
       if (stamping) log({ level: 'info', job: 'timestamps', begun: line })
       return line
     })
-    opening.then(opened, failed)
+    opening.then(() => void (unopened = null), failed)
   }
   // OCS-1, CRL-1: what goes wrong with them holds up no OCSP answer and no list.
   const timestamps = await opening.catch((error: unknown) => {

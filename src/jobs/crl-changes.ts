@@ -34,10 +34,10 @@ function ownSerial(authorityId: string, revoked: RevokedCertificate, alert: Aler
 /** The revocations among these serial numbers, by list, none dated after `latest`. */
 export async function changesByList(db: Database, authorityId: string, serials: readonly string[], latest: Date, alert: Alert): Promise<ReadonlyMap<number, RevokedPage>> {
   const lists = new Map<number, RevokedRow[]>()
+  const stamp = latest.toISOString()
   for (const row of await findRevoked(db, authorityId, serials)) {
     const revoked = isDate(row.revokedAt) ? row : { ...row, revokedAt: sinceItsBeginning(authorityId, row, alert) }
     const shard = listOf(authorityId, revoked, alert)
-    const stamp = latest.toISOString()
     const dated = revoked.revokedAt > stamp ? { ...revoked, revokedAt: stamp } : revoked
     const own = ownSerial(authorityId, revoked, alert)
     lists.set(shard, [...(lists.get(shard) ?? []), dated, ...(own === null ? [] : [{ ...dated, serial: own }])])
